@@ -1,0 +1,1 @@
+"""Benchmark and data toolkit for cross-domain (cartoon and real) face reenactment."""

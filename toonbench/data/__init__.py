@@ -1,0 +1,1 @@
+"""Folders of clips: loading, checking, writing."""

@@ -1,0 +1,1 @@
+"""From raw pictures and videos to face crops."""

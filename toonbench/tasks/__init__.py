@@ -1,0 +1,1 @@
+"""The five protocols of the paper, a file each."""

@@ -1,0 +1,162 @@
+"""The six concepts: clip, pair, task, method, metric, result; and the sample a metric sees.
+
+Every other module is written in these words. Pixels are uint8, RGB, channels last, 0 to 255.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Domain = Literal["real", "cartoon"]
+Motion = Literal["relative", "absolute"]
+Kind = Literal["video", "image"]
+Need = Literal["target", "driving", "source"]
+
+DOMAINS: tuple[Domain, ...] = ("real", "cartoon")
+
+Frame = NDArray[np.uint8]  # (height, width, 3)
+Frames = NDArray[np.uint8]  # (frames, height, width, 3)
+Rows = NDArray[np.float32]  # (rows, values); a NaN row was not measurable
+
+
+class ToonbenchError(Exception):
+    """A mistake of the user's, or of the user's files, told in one line: what, seen, allowed, next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """The frames of one face track of one shot; an image is a clip of one frame.
+
+    `id` is unique in its data set and fit for a file name. `fps` is frames per second, 0 for an image.
+    """
+
+    id: str
+    path: Path
+    domain: Domain
+    kind: Kind = "video"
+    identity: str = ""
+    title: str = ""
+    fps: float = 0.0
+    frames: int = 0
+    width: int = 0
+    height: int = 0
+    split: str = "test"
+    provenance: str = ""
+    licence: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One thing to generate: `source` (its first frame) shall move as `driving` does.
+
+    `target` is the exact answer where one exists: the clip itself in same-identity tasks, a rendering for puppets.
+    `id` is fit for a file name and unique in its task.
+    """
+
+    id: str
+    source: Clip
+    driving: Clip
+    target: Clip | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What a metric measures: the generated frames of one pair beside whatever it may be compared with.
+
+    All arrays are RGB uint8 of one size; `target` and `driving` have as many frames as `generated`, or are None.
+    """
+
+    pair: Pair
+    generated: Frames
+    source: Frame | None = None
+    driving: Frames | None = None
+    target: Frames | None = None
+
+
+@runtime_checkable
+class Method(Protocol):
+    """Something that animates a source. `revision` names weights and code, so that a changed one never mixes with the old."""
+
+    name: str
+    revision: str
+
+    def animate(self, source: Frame, driving: Frames, *, motion: Motion, seed: int) -> Frames:
+        """Return as many frames as `driving` has, RGB uint8, in the source's size."""
+        ...
+
+
+@runtime_checkable
+class TargetMethod(Protocol):
+    """A method that is shown the answer (the oracle dummies); it can run only where a target exists."""
+
+    name: str
+    revision: str
+
+    def animate_target(self, source: Frame, target: Frames, *, seed: int) -> Frames: ...
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """`measure` turns a sample into rows, `reduce` turns the rows of many samples into the number."""
+
+    name: str
+    version: int
+    higher_is_better: bool
+    needs: frozenset[Need]
+
+    def measure(self, sample: Sample) -> Rows:
+        """Rows of one pair, (rows, values) float32; NaN where a frame cannot be measured."""
+        ...
+
+    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
+        """The number over many pairs; NaN when nothing was measured."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A named, versioned rule that draws pairs from a data set, the same for every method.
+
+    Each of `videos` driving videos drives `images` sources; `images = 0` means its own first frame (same identity).
+    """
+
+    name: str
+    version: int
+    source: Domain
+    driving: Domain
+    videos: int
+    images: int
+    motion: Motion
+    metrics: tuple[str, ...]
+    about: str
+    paper: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A metric reduced over a task: the value, its 95 % interval, and what it rests on.
+
+    `coverage` is the share of frames that could be measured, over all pairs of the task, failed ones included.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    pairs: int
+    missing: int
+    clusters: int
+    coverage: float
+    higher_is_better: bool
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""ToonTalker (ICCV 2023): the network, its method, its training."""
