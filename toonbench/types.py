@@ -34,6 +34,7 @@ class Clip:
     """The frames of one face track of one shot; an image is a clip of one frame.
 
     `id` is unique in its data set and fit for a file name. `fps` is frames per second, 0 for an image.
+    `problem` says why the clip cannot be used (no face, unreadable); such a clip stays listed, and its pairs fail with it.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Clip:
     provenance: str = ""
     licence: str = ""
     sha256: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,9 @@ class Method(Protocol):
     name: str
     revision: str
 
-    def animate(self, source: Frame, driving: Frames, *, motion: Motion, seed: int) -> Frames:
+    def animate(
+        self, source: Frame, driving: Frames, *, motion: Motion, seed: int, source_domain: Domain, driving_domain: Domain
+    ) -> Frames:
         """Return as many frames as `driving` has, RGB uint8, in the source's size."""
         ...
 

@@ -1,0 +1,85 @@
+"""Methods, metrics and tasks by name, found through entry points and imported when used."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import re
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from toonbench.types import Metric, Method, TargetMethod, Task, ToonbenchError
+
+Group = Literal["methods", "metrics", "tasks"]
+PLACE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+@functools.cache
+def _found(group: Group) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"toonbench.{group}")}
+
+
+def names(group: Group) -> list[str]:
+    """The registered names of a group, sorted; nothing is imported."""
+    return sorted(_found(group))
+
+
+def unknown(what: str, seen: str, allowed: Iterable[str]) -> ToonbenchError:
+    """The error for a name that is not there, with the nearest ones first."""
+    allowed = sorted(allowed)
+    near = difflib.get_close_matches(seen, allowed, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(allowed) or 'none'}"
+    return ToonbenchError(f"unknown {what} '{seen}': {hint}")
+
+
+def load(group: Group, name: str) -> Any:
+    """Import what `name` stands for; `module:attribute` names an unregistered one directly.
+
+    Raises ToonbenchError for an unknown name, or one whose import fails (with the reason).
+    """
+    if PLACE.fullmatch(name):
+        module, attribute = name.split(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ToonbenchError(f"cannot load '{name}': {error}; write it as importable.module:Name") from error
+    point = _found(group).get(name)
+    if point is None:
+        raise unknown(group[:-1], name, _found(group))
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise ToonbenchError(
+            f"cannot load {group[:-1]} '{name}' from {point.value}: {error}; install what it needs and try again"
+        ) from error
+
+
+def load_task(name: str) -> Task:
+    """A task by `name` or `name@version`."""
+    bare, _, version = name.partition("@")
+    task = cast(Task, load("tasks", bare))
+    if version and version != str(task.version):
+        raise ToonbenchError(f"task {bare} is at version {task.version}, not {version}: write {task.id}")
+    return task
+
+
+def load_metric(name: str) -> Metric:
+    """A metric by `name` or `name@version`, made ready to measure."""
+    bare, _, version = name.partition("@")
+    metric = cast(Metric, load("metrics", bare)())
+    if version and version != str(metric.version):
+        raise ToonbenchError(f"metric {bare} is at version {metric.version}, not {version}: write {metric_id(metric)}")
+    return metric
+
+
+def metric_id(metric: Metric) -> str:
+    """`name@version`, as rows and tables call it."""
+    return f"{metric.name}@{metric.version}"
+
+
+def load_method(name: str, *, device: str = "cpu", checkpoint: Path | None = None) -> Method | TargetMethod:
+    """A method by name, built for a device and, where it takes one, a checkpoint file."""
+    return load("methods", name)(device=device, checkpoint=checkpoint)

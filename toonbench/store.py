@@ -1,0 +1,190 @@
+"""The one door to run folders: where everything lies, written whole or not at all.
+
+    RUN = out/<data>/<task>@<v>/<method>@<revision>/
+        run.json                        what was asked, and of what
+        videos/<pair>.mkv               generated frames, lossless
+        failures/<pair>.json            why a pair has no video
+        rows/<metric>@<v>/<pair>.npy    what a metric measured of a pair
+        scores.csv  result.json         pure functions of the rows
+
+The path is the identity. A file that exists is complete (it came by atomic rename) and is never made again.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toonbench.types import Rows, ToonbenchError
+
+SAFE = re.compile(r"[^A-Za-z0-9._@~=+-]+")
+WRITE_ERRORS = {
+    errno.ENOSPC: "the disk is full: free some space and run again, what was finished is kept",
+    errno.EDQUOT: "the disk quota is used up: free some space and run again, what was finished is kept",
+    errno.EACCES: "no permission to write there: choose another --out",
+    errno.EPERM: "no permission to write there: choose another --out",
+    errno.EROFS: "the file system is read-only: choose another --out",
+    errno.ENOTDIR: "a part of the path is a file, not a folder: choose another --out",
+}
+
+
+def safe_name(text: str) -> str:
+    """`text` as a file name: anything but letters, digits and `._@~=+-` becomes a dash; never empty, never hidden."""
+    return SAFE.sub("-", text).strip("-.")[:150] or "unnamed"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to it when the block ends well and removed when it does not.
+
+    Raises ToonbenchError where the file cannot be written (full disk, no permission), naming the file.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        temporary.chmod(0o644)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        reason = WRITE_ERRORS.get(error.errno or 0)
+        if reason is None:
+            raise
+        raise ToonbenchError(f"cannot write {path}: {reason}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file or none of it."""
+    with writing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def to_json(value: Any) -> str:
+    """JSON with sorted keys and `null` for NaN, one form for equal values."""
+    return json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as `to_json` prints it."""
+    write_bytes(path, to_json(value).encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; a damaged one is an error that names it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ToonbenchError(f"{path} is missing: give the folder of a run that was begun") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ToonbenchError(f"{path} cannot be read as JSON ({error}): remove it and run again") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The folder of one method on one task of one data set."""
+
+    root: Path
+
+    @property
+    def description(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def scores(self) -> Path:
+        return self.root / "scores.csv"
+
+    @property
+    def result(self) -> Path:
+        return self.root / "result.json"
+
+    def video(self, pair: str) -> Path:
+        return self.root / "videos" / f"{pair}.mkv"
+
+    def failure(self, pair: str) -> Path:
+        return self.root / "failures" / f"{pair}.json"
+
+    def rows(self, metric: str, pair: str) -> Path:
+        return self.root / "rows" / metric / f"{pair}.npy"
+
+    def begin(self, description: dict[str, Any], *, fresh: bool) -> None:
+        """Open the run for `description`: make it, or go on with it, or (`fresh`) remove what was there first.
+
+        Raises ToonbenchError where the folder holds a run of something else, naming the first difference.
+        """
+        if fresh and self.root.exists():
+            if not self.description.exists() and any(self.root.iterdir()):
+                raise ToonbenchError(f"{self.root} is not a run folder: --fresh does not delete it; choose another --out")
+            shutil.rmtree(self.root)
+        if not self.description.exists():
+            write_json(self.description, description)
+            return
+        seen, wanted = read_json(self.description), json.loads(to_json(description))
+        for key in sorted(set(seen) | set(wanted)):
+            if key != "environment" and seen.get(key) != wanted.get(key):
+                raise ToonbenchError(
+                    f"{self.root} holds a run with {key} = {_short(seen.get(key))}, this one has {_short(wanted.get(key))}: "
+                    "choose another --out, or --fresh to begin anew"
+                )
+
+    def fail(self, pair: str, *, stage: str, reason: str) -> None:
+        """Record why a pair has no result."""
+        write_json(self.failure(pair), {"pair": pair, "stage": stage, "reason": reason})
+
+    def reason(self, pair: str) -> str:
+        """Why the pair failed, or an empty string."""
+        path = self.failure(pair)
+        return str(read_json(path)["reason"]) if path.exists() else ""
+
+    def clear_failure(self, pair: str) -> None:
+        """Forget an earlier failure of a pair that now has its video."""
+        self.failure(pair).unlink(missing_ok=True)
+
+    def write_rows(self, metric: str, pair: str, rows: Rows) -> None:
+        """Store what a metric measured of a pair, (rows, values) float32."""
+        buffer = io.BytesIO()
+        np.save(buffer, np.ascontiguousarray(rows, dtype=np.float32), allow_pickle=False)
+        write_bytes(self.rows(metric, pair), buffer.getvalue())
+
+    def read_rows(self, metric: str, pair: str) -> Rows | None:
+        """The stored rows, or None where the pair has not been measured."""
+        path = self.rows(metric, pair)
+        try:
+            return np.load(path, allow_pickle=False)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError) as error:
+            raise ToonbenchError(f"{path} is damaged ({error}): remove it and run again") from error
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,16 @@
+"""A cartoon video drives a real image."""
+
+from toonbench.types import Task
+
+task = Task(
+    name="cartoon2real",
+    version=1,
+    source="real",
+    driving="cartoon",
+    videos=55,
+    images=5,
+    motion="relative",
+    metrics=("l1@1", "psnr@1", "ssim@1", "cpbd@1"),
+    about="A cartoon video drives a real image.",
+    paper="Tables 1, 5, 6, 7: 55 cartoon test videos drive 275 CelebA-HQ images, five each",
+)

@@ -1,0 +1,16 @@
+"""A cartoon video drives an image of another cartoon character."""
+
+from toonbench.types import Task
+
+task = Task(
+    name="cartoon_cross",
+    version=1,
+    source="cartoon",
+    driving="cartoon",
+    videos=55,
+    images=5,
+    motion="relative",
+    metrics=("l1@1", "psnr@1", "ssim@1", "cpbd@1"),
+    about="A cartoon video drives an image of another cartoon character.",
+    paper="Table 4: 55 cartoon test videos drive 275 cartoon images, five each",
+)

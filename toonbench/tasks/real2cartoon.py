@@ -1,0 +1,16 @@
+"""A real video drives a cartoon image."""
+
+from toonbench.types import Task
+
+task = Task(
+    name="real2cartoon",
+    version=1,
+    source="cartoon",
+    driving="real",
+    videos=60,
+    images=5,
+    motion="relative",
+    metrics=("l1@1", "psnr@1", "ssim@1", "cpbd@1"),
+    about="A real video drives a cartoon image.",
+    paper="Tables 1, 5, 6, 7: 60 VoxCeleb test videos drive 300 cartoon images, five each",
+)

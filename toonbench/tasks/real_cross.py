@@ -1,0 +1,16 @@
+"""A real video drives an image of another real person."""
+
+from toonbench.types import Task
+
+task = Task(
+    name="real_cross",
+    version=1,
+    source="real",
+    driving="real",
+    videos=200,
+    images=5,
+    motion="relative",
+    metrics=("l1@1", "psnr@1", "ssim@1", "cpbd@1"),
+    about="A real video drives an image of another real person.",
+    paper="Table 3: 200 VoxCeleb test videos drive 1,000 CelebA-HQ images, five each",
+)

@@ -1,0 +1,16 @@
+"""A real video is rebuilt from its own first frame."""
+
+from toonbench.types import Task
+
+task = Task(
+    name="real_self",
+    version=1,
+    source="real",
+    driving="real",
+    videos=200,
+    images=0,
+    motion="absolute",
+    metrics=("l1@1", "psnr@1", "ssim@1", "cpbd@1"),
+    about="A real video is rebuilt from its own first frame.",
+    paper="Table 2: 200 VoxCeleb test videos",
+)
