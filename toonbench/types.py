@@ -108,11 +108,16 @@ class TargetMethod(Protocol):
 
 @runtime_checkable
 class Metric(Protocol):
-    """`measure` turns a sample into rows, `reduce` turns the rows of many samples into the number."""
+    """`measure` turns a sample into rows, `reduce` turns the rows of many samples into the number.
+
+    `distribution` tells how its interval is made: False where the number is the mean of the clips' own numbers
+    (cluster bootstrap), True where only the whole set has one, as FID (grouped jackknife).
+    """
 
     name: str
     version: int
     higher_is_better: bool
+    distribution: bool
     needs: frozenset[Need]
 
     def measure(self, sample: Sample) -> Rows:
@@ -151,7 +156,7 @@ class Task:
 class Result:
     """A metric reduced over a task: the value, its 95 % interval, and what it rests on.
 
-    `coverage` is the share of frames that could be measured, over all pairs of the task, failed ones included.
+    `coverage` is the share of a pair's frames that could be measured, averaged over all pairs, failed ones as 0.
     """
 
     metric: str
