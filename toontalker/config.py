@@ -1,0 +1,64 @@
+"""Sizes of the network, of the official one by default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+OFFICIAL_CHANNELS = ((4, 512), (8, 512), (16, 512), (32, 512), (64, 256), (128, 128), (256, 64), (512, 32), (1024, 16))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkConfig:
+    """Sizes of one domain network. `channels` holds (resolution, channels) rows; those above `size` are unused.
+
+    size: image side in pixels, a power of two, at least 64 (the third backward block reads the 64 x 64 map).
+    style: width of styles, motion descriptors and tokens; channels at 4 and 16 must equal it, as they serve as tokens.
+    motions: K, the number of embeddings in the motion base.
+    dropout: on attention weights, in training.
+    """
+
+    size: int = 256
+    channels: tuple[tuple[int, int], ...] = OFFICIAL_CHANNELS
+    style: int = 512
+    motions: int = 20
+    heads: int = 8
+    feedforward: int = 512
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        table = dict(self.channels)
+        if self.size < 64 or self.size & (self.size - 1) or any(side not in table for side in self.sides):
+            raise ValueError(f"size {self.size}: a power of two from 64 with a row in channels {sorted(table)} is needed")
+        if table[4] != self.style or table[16] != self.style:
+            raise ValueError(f"channels at 4 and 16 are {table[4]} and {table[16]}: both must equal style {self.style}")
+        if self.style % self.heads:
+            raise ValueError(f"style {self.style} is not a multiple of heads {self.heads}")
+
+    @property
+    def table(self) -> dict[int, int]:
+        """Channels by resolution."""
+        return dict(self.channels)
+
+    @property
+    def sides(self) -> list[int]:
+        """Resolutions 4, 8, ..., size."""
+        return [4 << step for step in range(self.size.bit_length() - 2)]
+
+    @property
+    def latents(self) -> int:
+        """Styles per image: 14 at 256 px."""
+        return 2 * (self.size.bit_length() - 1) - 2
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON; `from_dict` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> NetworkConfig:
+        """Inverse of `to_dict`, after JSON made lists of the tuples."""
+        rows = values["channels"]
+        if not isinstance(rows, list | tuple):
+            raise ValueError(f"channels must be a list of rows, not {rows!r}")
+        channels = tuple((int(side), int(count)) for side, count in rows)
+        return cls(**{**values, "channels": channels})  # pyright: ignore[reportArgumentType]

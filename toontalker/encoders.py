@@ -1,0 +1,50 @@
+"""Image encoders: a stem, residual blocks down to 4 x 4 and, for motion, one vector (paper Eq. 1 and 2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from .layers import SQRT2, BiasedLeaky, EqualConv2d, Smooth
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions beside a 1 x 1 skip; halves the resolution."""
+
+    def __init__(self, channels: int, out: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Sequential(EqualConv2d(channels, channels, kernel=3, pad=1), BiasedLeaky(channels))
+        down = EqualConv2d(channels, out, kernel=3, stride=2)
+        self.conv2 = nn.Sequential(Smooth(pad=2), down, BiasedLeaky(out))
+        # The 1 x 1 convolution of the skip has stride 2; its filter leaves the unused samples out instead.
+        self.skip = nn.Sequential(Smooth(pad=1, stride=2), EqualConv2d(channels, out, kernel=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.conv2(self.conv1(x)) + self.skip(x)) / SQRT2
+
+
+class ImageEncoder(nn.Module):
+    """RGB in [-1, 1] to feature maps of every resolution from `size` down to 4, and a vector if `vector` is its width."""
+
+    def __init__(self, size: int, channels: Mapping[int, int], *, vector: int = 0) -> None:
+        super().__init__()
+        stem = nn.Sequential(EqualConv2d(3, channels[size], kernel=1), BiasedLeaky(channels[size]))
+        sides = [size >> step for step in range(int(math.log2(size)) - 2)]
+        blocks = [ResidualBlock(channels[side], channels[side // 2]) for side in sides]
+        last = [EqualConv2d(channels[4], vector, kernel=4)] if vector else []
+        self.convs = nn.ModuleList([stem, *blocks, *last])
+        self.levels = 1 + len(blocks)
+
+    def maps(self, image: Tensor) -> list[Tensor]:
+        """Feature maps in ascending resolution: 4, 8, ..., size."""
+        found: list[Tensor] = []
+        for block in self.convs[: self.levels]:
+            image = block(image)
+            found.insert(0, image)
+        return found
+
+    def vector(self, image: Tensor) -> Tensor:
+        """(B, width) descriptor."""
+        return self.convs[self.levels](self.maps(image)[0]).flatten(1)

@@ -1,0 +1,125 @@
+"""The decoder of one domain: motion base, query and backward transformers, and the progressive image generator."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import NetworkConfig
+from .layers import ConstantInput, EqualLinear, FlowHead, RGBHead, StyledConv
+from .transformers import Memory, TransformerLayer
+
+REFINE_FROM = 64  # resolutions with an SFT block (the last three at 256 px)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFeatures:
+    """What synthesis needs of a source, computed once: maps 8, 16, ..., size, and the backward blocks' memories."""
+
+    pyramid: tuple[Tensor, ...]
+    memories: tuple[Memory, Memory, Memory]
+
+
+class SFT(nn.Module):
+    """Spatial feature transformation (paper Eq. 4), residual as released: fw + (fw * scale + shift)."""
+
+    def __init__(self, channels: int, *, style: int) -> None:
+        super().__init__()
+        self.scale1 = StyledConv(channels, channels, style=style)
+        self.scale2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.shift1 = StyledConv(channels, channels, style=style)
+        self.shift2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        scale = self.scale2(F.leaky_relu(self.scale1(x, z), 0.2))
+        shift = self.shift2(F.leaky_relu(self.shift1(x, z), 0.2))
+        return x + (x * scale + shift)
+
+
+class Decoder(nn.Module):
+    """Everything after the encoders. Attribute names are those of the published checkpoints."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        width, table = config.style, config.table
+        sides = config.sides[1:]  # 8, 16, ..., size
+
+        def layer() -> TransformerLayer:
+            return TransformerLayer(
+                width, heads=config.heads, feedforward=config.feedforward, dropout=config.dropout
+            )
+
+        self.direction = nn.Embedding(config.motions, width)  # the motion base p
+        self.input = ConstantInput(table[4])
+        self.conv1 = StyledConv(table[4], table[4], style=width)
+        self.convs = nn.ModuleList()
+        for side in sides:
+            self.convs.append(StyledConv(table[side // 2], table[side], style=width, upsample=True))
+            self.convs.append(StyledConv(table[side], table[side], style=width))
+        self.to_rgbs = nn.ModuleList(RGBHead(table[side]) for side in sides)
+        self.to_flows = nn.ModuleList(FlowHead(table[side], style=width) for side in sides)
+        self.sft = nn.ModuleList(SFT(table[side], style=width) for side in sides if side >= REFINE_FROM)
+        self.transformerlayer_0 = layer()  # source -> reference
+        self.transformerlayer_1 = layer()  # reference -> driving
+        self.transformerlayer = layer()
+        self.transformerlayer_t = layer()
+        self.transformerlayer_f = layer()
+        self.latlayer1 = nn.Conv2d(table[64], width, 3, padding=1)
+        self.mlp = EqualLinear(config.motions * width, width * config.latents)
+        self.latents = config.latents
+
+    def features(self, maps: list[Tensor]) -> SourceFeatures:
+        """Features of the appearance encoder's maps (4, 8, ..., size), ready for any number of frames."""
+        seen = (maps[0], maps[2], self.latlayer1(maps[4]))
+        blocks = (self.transformerlayer, self.transformerlayer_t, self.transformerlayer_f)
+        first, second, third = (
+            block.remember(m.flatten(2).transpose(1, 2).float()) for block, m in zip(blocks, seen, strict=True)
+        )
+        return SourceFeatures(tuple(maps[1:]), (first, second, third))
+
+    def backward_codes(self, w: Tensor, source: SourceFeatures) -> list[Tensor]:
+        """The three blocks' outputs (B, K, width) for canonical motion `w`: back to the source's domain."""
+        blocks = (self.transformerlayer, self.transformerlayer_t, self.transformerlayer_f)
+        codes: list[Tensor] = []
+        for block, memory in zip(blocks, source.memories, strict=True):
+            w = block(w, memory)
+            codes.append(w)
+        return codes
+
+    def styles(self, w: Tensor, source: SourceFeatures) -> Tensor:
+        """(B, latents, width) styles of the generator for canonical motion `w` (B, K, width)."""
+        q = self.backward_codes(w, source)[-1]
+        return self.mlp(q.flatten(1)).view(len(w), self.latents, -1)
+
+    def synthesise(
+        self, styles: Tensor, source: SourceFeatures, *, trace: dict[str, Tensor] | None = None
+    ) -> Tensor:
+        """Image (B, 3, size, size), nominal [-1, 1], not clamped; `trace` receives every level's intermediates."""
+        batch = len(styles)
+        x = self.conv1(self.input.input.expand(batch, -1, -1, -1), styles[:, 0])
+        if trace is not None:
+            trace["conv1_out"] = x
+        rgb = field = None
+        for level, features in enumerate(source.pyramid):
+            z = styles[:, 3 + 2 * level]
+            x = self.convs[2 * level](x, styles[:, 1 + 2 * level])
+            entered = x = self.convs[2 * level + 1](x, styles[:, 2 + 2 * level])
+            warped, blend, field = self.to_flows[level](x, z, features, field)
+            refine = level - int(math.log2(REFINE_FROM)) + 3
+            if refine < 0:
+                shown, x = warped, blend
+            else:
+                shown = self.sft[refine](warped, z)
+                # The released decoder uses the blend where its mask was meant; the weights were trained that way.
+                x = shown + x * (1.0 - blend)
+            rgb = self.to_rgbs[level](shown, rgb)
+            if trace is not None:
+                seen = {"x": entered, "warp": warped, "blend": blend, "flow_skip": field, "rgb_skip": rgb}
+                seen |= {"sft": shown, "x_next": x}
+                trace.update({f"l{features.shape[-1]}.{name}": value for name, value in seen.items()})
+        if rgb is None:
+            raise ValueError("a source needs at least one feature map")
+        return rgb

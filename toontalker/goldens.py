@@ -1,0 +1,208 @@
+"""Compares this machine's network with stored outputs of the official one.
+
+A goldens folder holds `goldens.json` (cases, slices, where the weights and images come from), `goldens.npz` (arrays)
+and manifests (key, shape and distribution of every weight). Weights and images are drawn here from the manifests by
+numpy alone, so that the same numbers come out on any machine; no code of the folder is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from toonbench.types import ToonbenchError
+
+from .model import DomainNetwork, ToonTalkerNetwork, infer_config
+
+TOLERANCE = 1e-4
+BYTE_TOLERANCE = 1.0
+Check = tuple[str, float, float]  # case and output, largest error, tolerance
+Case = dict[str, Any]
+Outputs = dict[str, Tensor]
+
+# Lattice points per side and amplitude of the test pictures: coarse shapes first, then finer and fainter detail.
+OCTAVES = ((3, 0.80), (5, 0.55), (9, 0.40), (17, 0.26), (33, 0.16), (65, 0.09), (129, 0.05))
+
+
+def _rng(text: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(text.encode()))
+
+
+def draw_weight(key: str, entry: dict[str, Any], tag: str) -> NDArray[Any]:
+    """The weight `key` of set `tag`, from its manifest entry."""
+    shape, init = tuple(entry["shape"]), entry["init"]
+    match init["kind"]:
+        case "normal":
+            values = init["mean"] + init["std"] * _rng(f"{tag}:{key}").standard_normal(shape)
+        case "uniform":
+            values = init["low"] + (init["high"] - init["low"]) * _rng(f"{tag}:{key}").random(shape)
+        case "const":
+            values = np.full(shape, init["value"])
+        case "buffer":
+            values = np.asarray(init["values"], dtype=np.float64).reshape(shape)
+        case kind:
+            raise ToonbenchError(f"manifest entry {key}: kind {kind!r} is unknown; update toonbench or the goldens")
+    return np.asarray(values).astype(entry["dtype"])
+
+
+def _stretch(values: NDArray[np.float64], size: int, axis: int) -> NDArray[np.float64]:
+    """Linear interpolation along an axis, end points kept."""
+    count = values.shape[axis]
+    place = np.arange(size, dtype=np.float64) * (count - 1) / (size - 1)
+    low = np.minimum(np.floor(place).astype(np.int64), count - 2)
+    share = np.expand_dims(place - low, tuple(a for a in range(values.ndim) if a != axis))
+    return np.take(values, low, axis) * (1.0 - share) + np.take(values, low + 1, axis) * share
+
+
+def draw_image(tag: str, size: int) -> NDArray[np.uint8]:
+    """The test picture `tag`, uint8 (3, size, size) RGB."""
+    rng = _rng(f"image:{tag}:{size}")
+    field = 0.35 * rng.standard_normal((3, 1, 1)) + np.zeros((3, size, size))
+    for points, amplitude in OCTAVES:
+        grey = rng.standard_normal((1, points, points))
+        tint = rng.standard_normal((3, points, points))
+        field = field + amplitude * _stretch(_stretch(0.8 * grey + 0.6 * tint, size, 1), size, 2)
+    return np.floor((np.tanh(field) + 1.0) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
+
+
+class _Bench:
+    """Networks and pictures of a folder on a device; the last weights stay loaded, as cases share them."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self.folder = folder
+        self.device = device
+        self._loaded: dict[tuple[str, str], DomainNetwork] = {}
+        self.digests: dict[str, str] = json.loads((folder / "goldens.json").read_text())["images"]
+
+    def network(self, case: Case) -> ToonTalkerNetwork:
+        tags: dict[str, str] = case["weights"]
+        wanted = {(case["manifest"], tag) for tag in tags.values()}
+        self._loaded = {key: value for key, value in self._loaded.items() if key in wanted}
+        gen = self._domain(case["manifest"], tags["gen"])
+        real = self._domain(case["manifest"], tags["gen_real"]) if "gen_real" in tags else gen
+        return ToonTalkerNetwork(gen, real)
+
+    def _domain(self, manifest: str, tag: str) -> DomainNetwork:
+        if (manifest, tag) not in self._loaded:
+            entries = json.loads((self.folder / manifest).read_text())
+            weights = {k: torch.from_numpy(draw_weight(k, e, tag)) for k, e in entries.items() if k[0] != "_"}
+            with torch.device("meta"):
+                network = DomainNetwork(infer_config(weights))
+            network.load_state_dict(weights, strict=True, assign=True)
+            self._loaded[manifest, tag] = network.eval().requires_grad_(False).to(self.device)
+        return self._loaded[manifest, tag]
+
+    def images(self, case: Case, role: str) -> Tensor:
+        """(B, 3, size, size) in [-1, 1]. Raises ToonbenchError if this machine draws other pictures than were listed."""
+        drawn: list[NDArray[np.uint8]] = []
+        for tag in case["inputs"][role]:
+            picture = draw_image(tag, case["size"])
+            if hashlib.sha256(picture.tobytes()).hexdigest() != self.digests[f"{tag}@{case['size']}"]:
+                raise ToonbenchError(f"test picture {tag} comes out different here; numpy {np.__version__} may be at fault")
+            drawn.append(picture)
+        unit = np.stack(drawn).astype(np.float32) / np.float32(255.0)
+        return torch.from_numpy((unit - np.float32(0.5)) * np.float32(2.0)).to(self.device)
+
+
+def _tokens(w: Tensor) -> Tensor:
+    """The official layout (tokens, B, width)."""
+    return w.transpose(0, 1)
+
+
+def _absolute(bench: _Bench, case: Case) -> Outputs:
+    network = bench.network(case)
+    source = network.source(bench.images(case, "source"), "cartoon")
+    w = source.to_reference + network.motion(bench.images(case, "driving"), "cartoon")
+    return {"image": network.domain("cartoon").render(w, source.features), "w.canonical": _tokens(w)}
+
+
+def _relative(bench: _Bench, case: Case, *, of: str = "cartoon", by: str = "cartoon") -> Outputs:
+    network = bench.network(case)
+    domain = network.domain(of)
+    image = bench.images(case, "source")
+    maps = domain.enc.maps(image)
+    vectors = {role: network.domain(by).enc2.vector(bench.images(case, role)) for role in ("driving", "start")}
+    vectors["source"] = domain.enc2.vector(image)
+    codes = {
+        "s_r": network.to_reference(vectors["source"], of),
+        "r_s": network.from_reference(vectors["source"], of),
+        "r_1": network.from_reference(vectors["start"], by),
+        "r_d": network.from_reference(vectors["driving"], by),
+    }
+    codes["canonical"] = w = codes["s_r"] + (codes["r_d"] - codes["r_1"]) + codes["r_s"]
+    features = domain.dec.features(maps)
+    backward = domain.dec.backward_codes(w, features)
+    styles = domain.dec.styles(w, features)
+    out: Outputs = {"latent": styles, "latlayer1": domain.dec.latlayer1(maps[4])}
+    out["image"] = domain.dec.synthesise(styles, features, trace=out)
+    out |= {f"enc2.{role}": vector for role, vector in vectors.items()}
+    out |= {f"w.{name}": _tokens(code) for name, code in codes.items()}
+    out |= {f"back{side}": _tokens(code) for side, code in zip((4, 16, 64), backward, strict=True)}
+    return out | {f"enc.s{m.shape[-1]}": m for m in maps}
+
+
+def _clip(bench: _Bench, case: Case) -> Outputs:
+    network = bench.network(case)
+    source = network.source(bench.images(case, "source"), "cartoon")
+    codes = network.motion(bench.images(case, "clip"), "cartoon")
+    frames = network.relative(source, codes, start=codes[:1], domain="cartoon")
+    clamped = frames.clamp(-1.0, 1.0)
+    low, high = clamped.min(), clamped.max()
+    pixels = ((clamped - low) / (high - low) * 255.0).floor().permute(0, 2, 3, 1)
+    return {"frames": frames, "u8": pixels, "minmax": torch.stack((low, high))}
+
+
+def _runner(call: str) -> Callable[[_Bench, Case], Outputs]:
+    if call.startswith("forward_relative"):
+        return _relative
+    if call.startswith("forward("):
+        return _absolute
+    if call.startswith("in-domain demo"):
+        return _clip
+    if call.startswith("real2cartoon"):
+        return lambda bench, case: _relative(bench, case, of="cartoon", by="real")
+    if call.startswith("cartoon2real"):
+        return lambda bench, case: _relative(bench, case, of="real", by="cartoon")
+    raise ToonbenchError(f"goldens case calls {call!r}, which this version does not know; update toonbench")
+
+
+def _compare(case: Case, outputs: Outputs, arrays: Any) -> Iterator[Check]:
+    for wanted in case["outputs"]:
+        key: str = wanted["key"]
+        name = key.removeprefix(case["name"] + ".")
+        got = outputs[name].float().cpu().numpy()
+        if list(got.shape) != wanted["full_shape"]:
+            yield key, math.inf, TOLERANCE
+            continue
+        got = got[tuple(slice(*bounds) for bounds in wanted["slice"])]
+        error = float(np.abs(got - arrays[key]).max())
+        yield key, error if math.isfinite(error) else math.inf, BYTE_TOLERANCE if name == "u8" else TOLERANCE
+
+
+def run_goldens(folder: Path, device: str) -> list[Check]:
+    """(output, largest absolute error, tolerance) for every stored output of every ToonTalker case in `folder`.
+
+    Cases of other networks appear as ("NAME skipped: WHY", nan, 0.0). Raises ToonbenchError if `folder` holds no goldens.
+    """
+    if not (folder / "goldens.json").is_file():
+        raise ToonbenchError(f"{folder}: no goldens.json here; give a folder in the format of parity/toontalker_lia")
+    listed = json.loads((folder / "goldens.json").read_text())
+    bench = _Bench(folder, device)
+    checks: list[Check] = []
+    for case in listed["cases"]:
+        if case["network"] != "toontalker":
+            checks.append((f"{case['name']} skipped: network {case['network']} is not ToonTalker", math.nan, 0.0))
+            continue
+        with torch.inference_mode(), np.load(folder / case["file"]) as arrays:
+            checks.extend(_compare(case, _runner(case["call"])(bench, case), arrays))
+    return checks

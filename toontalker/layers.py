@@ -1,0 +1,214 @@
+"""StyleGAN2-type building blocks that ToonTalker and LIA share: equalised layers, FIR filters, styled convs, heads.
+
+Module and parameter names follow the published checkpoints, so that their state dicts load strictly. The arithmetic
+is our own: styles scale activations and not weights (no per-sample weights, no grouped convolution), the equalised
+scale rides on whatever is smaller, and the [1, 3, 3, 1] filters run as three 2 x 2 means.
+Maps are (batch, channels, height, width) float32; "sqrt2" gains keep the variance after a leaky ReLU.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SQRT2 = math.sqrt(2.0)
+FIR_TAPS = (1.0, 3.0, 3.0, 1.0)
+
+
+def fir_kernel(gain: float = 1.0) -> Tensor:
+    """The 4 x 4 filter as the checkpoints store it: outer product of [1, 3, 3, 1], summing to `gain`."""
+    taps = torch.tensor(FIR_TAPS)
+    return torch.outer(taps, taps) * (gain / taps.sum() ** 2)
+
+
+def smooth(x: Tensor, *, pad: int, stride: int = 1) -> Tensor:
+    """Filter with [1, 3, 3, 1] / 8 on both axes after `pad` zeros on every side, then keep every `stride`-th sample.
+
+    [1, 3, 3, 1] = [1, 1] * [1, 1] * [1, 1], so three 2 x 2 means do it; each of the first `pad` brings its own zeros.
+    """
+    for step in range(2):
+        x = F.avg_pool2d(x, 2, stride=1, padding=int(step < pad))
+    return F.avg_pool2d(x, 2, stride=stride)
+
+
+def up2(x: Tensor) -> Tensor:
+    """Double the size: zero insertion and the filter with gain 4, which is bilinear interpolation with a zero border."""
+    padded = F.pad(x, (1, 1, 1, 1))
+    return F.interpolate(padded, scale_factor=2, mode="bilinear", align_corners=False)[..., 2:-2, 2:-2]
+
+
+class Fir(nn.Module):
+    """Holder of a stored filter buffer; `smooth` and `up2` do the arithmetic."""
+
+    kernel: Tensor
+
+    def __init__(self, gain: float = 1.0) -> None:
+        super().__init__()
+        self.register_buffer("kernel", fir_kernel(gain))
+
+
+class Smooth(Fir):
+    """`smooth` as a step of a sequence."""
+
+    def __init__(self, *, pad: int, stride: int = 1) -> None:
+        super().__init__()
+        self.pad = pad
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return smooth(x, pad=self.pad, stride=self.stride)
+
+
+class EqualConv2d(nn.Module):
+    """Bias-free convolution whose stored weight is N(0, 1) and is used divided by sqrt(fan in)."""
+
+    def __init__(self, channels: int, out: int, *, kernel: int, stride: int = 1, pad: int = 0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out, channels, kernel, kernel))
+        self.scale = 1.0 / math.sqrt(channels * kernel * kernel)
+        self.stride = stride
+        self.pad = pad
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight * self.scale, stride=self.stride, padding=self.pad)
+
+
+class EqualLinear(nn.Module):
+    """Linear layer whose stored weight is N(0, 1) and is used divided by sqrt(inputs); no activation."""
+
+    def __init__(self, inputs: int, outputs: int, *, bias: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs))
+        self.bias = nn.Parameter(torch.full((outputs,), bias))
+        self.scale = 1.0 / math.sqrt(inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x * self.scale, self.weight, self.bias)  # scales the small side: no copy of a large weight
+
+
+class BiasedLeaky(nn.Module):
+    """sqrt2 * leaky_relu(x + bias, 0.2)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x + self.bias, 0.2) * SQRT2
+
+
+class ModulatedConv2d(nn.Module):
+    """Convolution whose input channels are scaled by a style, and whose outputs are brought back to unit variance.
+
+    `upsample` doubles the size (transposed, stride 2, then filtered).
+    """
+
+    def __init__(
+        self, channels: int, out: int, *, kernel: int, style: int, demodulate: bool = True, upsample: bool = False
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(1, out, channels, kernel, kernel))
+        if upsample:
+            self.blur = Fir(4.0)
+        self.modulation = EqualLinear(style, channels, bias=1.0)
+        self.scale = 1.0 / math.sqrt(channels * kernel * kernel)
+        self.pad = kernel // 2
+        self.demodulate = demodulate
+        self.upsample = upsample
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        weight = self.weight[0]
+        style = self.modulation(z) * self.scale  # (B, in)
+        x = x * style[:, :, None, None].to(x.dtype)
+        if self.upsample:
+            x = smooth(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), pad=1)
+        else:
+            x = F.conv2d(x, weight, padding=self.pad)
+        if not self.demodulate:
+            return x
+        power = F.linear(style.square(), weight.square().sum((2, 3)))  # (B, out): squared norm of the styled weight
+        gain = torch.rsqrt(power + 1e-8) * (4.0 if self.upsample else 1.0)  # 4: the filter after zero insertion
+        return x * gain[:, :, None, None].to(x.dtype)
+
+
+class StoredScalar(nn.Module):
+    """A noise strength that the checkpoints carry and the networks never use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1), requires_grad=False)
+
+
+class StyledConv(nn.Module):
+    """Modulated 3 x 3 convolution and biased leaky ReLU."""
+
+    def __init__(self, channels: int, out: int, *, style: int, upsample: bool = False) -> None:
+        super().__init__()
+        self.conv = ModulatedConv2d(channels, out, kernel=3, style=style, upsample=upsample)
+        self.noise = StoredScalar()
+        self.activate = BiasedLeaky(out)
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        return self.activate(self.conv(x, z))
+
+
+class ConstantInput(nn.Module):
+    """The learned 4 x 4 map that the synthesis starts from."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
+
+
+class RGBHead(nn.Module):
+    """Adds one level's colours to those of the levels below; not modulated, but activated."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
+        self.upsample = Fir(4.0)
+        self.conv = nn.Sequential(EqualConv2d(channels, 3, kernel=1), BiasedLeaky(3))
+
+    def forward(self, x: Tensor, previous: Tensor | None) -> Tensor:
+        rgb = self.conv(x) + self.bias
+        return rgb if previous is None else rgb + up2(previous)
+
+
+@lru_cache(maxsize=32)
+def sampling_grid(size: int, device: torch.device) -> Tensor:
+    """(1, 2, size, size), x then y: end points at -1 and 1, although the sampler counts pixel centres (see FlowHead)."""
+    axis = torch.linspace(-1.0, 1.0, size, dtype=torch.float64).to(torch.float32)
+    rows, columns = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack((columns, rows))[None].to(device)
+
+
+class FlowHead(nn.Module):
+    """Flow and mask of one level, and the source map warped by them.
+
+    Zero flow is not the identity: the grid's end points lie on the corners while `grid_sample` runs with
+    `align_corners=False`, a magnification by size / (size - 1). The published weights were trained with it.
+    """
+
+    def __init__(self, channels: int, *, style: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
+        self.upsample = Fir(4.0)
+        self.conv = ModulatedConv2d(channels, 3, kernel=1, style=style, demodulate=False)
+
+    def forward(self, x: Tensor, z: Tensor, source: Tensor, previous: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the warped and masked source map, its blend with the state `x`, and the raw (B, 3, H, W) field.
+
+        `source` may hold one map for the whole batch.
+        """
+        field = self.conv(x, z).float() + self.bias
+        if previous is not None:
+            field = field + up2(previous)
+        flow = torch.tanh(field[:, :2]) + sampling_grid(field.shape[-1], field.device)
+        mask = torch.sigmoid(field[:, 2:3]).to(x.dtype)
+        source = source.expand(len(x), -1, -1, -1)
+        warped = F.grid_sample(source, flow.permute(0, 2, 3, 1).to(source.dtype), align_corners=False) * mask
+        return warped, warped + x * (1.0 - mask), field
