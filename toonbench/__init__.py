@@ -1,1 +1,38 @@
-"""Benchmark and data toolkit for cross-domain (cartoon and real) face reenactment."""
+"""toonbench: benchmark and data toolkit for cross-domain (cartoon and real) face reenactment.
+
+The public names below are loaded when used; importing the package imports neither torch nor anything large.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "Clip": "toonbench.types",
+    "Metric": "toonbench.types",
+    "Method": "toonbench.types",
+    "Pair": "toonbench.types",
+    "Result": "toonbench.types",
+    "Sample": "toonbench.types",
+    "Task": "toonbench.types",
+    "ToonbenchError": "toonbench.types",
+    "draw_pairs": "toonbench.tasks",
+    "load_data": "toonbench.data",
+    "load_method": "toonbench.registry",
+    "load_metric": "toonbench.registry",
+    "load_task": "toonbench.registry",
+}
+__all__ = ["__version__", *_PLACES]  # noqa: PLE0604  the names are the table's keys
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'toonbench' has no attribute '{name}'")
+    return getattr(importlib.import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

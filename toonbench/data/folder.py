@@ -94,6 +94,11 @@ def load(root: Path, *, name: str = "") -> Dataset:
     return Dataset(name=name, root=root, clips=tuple(clips), targets=targets, fingerprint=digest)
 
 
+def load_data(spec: str) -> Dataset:
+    """A shipped data set by name, or a prepared data set's folder (a plain folder is prepared by the command line)."""
+    return load(locate(spec))
+
+
 def damaged_files(root: Path) -> Iterator[str]:
     """What is wrong with the files listed in SHA256SUMS, one line each, as they are found."""
     sums = root / "SHA256SUMS"

@@ -1,0 +1,60 @@
+"""The `toonbench` command: names of commands to the functions behind them, and errors to one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from toonbench import __version__
+from toonbench.types import ToonbenchError
+
+app = App(
+    name="toonbench",
+    help="Benchmark for cross-domain (cartoon and real) face reenactment: did the character do what the actor did?",
+    version=__version__,
+    help_format="plaintext",
+)
+for name, place, about in (
+    ("eval", "evaluate:evaluate", "Generate the pairs of a task with a method, and score them."),
+    ("generate", "evaluate:generate", "Generate the pairs of a task with a method."),
+    ("score", "evaluate:score", "Score a folder of videos, or what generate made."),
+    ("list", "listing:show", "List methods, tasks, metrics or data."),
+    ("make-puppets", "puppets:make", "Render puppets: paired clips with exact motion."),
+    ("train", "train:train", "Train a method."),
+    ("validate", "validate:validate", "Check a data folder, a folder of videos, or a result."),
+    ("doctor", "doctor:doctor", "Check this machine: versions, devices, goldens."),
+):
+    app.command(f"toonbench.commands.{place}", name=name, help=about)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 nothing succeeded, 2 a mistake told in one line, 130 interrupted."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status."""
+    try:
+        return app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value") or 0
+    except CycloptsError as error:
+        return _tell(" ".join(str(error).split()) + " (see toonbench --help)", status=2)
+    except ToonbenchError as error:
+        return _tell(str(error), status=2)
+    except KeyboardInterrupt:
+        return _tell("interrupted; what was finished is kept, run the same command again to go on", status=130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001  the last line of defence: users see one line, never a traceback
+        if "-v" in arguments or "--verbose" in arguments:
+            raise
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return _tell(f"unexpected {text}; run again with --verbose for the traceback, and report it", status=3)
+
+
+def _tell(text: str, *, status: int) -> int:
+    sys.stderr.write(f"toonbench: {text}\n")
+    return status

@@ -1,0 +1,1 @@
+"""What each command of `toonbench` does, a file a theme; imported when the command runs."""

@@ -1,0 +1,61 @@
+"""`make-puppets`: render a data set of puppets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toonbench.commands.shared import Talk
+
+
+def make(
+    *,
+    out: Path,
+    split: str = "train",
+    clips: int = 20,
+    images: int = 20,
+    frames: int = 40,
+    size: int = 128,
+    seed: int = 0,
+    workers: int = 0,
+    talk: Talk | None = None,
+) -> int:
+    """Render puppets: clips of both domains with their exact motion, sources, and exact targets for a test split.
+
+    Parameters
+    ----------
+    out
+        The data set's folder; a rendering found there goes on.
+    split
+        train, or test (which gets the exact targets of the five tasks' pairs). Splits share no identity and no motion.
+    clips
+        Videos of each domain.
+    images
+        Source images of each domain.
+    frames
+        Frames of each video.
+    size
+        Side in pixels.
+    seed
+        Another seed is another set of people and motions.
+    workers
+        Local processes; 0 chooses. The bytes do not depend on it.
+    """
+    from toonbench.pool import auto_workers
+    from toonbench.puppets.make import make_puppets
+
+    talk = talk or Talk()
+    talk.start()
+    with talk.progress("rendering puppets") as on_progress:
+        make_puppets(
+            out,
+            split=split,
+            clips=clips,
+            images=images,
+            frames=frames,
+            size=size,
+            seed=seed,
+            workers=auto_workers(workers),
+            on_progress=on_progress,
+        )
+    talk.say(f"written: {out}")
+    return 0

@@ -1,0 +1,105 @@
+"""What the commands share: options, console, progress, opening data."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from toonbench.types import ToonbenchError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from toonbench.data import Dataset
+    from toonbench.pool import Progress
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Talk:
+    """How much a command says."""
+
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False
+    """Print results and errors only."""
+    verbose: Annotated[bool, Parameter(name=["--verbose", "-v"], negative="")] = False
+    """Log what happens; show tracebacks of failed pairs."""
+    json: Annotated[bool, Parameter(negative="")] = False
+    """Print one JSON document instead of text, for scripts."""
+
+    def start(self) -> Console:
+        """Configure logging and return the console for results (standard output)."""
+        from rich.console import Console
+
+        level = logging.DEBUG if self.verbose else logging.ERROR if self.quiet or self.json else logging.WARNING
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("toonbench").setLevel(level)
+        return Console(highlight=False, soft_wrap=False)
+
+    def say(self, text: str) -> None:
+        """A line about what is going on, on standard error; silent with `-q` and `--json`."""
+        if not (self.quiet or self.json):
+            from rich.console import Console
+
+            Console(stderr=True, highlight=False).print(text, markup=False)
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Progress]:
+        """A progress bar with rate and time left; nothing when standard error is not a terminal."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        if self.quiet or self.json or not console.is_terminal:
+            yield lambda _done, _total: None
+            return
+        rate = TextColumn("{task.fields[rate]}")
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            row = bar.add_task(title, total=None, rate="")
+
+            def update(done: int, total: int) -> None:
+                speed = bar.tasks[row].speed
+                bar.update(row, completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
+
+            yield update
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`2/4` to (2, 4)."""
+    index, slash, count = text.partition("/")
+    if slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
+        return int(index), int(count)
+    raise ToonbenchError(f"--shard {text}: write i/n with 1 <= i <= n, for example 1/4")
+
+
+def cache_folder() -> Path:
+    """Where prepared data is kept: `TOONBENCH_CACHE`, or the user's cache folder."""
+    import platformdirs
+
+    return Path(os.environ.get("TOONBENCH_CACHE") or platformdirs.user_cache_dir("toonbench"))
+
+
+def open_data(spec: str, *, talk: Talk, workers: int = 1, size: int = 256) -> Dataset:
+    """The data set that `spec` names; a plain folder of videos and images is cropped to faces first, once."""
+    from toonbench.data import is_plain_folder, load, locate
+
+    root = locate(spec)
+    if not is_plain_folder(root):
+        return load(root)
+    from toonbench.prepare.folder import prepare_folder
+
+    with talk.progress("cropping faces") as on_progress:
+        prepared = prepare_folder(root, cache_folder() / "prepared", size=size, workers=workers, on_progress=on_progress)
+    data = load(prepared, name=root.resolve().name)
+    if bad := [clip for clip in data.clips if clip.problem]:
+        talk.say(f"{len(bad)} of {len(data.clips)} files of {root} cannot be used, and their pairs will count as failed:")
+        for clip in bad:
+            talk.say(f"  {clip.id}: {clip.problem}")
+    return data

@@ -1,0 +1,62 @@
+"""Results as the terminal shows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from toonbench.types import Result
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from toonbench.score import Scores
+    from toonbench.store import Run
+
+
+def print_scores(console: Console, scores: Scores, *, run: Run, as_json: bool, title: str) -> None:
+    """A table of the results, what was skipped and what failed, and where the files are."""
+    if as_json:
+        console.out(run.result.read_text(encoding="utf-8"), end="")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title, style="bold"), title_justify="left")
+    for column, justify in (("metric", "left"), ("value", "right"), ("95 % interval", "right"), ("pairs", "right"),
+                            ("missing", "right"), ("coverage", "right")):
+        table.add_column(column, justify=justify)  # pyright: ignore[reportArgumentType]
+    for result in scores.results:
+        table.add_row(*_cells(result))
+    for name in scores.skipped:
+        table.add_row(Text(name), "—", "—", "0", "—", "—")
+    console.print(table)
+    for name, reason in scores.skipped.items():
+        console.print(f"{name}: {reason}", markup=False)
+    for note in dict.fromkeys(note for result in scores.results for note in result.notes):
+        console.print(f"interval: {note}", markup=False)
+    print_failures(console, scores.failures, pairs=scores.pairs)
+    if "puppets" in title:
+        console.print("Measured on puppets, which are not people: never compare with the paper's own numbers.", style="dim")
+    console.print(f"written: {run.scores} and {run.result.name}", markup=False, soft_wrap=True)
+
+
+def print_failures(console: Console, failures: dict[str, str], *, pairs: int) -> None:
+    """How many pairs failed, and the commonest reasons with an example each."""
+    if not failures:
+        return
+    console.print(f"{len(failures)} of {pairs} pairs failed:", style="red", markup=False)
+    example = {reason: pair for pair, reason in reversed(failures.items())}
+    for reason, count in Counter(failures.values()).most_common(8):
+        console.print(f"  {count} × {reason} (for example {example[reason]})", markup=False, soft_wrap=True)
+
+
+def _cells(result: Result) -> list[str]:
+    arrow = "↑" if result.higher_is_better else "↓"
+    interval = "—" if result.low != result.low else f"{_number(result.low)} … {_number(result.high)}"
+    value = "—" if result.value != result.value else _number(result.value)
+    return [f"{result.metric} {arrow}", value, interval, str(result.pairs), str(result.missing), f"{result.coverage:.0%}"]
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
