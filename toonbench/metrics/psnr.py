@@ -1,0 +1,41 @@
+"""PSNR: peak signal-to-noise ratio to the target frames, in decibels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from toonbench.metrics.shared import mean_of_pair_means, target_of
+from toonbench.types import Need, Rows, Sample
+
+CAP_DB = 100.0
+
+
+class PSNR:
+    """10 log10(255^2 / MSE) of each frame, MSE over height, width and RGB; 0 to 100 dB.
+
+    Identical frames, whose ratio is infinite, count as 100 dB (a single level off in one value of a 256 x 256 frame
+    is 101 dB, so the cap touches nothing that can be told from identity). Reduced as the mean over pairs of each
+    pair's mean dB, which is at least the dB of the mean MSE (Jensen) and not to be compared with it.
+    """
+
+    name = "psnr"
+    version = 1
+    higher_is_better = True
+    needs: frozenset[Need] = frozenset({"target"})
+
+    def measure(self, sample: Sample) -> Rows:
+        """(frames, 1) float32, decibels of each frame."""
+        target = target_of(sample, self.name)
+        rows = np.empty((len(target), 1), np.float32)
+        for index, (generated, wanted) in enumerate(zip(sample.generated, target, strict=True)):
+            difference = generated.astype(np.int32) - wanted
+            squares = int(np.square(difference).sum(dtype=np.int64))
+            decibels = 10.0 * np.log10(255.0**2 * difference.size / squares) if squares else CAP_DB
+            rows[index] = min(decibels, CAP_DB)
+        return rows
+
+    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
+        """Mean of pair means of dB; NaN rows are left out, NaN if there is nothing."""
+        return mean_of_pair_means(rows)
