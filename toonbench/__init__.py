@@ -25,7 +25,7 @@ _PLACES = {
     "load_metric": "toonbench.registry",
     "load_task": "toonbench.registry",
 }
-__all__ = ["__version__", *_PLACES]  # noqa: PLE0604  the names are the table's keys
+__all__ = ["__version__", *_PLACES]
 
 
 def __getattr__(name: str) -> Any:

@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001  the last line of defence: users see one line, never a traceback
+    except Exception as error:
         if "-v" in arguments or "--verbose" in arguments:
             raise
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"

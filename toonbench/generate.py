@@ -30,6 +30,7 @@ class MethodSpec:
     checkpoint: Path | None = None
 
     def load(self) -> Method | TargetMethod:
+        """The method, built once in each process."""
         return _load(self)
 
 
@@ -104,7 +105,7 @@ def _generate_pair(job: Job) -> str:
         frames, fps = _animate(method, job)
     except ToonbenchError as error:
         reason = str(error)
-    except Exception as error:  # noqa: BLE001  a method is anyone's code: its failure is a result, not a crash
+    except Exception as error:
         log.debug("pair %s failed", job.pair.id, exc_info=True)
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     else:
@@ -120,7 +121,9 @@ def _animate(method: Method | TargetMethod, job: Job) -> tuple[Frames, float]:
     source = read_source(pair.source)
     if isinstance(method, TargetMethod):
         if pair.target is None:
-            raise ToonbenchError(f"{method.name} needs an exact target and this pair has none: use puppets or a same-identity task")
+            raise ToonbenchError(
+                f"{method.name} needs an exact target and this pair has none: use puppets or a same-identity task"
+            )
         target = read_frames(pair.target)
         frames: Any = method.animate_target(source, target.frames, seed=job.seed)
         expected, fps = target.frames.shape, target.fps

@@ -29,7 +29,11 @@ def auto_workers(requested: int, *, device: str = "cpu") -> int:
         raise ToonbenchError(f"--workers {requested} is negative: give 0 (automatic) or more")
     if requested:
         return requested
-    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) if device == "cpu" else 1
+    return (
+        min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+        if device == "cpu"
+        else 1
+    )
 
 
 def map_items(

@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from toonbench.types import Metric, Method, TargetMethod, Task, ToonbenchError
+from toonbench.types import Method, Metric, TargetMethod, Task, ToonbenchError
 
 Group = Literal["methods", "metrics", "tasks"]
 PLACE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -127,7 +127,7 @@ def _measure_pair(job: Job) -> None:
     for name in job.metrics:
         try:
             rows = _metric(name).measure(sample)
-        except Exception as error:  # noqa: BLE001  a metric is anyone's code: its failure is a row of NaN
+        except Exception as error:
             log.debug("%s of pair %s failed", name, job.pair.id, exc_info=True)
             job.run.fail(f"{job.pair.id}+{name}", stage="measure", reason=f"{name}: {type(error).__name__}: {error}")
             rows = np.full((len(sample.generated), 1), np.nan, np.float32)
@@ -162,9 +162,7 @@ def _reduce_one(metric: Metric, rows: Rows | None) -> float:
     return float("nan") if rows is None else float(metric.reduce([rows]))
 
 
-def _result(
-    metric: Metric, pairs: Sequence[Pair], *, rows: dict[str, Rows | None], values: dict[str, float]
-) -> Result:
+def _result(metric: Metric, pairs: Sequence[Pair], *, rows: dict[str, Rows | None], values: dict[str, float]) -> Result:
     found = [pair for pair in pairs if rows[pair.id] is not None]
     clusters = [pair.driving.id for pair in found]
     if metric.distribution:

@@ -19,7 +19,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ def safe_name(text: str) -> str:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
+def writing(path: Path) -> Generator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends well and removed when it does not.
 
     Raises ToonbenchError where the file cannot be written (full disk, no permission), naming the file.
@@ -116,23 +116,29 @@ class Run:
 
     @property
     def description(self) -> Path:
+        """What was asked, and of what."""
         return self.root / "run.json"
 
     @property
     def scores(self) -> Path:
+        """A row a pair: its value for every metric, or its failure."""
         return self.root / "scores.csv"
 
     @property
     def result(self) -> Path:
+        """The results, with intervals, pairs, coverage and failures."""
         return self.root / "result.json"
 
     def video(self, pair: str) -> Path:
+        """The generated frames of a pair."""
         return self.root / "videos" / f"{pair}.mkv"
 
     def failure(self, pair: str) -> Path:
+        """Why a pair has no video."""
         return self.root / "failures" / f"{pair}.json"
 
     def rows(self, metric: str, pair: str) -> Path:
+        """What a metric measured of a pair."""
         return self.root / "rows" / metric / f"{pair}.npy"
 
     def begin(self, description: dict[str, Any], *, fresh: bool) -> None:
@@ -142,7 +148,9 @@ class Run:
         """
         if fresh and self.root.exists():
             if not self.description.exists() and any(self.root.iterdir()):
-                raise ToonbenchError(f"{self.root} is not a run folder: --fresh does not delete it; choose another --out")
+                raise ToonbenchError(
+                    f"{self.root} is not a run folder: --fresh does not delete it; choose another --out"
+                )
             shutil.rmtree(self.root)
         if not self.description.exists():
             write_json(self.description, description)

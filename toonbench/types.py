@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the command line imports this module to print its help: it must be light
+    import numpy as np
+    from numpy.typing import NDArray
 
 Domain = Literal["real", "cartoon"]
 Motion = Literal["relative", "absolute"]
@@ -20,9 +21,9 @@ Need = Literal["target", "driving", "source"]
 
 DOMAINS: tuple[Domain, ...] = ("real", "cartoon")
 
-Frame = NDArray[np.uint8]  # (height, width, 3)
-Frames = NDArray[np.uint8]  # (frames, height, width, 3)
-Rows = NDArray[np.float32]  # (rows, values); a NaN row was not measurable
+Frame: TypeAlias = "NDArray[np.uint8]"  # (height, width, 3)
+Frames: TypeAlias = "NDArray[np.uint8]"  # (frames, height, width, 3)
+Rows: TypeAlias = "NDArray[np.float32]"  # (rows, values); a NaN row was not measurable
 
 
 class ToonbenchError(Exception):
@@ -90,7 +91,14 @@ class Method(Protocol):
     revision: str
 
     def animate(
-        self, source: Frame, driving: Frames, *, motion: Motion, seed: int, source_domain: Domain, driving_domain: Domain
+        self,
+        source: Frame,
+        driving: Frames,
+        *,
+        motion: Motion,
+        seed: int,
+        source_domain: Domain,
+        driving_domain: Domain,
     ) -> Frames:
         """Return as many frames as `driving` has, RGB uint8, in the source's size."""
         ...
@@ -103,7 +111,9 @@ class TargetMethod(Protocol):
     name: str
     revision: str
 
-    def animate_target(self, source: Frame, target: Frames, *, seed: int) -> Frames: ...
+    def animate_target(self, source: Frame, target: Frames, *, seed: int) -> Frames:
+        """Return as many frames as `target` has, RGB uint8, in its size."""
+        ...
 
 
 @runtime_checkable
@@ -149,6 +159,7 @@ class Task:
 
     @property
     def id(self) -> str:
+        """`name@version`."""
         return f"{self.name}@{self.version}"
 
 

@@ -100,4 +100,6 @@ def _run_goldens(folder: Path, *, device: str) -> Iterable[dict[str, str]]:
                 yield _row(f"{place.name}/{check.case}", "skipped", check.skipped)
             else:
                 status = "ok" if check.error <= check.tolerance else "FAIL"
-                yield _row(f"{place.name}/{check.case}", status, error=f"{check.error:.1e}", tolerance=f"{check.tolerance:.1e}")
+                yield _row(
+                    f"{place.name}/{check.case}", status, error=f"{check.error:.1e}", tolerance=f"{check.tolerance:.1e}"
+                )

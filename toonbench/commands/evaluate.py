@@ -13,7 +13,6 @@ from toonbench.types import Pair, Task, ToonbenchError
 
 if TYPE_CHECKING:
     from toonbench.data import Dataset
-    from toonbench.score import Scores
     from toonbench.store import Run
 
 DATA = "puppets@0"
@@ -57,6 +56,7 @@ class Plan:
 
     @property
     def about(self) -> dict[str, Any]:
+        """What the pairs are, for run.json and result.json."""
         from toonbench.tasks import fingerprint
 
         return {
@@ -91,7 +91,9 @@ def evaluate(
     checkpoint
         The method's weights; without it, those that come with toonbench.
     """
-    return _generate(what or What(), method, device=device, checkpoint=checkpoint, metrics=metrics, talk=talk or Talk(), scoring=True)
+    return _generate(
+        what or What(), method, device=device, checkpoint=checkpoint, metrics=metrics, talk=talk or Talk(), scoring=True
+    )
 
 
 def generate(
@@ -113,7 +115,9 @@ def generate(
     checkpoint
         The method's weights; without it, those that come with toonbench.
     """
-    return _generate(what or What(), method, device=device, checkpoint=checkpoint, metrics=None, talk=talk or Talk(), scoring=False)
+    return _generate(
+        what or What(), method, device=device, checkpoint=checkpoint, metrics=None, talk=talk or Talk(), scoring=False
+    )
 
 
 def score(
@@ -173,7 +177,14 @@ def make_plan(what: What, *, metrics: list[str] | None, talk: Talk) -> Plan:
 
 
 def _generate(
-    what: What, method: str, *, device: str, checkpoint: Path | None, metrics: list[str] | None, talk: Talk, scoring: bool
+    what: What,
+    method: str,
+    *,
+    device: str,
+    checkpoint: Path | None,
+    metrics: list[str] | None,
+    talk: Talk,
+    scoring: bool,
 ) -> int:
     from toonbench import generate as generating
     from toonbench.pool import auto_workers
@@ -204,7 +215,9 @@ def _generate(
     else:
         from toonbench.commands.tables import print_failures
 
-        console.print(f"{len(plan.share) - len(failures)} of {len(plan.share)} videos in {run.root / 'videos'}", markup=False)
+        console.print(
+            f"{len(plan.share) - len(failures)} of {len(plan.share)} videos in {run.root / 'videos'}", markup=False
+        )
         print_failures(console, failures, pairs=len(plan.share))
     return 1 if len(failures) == len(plan.share) else 0
 
@@ -292,7 +305,12 @@ def _show_plan(plan: Plan, method: str, *, talk: Talk) -> int:
     from toonbench.store import to_json
 
     rows = [
-        {"pair": p.id, "source": p.source.path, "driving": p.driving.path, "target": p.target.path if p.target else None}
+        {
+            "pair": p.id,
+            "source": p.source.path,
+            "driving": p.driving.path,
+            "target": p.target.path if p.target else None,
+        }
         for p in plan.share
     ]
     console = talk.start()

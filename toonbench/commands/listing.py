@@ -63,7 +63,9 @@ def _metrics() -> list[dict[str, Any]]:
         metric = registry.load_metric(name)
         better = "higher" if metric.higher_is_better else "lower"
         needs = ", ".join(sorted(metric.needs)) or "nothing else"
-        rows.append({"metric": registry.metric_id(metric), "better": better, "needs": needs, "what": _first_line(metric)})
+        rows.append(
+            {"metric": registry.metric_id(metric), "better": better, "needs": needs, "what": _first_line(metric)}
+        )
     return rows
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class Talk:
             Console(stderr=True, highlight=False).print(text, markup=False)
 
     @contextmanager
-    def progress(self, title: str) -> Iterator[Progress]:
+    def progress(self, title: str) -> Generator[Progress]:
         """A progress bar with rate and time left; nothing when standard error is not a terminal."""
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -96,10 +96,14 @@ def open_data(spec: str, *, talk: Talk, workers: int = 1, size: int = 256) -> Da
     from toonbench.prepare.folder import prepare_folder
 
     with talk.progress("cropping faces") as on_progress:
-        prepared = prepare_folder(root, cache_folder() / "prepared", size=size, workers=workers, on_progress=on_progress)
+        prepared = prepare_folder(
+            root, cache_folder() / "prepared", size=size, workers=workers, on_progress=on_progress
+        )
     data = load(prepared, name=root.resolve().name)
     if bad := [clip for clip in data.clips if clip.problem]:
-        talk.say(f"{len(bad)} of {len(data.clips)} files of {root} cannot be used, and their pairs will count as failed:")
+        talk.say(
+            f"{len(bad)} of {len(data.clips)} files of {root} cannot be used, and their pairs will count as failed:"
+        )
         for clip in bad:
             talk.say(f"  {clip.id}: {clip.problem}")
     return data

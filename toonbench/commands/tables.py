@@ -23,8 +23,14 @@ def print_scores(console: Console, scores: Scores, *, run: Run, as_json: bool, t
     from rich.text import Text
 
     table = Table(title=Text(title, style="bold"), title_justify="left")
-    for column, justify in (("metric", "left"), ("value", "right"), ("95 % interval", "right"), ("pairs", "right"),
-                            ("missing", "right"), ("coverage", "right")):
+    for column, justify in (
+        ("metric", "left"),
+        ("value", "right"),
+        ("95 % interval", "right"),
+        ("pairs", "right"),
+        ("missing", "right"),
+        ("coverage", "right"),
+    ):
         table.add_column(column, justify=justify)  # pyright: ignore[reportArgumentType]
     for result in scores.results:
         table.add_row(*_cells(result))
@@ -37,7 +43,9 @@ def print_scores(console: Console, scores: Scores, *, run: Run, as_json: bool, t
         console.print(f"interval: {note}", markup=False)
     print_failures(console, scores.failures, pairs=scores.pairs)
     if "puppets" in title:
-        console.print("Measured on puppets, which are not people: never compare with the paper's own numbers.", style="dim")
+        console.print(
+            "Measured on puppets, which are not people: never compare with the paper's own numbers.", style="dim"
+        )
     console.print(f"written: {run.scores} and {run.result.name}", markup=False, soft_wrap=True)
 
 
@@ -55,7 +63,14 @@ def _cells(result: Result) -> list[str]:
     arrow = "↑" if result.higher_is_better else "↓"
     interval = "—" if result.low != result.low else f"{_number(result.low)} … {_number(result.high)}"
     value = "—" if result.value != result.value else _number(result.value)
-    return [f"{result.metric} {arrow}", value, interval, str(result.pairs), str(result.missing), f"{result.coverage:.0%}"]
+    return [
+        f"{result.metric} {arrow}",
+        value,
+        interval,
+        str(result.pairs),
+        str(result.missing),
+        f"{result.coverage:.0%}",
+    ]
 
 
 def _number(value: float) -> str:

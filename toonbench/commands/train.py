@@ -51,7 +51,9 @@ def train(
     root = locate(str(data))
     usable = [clip for clip in load(root).clips if clip.kind == "video" and clip.split == "train" and not clip.problem]
     if not usable:
-        raise ToonbenchError(f"{root} has no training videos: make some with `toonbench make-puppets --split train --out DIR`")
+        raise ToonbenchError(
+            f"{root} has no training videos: make some with `toonbench make-puppets --split train --out DIR`"
+        )
     with talk.progress(f"training {method}") as on_progress:
         trainer(root, out, config=config, device=pick_device(device), resume=not fresh, on_progress=on_progress)
     talk.say(f"trained; see {out}")

@@ -21,7 +21,9 @@ def validate(path: Path, *, what: What | None = None, talk: Talk | None = None) 
 
     talk = talk or Talk()
     if not path.exists():
-        raise ToonbenchError(f"{path} does not exist: give a data folder, a folder of videos, a run's folder or a result.json")
+        raise ToonbenchError(
+            f"{path} does not exist: give a data folder, a folder of videos, a run's folder or a result.json"
+        )
     if path.name == "result.json" or (path / "run.json").exists():
         problems, about = _result(path if path.is_file() else path / "result.json")
     elif path.is_file():
@@ -109,5 +111,7 @@ def _result(path: Path) -> tuple[list[str], str]:
         if row["value"] is not None and row["low"] is not None and not row["low"] <= row["value"] <= row["high"]:
             problems.append(f"{row['metric']}: the value {row['value']} is outside its interval")
         if not 0 <= row["coverage"] <= 1 or row["missing"] > row["pairs"]:
-            problems.append(f"{row['metric']}: coverage {row['coverage']} or {row['missing']} of {row['pairs']} missing cannot be")
+            problems.append(
+                f"{row['metric']}: coverage {row['coverage']} or {row['missing']} of {row['pairs']} missing cannot be"
+            )
     return problems, f"{result['method']} on {result['task']} of {result['data']}, {result['pairs']} pairs"

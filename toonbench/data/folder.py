@@ -1,9 +1,9 @@
 """A folder of clips as a data set: `metadata.parquet` beside the files, and `targets.parquet` where answers are known.
 
-    DIR/metadata.parquet   a row a clip: the fields of `Clip`, with `file` relative to DIR
-    DIR/clips/*.mkv|mp4    videos          DIR/images/*.png   sources
-    DIR/targets.parquet    source, driving, motion, file, frames, sha256: exact answers (puppets)
-    DIR/failures.parquet   id, file, domain, kind, reason: what could not be prepared, kept in sight
+DIR/metadata.parquet   a row a clip: the fields of `Clip`, with `file` relative to DIR
+DIR/clips/*.mkv|mp4    videos          DIR/images/*.png   sources
+DIR/targets.parquet    source, driving, motion, file, frames, sha256: exact answers (puppets)
+DIR/failures.parquet   id, file, domain, kind, reason: what could not be prepared, kept in sight
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Dataset:
 
     @property
     def id(self) -> str:
+        """The name, and for a data set without a version the start of its fingerprint."""
         return self.name if "@" in self.name else f"{self.name}-{self.fingerprint[:8]}"
 
 
@@ -79,7 +80,9 @@ def load(root: Path, *, name: str = "") -> Dataset:
         raise ToonbenchError(f"data set {name}: {damaged}; install toonbench again")
     clips = [_clip(root, row) for row in _rows(root / "metadata.parquet", REQUIRED)]
     if (root / "failures.parquet").exists():
-        clips += [_failed(root, row) for row in _rows(root / "failures.parquet", ("id", "file", "domain", "kind", "reason"))]
+        clips += [
+            _failed(root, row) for row in _rows(root / "failures.parquet", ("id", "file", "domain", "kind", "reason"))
+        ]
     ids = [clip.id for clip in clips]
     if twice := next((identifier for identifier in ids if ids.count(identifier) > 1), ""):
         raise ToonbenchError(f"{root / 'metadata.parquet'}: id '{twice}' stands twice; ids must be unique")
@@ -127,7 +130,9 @@ def _rows(path: Path, required: tuple[str, ...]) -> list[dict[str, Any]]:
     try:
         rows = pq.read_table(path).to_pylist()
     except (OSError, pa.ArrowException) as error:
-        raise ToonbenchError(f"{path} cannot be read ({str(error).splitlines()[0]}): make the data set again") from error
+        raise ToonbenchError(
+            f"{path} cannot be read ({str(error).splitlines()[0]}): make the data set again"
+        ) from error
     for row in rows:
         if absent := [column for column in required if row.get(column) is None]:
             raise ToonbenchError(f"{path}: a row lacks {', '.join(absent)}; needed are {', '.join(required)}")
@@ -137,7 +142,9 @@ def _rows(path: Path, required: tuple[str, ...]) -> list[dict[str, Any]]:
 def _inside(root: Path, file: str) -> Path:
     place = PurePosixPath(file)
     if place.is_absolute() or ".." in place.parts:
-        raise ToonbenchError(f"{root}: file '{file}' points outside the data set; paths must be relative and stay inside")
+        raise ToonbenchError(
+            f"{root}: file '{file}' points outside the data set; paths must be relative and stay inside"
+        )
     return root / place
 
 
@@ -152,7 +159,9 @@ def _clip(root: Path, row: dict[str, Any]) -> Clip:
     if "/" in row["id"] or row["id"].startswith("."):
         raise ToonbenchError(f"{root}: id '{row['id']}' is not fit for a file name; leave out '/' and a leading '.'")
     problem = "" if path.is_file() else f"its file {row['file']} is missing"
-    return Clip(path=path, problem=problem, **{key: value for key, value in row.items() if key in known and value is not None})
+    return Clip(
+        path=path, problem=problem, **{key: value for key, value in row.items() if key in known and value is not None}
+    )
 
 
 def _failed(root: Path, row: dict[str, Any]) -> Clip:
@@ -162,7 +171,9 @@ def _failed(root: Path, row: dict[str, Any]) -> Clip:
 def _target(root: Path, row: dict[str, Any], by_id: Mapping[str, Clip]) -> Clip:
     source = by_id.get(row["source"])
     if source is None or row["driving"] not in by_id:
-        raise ToonbenchError(f"{root / 'targets.parquet'}: no clips '{row['source']}' and '{row['driving']}'; make the data set again")
+        raise ToonbenchError(
+            f"{root / 'targets.parquet'}: no clips '{row['source']}' and '{row['driving']}'; make the data set again"
+        )
     path = _inside(root, row["file"])
     problem = "" if path.is_file() else f"its file {row['file']} is missing"
     return Clip(

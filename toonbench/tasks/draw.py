@@ -22,7 +22,9 @@ def draw_pairs(task: Task, clips: Iterable[Clip], *, targets: Targets | None = N
     clips = [clip for clip in clips if clip.split == "test"]
     drivers = _shuffled((c for c in clips if c.kind == "video" and c.domain == task.driving), seed)[: task.videos]
     if not drivers:
-        raise ToonbenchError(f"task {task.id} needs {task.driving} videos and the data has none: add some, or choose another task")
+        raise ToonbenchError(
+            f"task {task.id} needs {task.driving} videos and the data has none: add some, or choose another task"
+        )
     if task.images == 0:
         return [Pair(id=clip.id, source=clip, driving=clip, target=clip) for clip in drivers]
     sources = _sources(task, clips, seed)
@@ -59,16 +61,24 @@ def pair_seed(seed: int, pair: Pair) -> int:
 def _sources(task: Task, clips: Sequence[Clip], seed: int) -> list[Clip]:
     """Images of the source domain; where there is none, the first frames of its videos."""
     own = [clip for clip in clips if clip.domain == task.source]
-    sources = _shuffled((c for c in own if c.kind == "image"), seed) or _shuffled((c for c in own if c.kind == "video"), seed)
+    sources = _shuffled((c for c in own if c.kind == "image"), seed) or _shuffled(
+        (c for c in own if c.kind == "video"), seed
+    )
     if not sources:
-        raise ToonbenchError(f"task {task.id} needs {task.source} images and the data has none: add some, or choose another task")
+        raise ToonbenchError(
+            f"task {task.id} needs {task.source} images and the data has none: add some, or choose another task"
+        )
     return sources
 
 
 def _next_sources(sources: Sequence[Clip], driver: Clip, *, start: int, count: int) -> list[Clip]:
     """`count` different sources from `start` on, round and round, none of the driver's own identity."""
     turn = [sources[(start + step) % len(sources)] for step in range(len(sources))]
-    others = [source for source in turn if source.id != driver.id and (not source.identity or source.identity != driver.identity)]
+    others = [
+        source
+        for source in turn
+        if source.id != driver.id and (not source.identity or source.identity != driver.identity)
+    ]
     return others[:count]
 
 
