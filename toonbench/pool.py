@@ -29,11 +29,7 @@ def auto_workers(requested: int, *, device: str = "cpu") -> int:
         raise ToonbenchError(f"--workers {requested} is negative: give 0 (automatic) or more")
     if requested:
         return requested
-    return (
-        min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-        if device == "cpu"
-        else 1
-    )
+    return min(8, os.cpu_count() or 1) if device == "cpu" else 1
 
 
 def map_items(
@@ -43,7 +39,7 @@ def map_items(
 
     An exception in the function stops the map and is raised here; what had been written stays.
     """
-    report = on_progress or (lambda _done, _total: None)
+    report = on_progress or _silent
     workers = min(workers, len(items))
     if workers > 1:
         return _map_processes(function, items, workers=workers, report=report)
@@ -53,6 +49,11 @@ def map_items(
         values.append(function(item))
         report(len(values), len(items))
     return values
+
+
+def _silent(done: int, total: int) -> None:
+    """The progress nobody asked for."""
+    del done, total
 
 
 def _map_processes(

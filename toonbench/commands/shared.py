@@ -57,7 +57,7 @@ class Talk:
 
         console = Console(stderr=True)
         if self.quiet or self.json or not console.is_terminal:
-            yield lambda _done, _total: None
+            yield _silent
             return
         rate = TextColumn("{task.fields[rate]}")
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
@@ -69,6 +69,10 @@ class Talk:
                 bar.update(row, completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
 
             yield update
+
+
+def _silent(done: int, total: int) -> None:
+    del done, total
 
 
 def parse_shard(text: str) -> tuple[int, int]:
