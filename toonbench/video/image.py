@@ -1,0 +1,98 @@
+"""Still and animated images, through Pillow."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toonbench.types import Frame, ToonbenchError
+from toonbench.video.files import MAX_PIXELS, check_file, check_size, write_bytes
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_PILLOW_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    NotImplementedError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+def read_image(path: Path) -> Frame:
+    """Read a still image as (h, w, 3) uint8 RGB: EXIF rotation applied, transparency on white, 16-bit grey scaled to 8.
+
+    Of an animated image, the first frame. Raises ToonbenchError if it is missing, no image, damaged, or larger than
+    16384 pixels a side or 100 megapixels.
+    """
+    check_file(path)
+    return image_frames(path, first_only=True)[0][0]
+
+
+def write_png(path: Path, frame: Frame) -> None:
+    """Write one frame, (h, w, 3) uint8 RGB, as PNG."""
+    from PIL import Image
+
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+        raise ToonbenchError(f"{path}: an image must be uint8 (h, w, 3), got {frame.dtype} {frame.shape}")
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(frame)).save(buffer, format="PNG")
+    write_bytes(path, buffer.getvalue())
+
+
+def image_frames(path: Path, *, first_only: bool = False) -> tuple[list[Frame], float]:
+    """All frames of a still or animated image and its mean rate, 0 for a still."""
+    from PIL import Image
+
+    with warnings.catch_warnings():  # Pillow warns of what is checked here, and of metadata nobody needs
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(path) as image:
+                check_size(image.width, image.height, path)
+                count = 1 if first_only else int(getattr(image, "n_frames", 1))
+                frames, milliseconds = list[Frame](), 0.0
+                for index in range(count):
+                    image.seek(index)
+                    frames.append(_image_rgb(image, path))
+                    milliseconds += float(image.info.get("duration") or 40)
+        except Image.DecompressionBombError as error:
+            raise ToonbenchError(f"{path}: has more than {MAX_PIXELS // 1_000_000} megapixels; shrink it") from error
+        except _PILLOW_ERRORS as error:
+            reason = "not an image" if isinstance(error, Image.UnidentifiedImageError) else str(error) or "damaged"
+            raise ToonbenchError(f"{path}: cannot be read as image ({reason}); fetch or export it again") from error
+    return frames, 1000 * count / milliseconds if count > 1 else 0.0
+
+
+def _image_rgb(image: Image, path: Path) -> Frame:
+    from PIL import ImageOps
+
+    image.load()
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # 16-bit grey; convert() would clip it to white
+        grey = np.asarray(upright).astype(np.int64)
+        grey = (np.clip(grey, 0, 65535) * 255 + 32767) // 65535
+        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    if upright.mode == "F":
+        raise ToonbenchError(f"{path}: holds floating-point pixels of unknown range; export it with 8 or 16 bits")
+    if upright.has_transparency_data:
+        return on_white(np.asarray(upright.convert("RGBA")))
+    return np.array(upright.convert("RGB"))
+
+
+def on_white(rgba: Frame) -> Frame:
+    """RGBA over white, rounded."""
+    colour, alpha = rgba[..., :3].astype(np.uint16), rgba[..., 3:].astype(np.uint16)
+    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)

@@ -1,0 +1,110 @@
+"""Video out: lossless for measuring, H.264 for viewing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+
+from toonbench.types import Frames, ToonbenchError
+from toonbench.video.files import write_bytes
+from toonbench.video.read import DIGEST_TAG, decoded, loud, open_container
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+Codec = Literal["ffv1", "h264"]
+
+_LOSSLESS: dict[Codec, tuple[str, dict[str, str]]] = {
+    "ffv1": ("ffv1", {"level": "3", "coder": "1", "g": "1", "slicecrc": "1"}),
+    "h264": ("libx264rgb", {"qp": "0", "preset": "medium", "g": "50"}),
+}
+
+
+def write_lossless(path: Path, frames: Frames, *, fps: float, codec: Codec = "ffv1") -> None:
+    """Write RGB frames bit-exactly to Matroska, decoded and compared before the file appears under its name.
+
+    The same frames give the same bytes. FFV1 is the smaller on camera images, `codec="h264"` (x264 RGB, quantiser 0) on
+    smooth rendered ones. The pixels' hash lies in the file and is checked whenever the whole of it is read.
+    """
+    _check_frames(frames, fps)
+    encoder, options = _LOSSLESS[codec]
+    tags = {DIGEST_TAG: hashlib.sha256(np.ascontiguousarray(frames).data).hexdigest()}
+    data = _encode(
+        path, frames, fps=fps, container="matroska", codec=encoder, pixels="bgr0", options=options, tags=tags
+    )
+    with loud(path), open_container(io.BytesIO(data)) as container:
+        read = sum(np.array_equal(got, put) for got, put in zip(decoded(container, path), frames, strict=True))
+    if read != len(frames):
+        raise ToonbenchError(f"{path}: {encoder} returned {read} of {len(frames)} frames unchanged; use another codec")
+    write_bytes(path, data)
+
+
+def write_for_viewing(path: Path, frames: Frames, *, fps: float) -> None:
+    """Write an H.264 MP4 that every player shows; not to be measured. Odd sizes repeat their last row or column."""
+    _check_frames(frames, fps)
+    _, height, width, _ = frames.shape
+    padded = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    options = {"crf": "18", "preset": "medium"}
+    data = _encode(path, padded, fps=fps, container="mp4", codec="libx264", pixels="yuv420p", options=options)
+    write_bytes(path, data)
+
+
+def _check_frames(frames: Frames, fps: float) -> None:
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not frames.size:
+        raise ToonbenchError(f"video frames must be uint8 (t, h, w, 3) with t >= 1, got {frames.dtype} {frames.shape}")
+    if not 0 < fps <= 1000:
+        raise ToonbenchError(f"frames per second must lie in (0, 1000], got {fps}")
+
+
+def _encode(
+    path: Path,
+    frames: Frames,
+    *,
+    fps: float,
+    container: str,
+    codec: str,
+    pixels: str,
+    options: dict[str, str],
+    tags: dict[str, str] | None = None,
+) -> bytes:
+    """Encode in memory. Bit-exact flags leave out dates and random ids, one thread gives the same bytes everywhere."""
+    import av
+    from av.codec.context import Flags
+    from av.error import FFmpegError
+    from av.video.reformatter import VideoReformatter
+
+    buffer, reformatter = io.BytesIO(), VideoReformatter()
+    muxing = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if container == "mp4" else {})
+    try:
+        with av.open(buffer, "w", format=container, container_options=muxing) as output:
+            output.metadata.update(tags or {})
+            rate = Fraction(fps).limit_denominator(1001)
+            stream = cast("VideoStream", output.add_stream(codec, rate=rate, options=options))
+            stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], pixels
+            stream.codec_context.flags |= Flags.bitexact
+            stream.codec_context.thread_count = 1
+            colours = _tag_bt709(stream) if pixels == "yuv420p" else {}
+            for index, array in enumerate(frames):
+                rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")
+                frame = reformatter.reformat(rgb, format=pixels, **colours)
+                frame.pts = index
+                output.mux(stream.encode(frame))
+            output.mux(stream.encode())
+    except (FFmpegError, ValueError) as error:
+        raise ToonbenchError(f"{path}: cannot be encoded as {codec} ({error})") from error
+    return buffer.getvalue()
+
+
+def _tag_bt709(stream: VideoStream) -> dict[str, int]:
+    """Say in the file which matrix made YUV of RGB, and return it for the conversion; players guess otherwise."""
+    from av.video.reformatter import ColorRange, Colorspace
+
+    context = stream.codec_context
+    context.colorspace = context.color_primaries = context.color_trc = 1
+    context.color_range = int(ColorRange.MPEG)
+    return {"dst_colorspace": int(Colorspace.ITU709), "dst_color_range": int(ColorRange.MPEG)}
