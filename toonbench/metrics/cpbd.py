@@ -41,6 +41,7 @@ class CPBD:
     name = "cpbd"
     version = 1
     higher_is_better = True
+    distribution = False
     needs: frozenset[Need] = frozenset()
 
     def measure(self, sample: Sample) -> Rows:

@@ -21,6 +21,7 @@ class L1:
     name = "l1"
     version = 1
     higher_is_better = False
+    distribution = False
     needs: frozenset[Need] = frozenset({"target"})
 
     def measure(self, sample: Sample) -> Rows:

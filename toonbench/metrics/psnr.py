@@ -15,14 +15,15 @@ CAP_DB = 100.0
 class PSNR:
     """10 log10(255^2 / MSE) of each frame, MSE over height, width and RGB; 0 to 100 dB.
 
-    Identical frames, whose ratio is infinite, count as 100 dB (a single level off in one value of a 256 x 256 frame
-    is 101 dB, so the cap touches nothing that can be told from identity). Reduced as the mean over pairs of each
+    Identical frames, whose ratio is infinite, count as 100 dB; at 256 x 256 the only others up there differ by one
+    level in one value (101 dB). Reduced as the mean over pairs of each
     pair's mean dB, which is at least the dB of the mean MSE (Jensen) and not to be compared with it.
     """
 
     name = "psnr"
     version = 1
     higher_is_better = True
+    distribution = False
     needs: frozenset[Need] = frozenset({"target"})
 
     def measure(self, sample: Sample) -> Rows:

@@ -25,6 +25,7 @@ class SSIM:
     name = "ssim"
     version = 1
     higher_is_better = True
+    distribution = False
     needs: frozenset[Need] = frozenset({"target"})
 
     def measure(self, sample: Sample) -> Rows:

@@ -1,0 +1,148 @@
+"""Golden values of the metrics: what reference implementations gave for stored inputs, checked on this machine.
+
+The folder holds `cpbd_goldens_*.json` with the images in the `.npz` of the same name, and `small_goldens.json` with
+cases that can be checked by hand. Goldens of metrics that this version does not have are listed as skipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toonbench.metrics.cpbd import cpbd
+from toonbench.metrics.l1 import L1
+from toonbench.metrics.psnr import PSNR
+from toonbench.types import Clip, Frames, Pair, Sample, ToonbenchError
+
+CPBD_TOLERANCE = 1e-12
+ROWS_TOLERANCE = 1e-6  # relative, for what is stored as float32
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenCheck:
+    """The largest error of one case beside its tolerance, in the metric's unit; or why it was skipped."""
+
+    case: str
+    error: float
+    tolerance: float
+    skipped: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is within tolerance; a skipped case does not fail."""
+        return bool(self.skipped) or self.error <= self.tolerance
+
+
+def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:  # noqa: ARG001
+    """Check every metric golden in `folder`; none, if it holds only others' (`doctor` offers each folder to everybody).
+
+    `device` is taken for the sake of the networks' goldens, which share the command: these metrics run on the CPU.
+    Raises ToonbenchError if a file is damaged.
+    """
+    return [check for path in sorted(folder.glob("*_goldens*.json")) for check in _checks(path)]
+
+
+def _checks(path: Path) -> Iterator[GoldenCheck]:
+    if path.name.startswith("cpbd_goldens"):
+        yield from _cpbd_checks(path)
+    elif path.name == "small_goldens.json":
+        yield from _small_checks(path)
+    else:
+        yield _skip(path.stem, "no metric of this version uses it")
+
+
+def _skip(case: str, reason: str) -> GoldenCheck:
+    return GoldenCheck(case, float("nan"), float("nan"), skipped=reason)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ToonbenchError(f"golden file '{path}' cannot be read ({error}); fetch the folder again") from error
+
+
+def _cpbd_checks(path: Path) -> Iterator[GoldenCheck]:
+    images: dict[str, dict[str, Any]] = _read(path)["images"]
+    stored = path.with_suffix(".npz")
+    if not stored.is_file():
+        yield _skip(path.stem, f"its images, {stored.name}, are not in the folder")
+        return
+    with np.load(stored, allow_pickle=False) as arrays:
+        for name, golden in images.items():
+            if name not in arrays:
+                yield _skip(f"cpbd/{name}", f"not in {stored.name}")
+                continue
+            image: NDArray[np.uint8] = arrays[name]
+            if _sha256(image) != golden["sha256"]:
+                raise ToonbenchError(f"image '{name}' in '{stored}' is not the one checked; fetch the folder again")
+            yield GoldenCheck(f"cpbd/{name}", abs(cpbd(_gray(image)) - golden["cpbd"]), CPBD_TOLERANCE)
+
+
+def _sha256(array: NDArray[np.uint8]) -> str:
+    """The goldens' checksum: type, shape and bytes of the array, apart by bars."""
+    head = f"{array.dtype.str}|{','.join(map(str, array.shape))}|"
+    return hashlib.sha256(head.encode() + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("L"))
+
+
+def _small_checks(path: Path) -> Iterator[GoldenCheck]:
+    cases = _read(path)
+    for name, case in cases.items():
+        if name == "l1":
+            yield from _small_l1(case)
+        elif name == "psnr":
+            yield from _small_psnr(case)
+        elif name != "what":
+            yield _skip(f"small/{name}", "no metric of this version uses it")
+
+
+def _small_l1(case: dict[str, Any]) -> Iterator[GoldenCheck]:
+    """Two videos of flat 2 x 2 frames, given as one level a frame."""
+    metric = L1()
+    rows = [
+        metric.measure(_sample(_flat(case[f"gen_{video}"]), target=_flat(case[f"video_{video}"])))
+        for video in ("A", "B")
+    ]
+    per_frame = np.concatenate(rows)[:, 0] - np.asarray(case["per_frame"])
+    yield GoldenCheck("small/l1 per frame", float(np.abs(per_frame).max()), ROWS_TOLERANCE)
+    error = abs(metric.reduce(rows) - case["lia_mean_of_video_means"])
+    yield GoldenCheck("small/l1 mean of video means", error, ROWS_TOLERANCE)
+
+
+def _small_psnr(case: dict[str, Any]) -> Iterator[GoldenCheck]:
+    """Gray 2 x 2 frames, against one and the same reference."""
+    generated = _rgb(np.asarray(case["gen"], np.uint8))
+    target = _rgb(np.asarray([case["ref"]] * len(generated), np.uint8))
+    metric = PSNR()
+    rows = metric.measure(_sample(generated, target=target))
+    wanted = np.asarray(case["per_frame_db"])
+    scale = float(wanted.max())
+    yield GoldenCheck("small/psnr per frame", float(np.abs(rows[:, 0] - wanted).max()), ROWS_TOLERANCE * scale)
+    error = abs(metric.reduce([rows]) - case["mean_of_frames_db"])
+    yield GoldenCheck("small/psnr mean of frames", error, ROWS_TOLERANCE * scale)
+
+
+def _flat(levels: list[int]) -> Frames:
+    return _rgb(np.broadcast_to(np.asarray(levels, np.uint8)[:, None, None], (len(levels), 2, 2)))
+
+
+def _rgb(gray: NDArray[np.uint8]) -> Frames:
+    return np.repeat(gray[..., None], 3, axis=-1)
+
+
+def _sample(generated: Frames, *, target: Frames) -> Sample:
+    clip = Clip(id="golden", path=Path("golden"), domain="real")
+    return Sample(pair=Pair(id="golden", source=clip, driving=clip, target=clip), generated=generated, target=target)
