@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from av.sidedata.sidedata import SideData
     from av.video.stream import VideoStream
 
-DIGEST_TAG = "TOONBENCH_SHA256"  # Matroska tag of our own lossless files: the hash of their pixels
+# Matroska tags of our own lossless files: the hash of their pixels, and how many frames they hold.
+DIGEST_TAG = "TOONBENCH_SHA256"
+COUNT_TAG = "TOONBENCH_FRAMES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,18 +243,18 @@ def _turned(pixels: Frame, frame: VideoFrame) -> Frame:
 def _info(container: InputContainer, path: Path) -> VideoInfo:
     stream = video_stream(container, path)
     seconds = _seconds(stream, container)
+    tag = container.metadata.get(COUNT_TAG, "")
+    told = int(tag) if tag.isdecimal() else stream.frames
     fps = float(stream.average_rate or stream.guessed_rate or 25)
-    frames, codec, pixel_format = (
-        stream.frames,
-        stream.codec_context.codec.canonical_name,
-        stream.codec_context.pix_fmt or "",
-    )
+    if container.format.name == "gif" and told and seconds:  # FFmpeg gives the shortest of a GIF's delays
+        fps = told / seconds
+    codec, pixel_format = stream.codec_context.codec.canonical_name, stream.codec_context.pix_fmt or ""
     first = next(decoded(container, path, max_frames=1))
     return VideoInfo(
         width=first.shape[1],
         height=first.shape[0],
         fps=fps,
-        frames=frames or round(seconds * fps),
+        frames=told,
         seconds=seconds,
         codec=codec,
         pixel_format=pixel_format,

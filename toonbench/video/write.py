@@ -12,7 +12,7 @@ import numpy as np
 
 from toonbench.types import Frames, ToonbenchError
 from toonbench.video.files import write_bytes
-from toonbench.video.read import DIGEST_TAG, decoded, loud, open_container
+from toonbench.video.read import COUNT_TAG, DIGEST_TAG, decoded, loud, open_container
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -33,7 +33,8 @@ def write_lossless(path: Path, frames: Frames, *, fps: float, codec: Codec = "ff
     """
     _check_frames(frames, fps)
     encoder, options = _LOSSLESS[codec]
-    tags = {DIGEST_TAG: hashlib.sha256(np.ascontiguousarray(frames).data).hexdigest()}
+    digest = hashlib.sha256(np.ascontiguousarray(frames).data).hexdigest()
+    tags = {DIGEST_TAG: digest, COUNT_TAG: str(len(frames))}
     data = _encode(
         path, frames, fps=fps, container="matroska", codec=encoder, pixels="bgr0", options=options, tags=tags
     )
