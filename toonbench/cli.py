@@ -58,3 +58,6 @@ def run(arguments: Sequence[str]) -> int:
 def _tell(text: str, *, status: int) -> int:
     sys.stderr.write(f"toonbench: {text}\n")
     return status
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+"""Write toonbench/tasks/tasks.lock: run after adding a task or raising a task's version."""
+
+from toonbench.tasks.lock import LOCK, current
+from toonbench.store import write_json
+
+if __name__ == "__main__":
+    write_json(LOCK, current())
+    print(f"written: {LOCK}")

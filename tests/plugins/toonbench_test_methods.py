@@ -1,0 +1,44 @@
+"""Methods for tests, named on the command line as `toonbench_test_methods:Name`."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+
+class Slow:
+    """Blends source and driver with seeded noise, slowly enough to be killed in the middle."""
+
+    name = "slow"
+    revision = "1"
+
+    def __init__(self, *, device="cpu", checkpoint=None):
+        pass
+
+    def animate(self, source, driving, *, motion, seed, source_domain, driving_domain):
+        time.sleep(0.05)
+        noise = np.random.default_rng(seed).integers(0, 9, driving.shape)
+        return ((driving.astype(int) + source) // 2 + noise).clip(0, 255).astype(np.uint8)
+
+
+class Faulty(Slow):
+    """Raises for some sources, returns the wrong shape for others."""
+
+    name = "faulty"
+
+    def animate(self, source, driving, **options):
+        choice = int(source[0, 0, 0]) % 3
+        if choice == 0:
+            raise RuntimeError("no luck\nwith this one")
+        frames = super().animate(source, driving, **options)
+        return frames[:-1] if choice == 1 else frames
+
+
+class Hopeless(Slow):
+    """Always fails."""
+
+    name = "hopeless"
+
+    def animate(self, source, driving, **options):
+        raise ValueError("never works")
