@@ -1,10 +1,7 @@
-"""What every reader checks before it opens a file, and the atomic write that every writer ends with."""
+"""What every reader checks before it opens a file."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from toonbench.types import ToonbenchError
@@ -30,32 +27,3 @@ def check_size(width: int, height: int, path: Path) -> None:
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         limit = f"{MAX_SIDE} a side and {MAX_PIXELS // 1_000_000} megapixels"
         raise ToonbenchError(f"{path}: is {width}x{height} pixels, more than {limit}; shrink it first")
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write whole or not at all: a temporary file in the same folder, flushed to disk, then renamed."""
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".tmp", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ToonbenchError(f"{path}: cannot be written ({reason}); free space or choose another folder") from error
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

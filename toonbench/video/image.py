@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toonbench.store import write_bytes
 from toonbench.types import Frame, ToonbenchError
-from toonbench.video.files import MAX_PIXELS, check_file, check_size, write_bytes
+from toonbench.video.files import MAX_PIXELS, check_file, check_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -121,6 +121,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]
+                raise ToonbenchError(f"{path}: is in a codec unknown here, or damaged; convert it to H.264 or FFV1")
             stream.codec_context.options = {"err_detect": "explode"}
             return stream
     raise ToonbenchError(f"{path}: holds no video stream (sound only?); give a video")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
+from toonbench.store import write_bytes
 from toonbench.types import Frames, ToonbenchError
-from toonbench.video.files import write_bytes
 from toonbench.video.read import COUNT_TAG, DIGEST_TAG, decoded, loud, open_container
 
 if TYPE_CHECKING:
@@ -80,9 +80,8 @@ def _encode(
     from av.video.reformatter import VideoReformatter
 
     buffer, reformatter = io.BytesIO(), VideoReformatter()
-    muxing = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if container == "mp4" else {})
     try:
-        with av.open(buffer, "w", format=container, container_options=muxing) as output:
+        with av.open(buffer, "w", format=container, container_options={"fflags": "+bitexact"}) as output:
             output.metadata.update(tags or {})
             rate = Fraction(fps).limit_denominator(1001)
             stream = cast("VideoStream", output.add_stream(codec, rate=rate, options=options))

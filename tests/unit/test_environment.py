@@ -1,0 +1,55 @@
+"""The description of the machine, and the choice of device."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from toonbench.environment import describe, pick_device
+from toonbench.types import ToonbenchError
+
+
+def test_the_description_is_json_and_names_what_was_passed() -> None:
+    described = describe(seeds={"task": 7})
+    assert json.loads(json.dumps(described)) == described
+    assert described["seeds"] == {"task": 7}
+    assert described["packages"]["numpy"]
+    assert "device" not in described
+
+
+def test_describing_imports_neither_torch_nor_pandas() -> None:
+    code = (
+        "import sys, toonbench.environment as e; e.describe(); print('torch' in sys.modules, 'pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_device_is_described_when_asked() -> None:
+    assert describe(device="cpu")["device"]["name"] == "cpu"
+
+
+def test_auto_is_a_device_that_exists() -> None:
+    assert pick_device(pick_device("auto")) in ("cpu", "cuda", "mps")
+
+
+def test_cpu_is_always_there() -> None:
+    assert pick_device("cpu") == "cpu"
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "CUDA", "tpu:0"])
+def test_an_unknown_device_lists_the_known_ones(name: str) -> None:
+    with pytest.raises(ToonbenchError, match="auto, cpu, cuda, mps"):
+        pick_device(name)
+
+
+def test_an_absent_device_lists_those_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ToonbenchError, match="available: auto, cpu"):
+        pick_device("cuda")
+
+
+def test_a_device_number_must_exist() -> None:
+    with pytest.raises(ToonbenchError, match="counted from 0"):
+        pick_device("cpu:7")

@@ -1,0 +1,122 @@
+"""What a result was made with: versions, commit, machine, device; and the choice of device."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from toonbench.types import ToonbenchError
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "numba",
+    "scikit-image",
+    "pandas",
+    "pyarrow",
+    "av",
+    "pillow",
+    "decord",
+    "safetensors",
+    "facenet-pytorch",
+    "insightface",
+    "onnxruntime",
+    "lpips",
+    "pytorch-fid",
+    "pyvista",
+    "vtk",
+)
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def describe(*, device: str | None = None, seeds: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Everything that may change a number, ready for JSON: toonbench and its commit, packages, machine, `device`, `seeds`.
+
+    Versions come from package metadata, nothing is imported; torch is looked at only if `device` is given, a name as
+    torch knows it ("cpu", "cuda:0", "mps"). The dictionary is the same from call to call on one installation.
+    """
+    described: dict[str, Any] = {
+        "toonbench": _version("toonbench"),
+        "git": _git(Path(__file__).parents[1]),
+        "python": platform.python_version(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count() or 1,
+        "seeds": dict(seeds or {}),
+    }
+    if device is not None:
+        described["device"] = _device(device)
+    return described
+
+
+def pick_device(name: str) -> str:
+    """The torch device for `name`: "cpu", "cuda", "mps", or "auto" for the fastest there is.
+
+    A numbered device such as "cuda:1" passes if it exists. Raises ToonbenchError for one that is unknown or absent.
+    """
+    import torch
+
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.append("mps")
+    if torch.cuda.is_available():
+        available.append("cuda")
+    if name == "auto":
+        return available[-1]
+    kind, _, number = name.partition(":")
+    if kind not in DEVICES:
+        raise ToonbenchError(f"unknown device {name!r}; choose one of {', '.join(DEVICES)}")
+    if kind not in available:
+        raise ToonbenchError(f"device {name!r} is not available here; available: {', '.join(['auto', *available])}")
+    if number and not (number.isdecimal() and int(number) < _count(torch, kind)):
+        raise ToonbenchError(f"device {name!r} does not exist; {kind} has {_count(torch, kind)} here, counted from 0")
+    return name
+
+
+def _count(module: Any, kind: str) -> int:
+    return int(module.cuda.device_count()) if kind == "cuda" else 1
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+@cache
+def _git(root: Path) -> dict[str, Any]:
+    """Commit and whether tracked files were changed since; empty unless `root` is the top of a git checkout."""
+    if not (root / ".git").exists():
+        return {}
+    commit, changes = _run_git(root, "rev-parse", "HEAD"), _run_git(root, "status", "--porcelain", "-uno")
+    return {} if not commit else {"commit": commit, "dirty": bool(changes)}
+
+
+def _run_git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _device(name: str) -> dict[str, Any]:
+    import torch as torch_module
+
+    torch: Any = torch_module
+    if name.startswith("cuda"):
+        hardware = torch.cuda.get_device_name(name)
+        return {"name": name, "hardware": hardware, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    return {"name": name, "hardware": platform.processor() or platform.machine(), "threads": torch.get_num_threads()}
