@@ -34,7 +34,7 @@ def mean_of_pair_means(rows: Sequence[Rows]) -> float:
     """
     means: list[float] = []
     for one in rows:
-        values = np.asarray(one, np.float64).reshape(len(one), -1)[:, :1]
+        values = one[:, 0].astype(np.float64)
         measured = values[np.isfinite(values)]
         if measured.size:
             means.append(float(measured.mean()))

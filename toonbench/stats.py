@@ -1,0 +1,177 @@
+"""Intervals that respect what was sampled: driving videos, each of which drives several pairs.
+
+Pairs that share a driving video succeed and fail together, so the driving video is the unit that is resampled or
+deleted. A bootstrap over pairs would take five pairs of one video for five observations and print intervals half as
+wide as they must be; `tests/unit/test_stats.py` measures the coverage of both.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from toonbench.types import Rows
+
+Values = NDArray[np.float64]
+
+FEWEST = 3  # clusters: with two, an interval that covers is 13 standard errors wide, which tells nothing
+FEWEST_TO_RESAMPLE = 6  # the range of means of resampled clusters misses the truth in 2^(1 - clusters) of all cases
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with the interval that covers the truth at the level asked for, and the clusters it rests on.
+
+    `low` and `high` are NaN, and `reason` says why, where there is too little to tell.
+    """
+
+    value: float
+    low: float
+    high: float
+    clusters: int
+    reason: str = ""
+
+
+def cluster_bootstrap(
+    values: ArrayLike,
+    clusters: Sequence[Hashable],
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """The mean over pairs of `values` (n,), with an interval over `clusters` (n,): the driving video of each pair.
+
+    Whole clusters are drawn with replacement; the interval is the percentile interval of the resampled means, widened
+    to Student's t (Hesterberg 2015, "What teachers should know about the bootstrap", the expanded percentile
+    interval). It stays inside the range of the values. In simulation it covers 0.91 to 0.95 at 15 clusters where the
+    plain percentile covers 0.88 to 0.92 and BCa no more. Three to five clusters take a jackknife t interval instead.
+    NaN values are left out, with their clusters if nothing else is in them. The result does not depend on the order.
+    """
+    array, labels = _measured(values, clusters)
+    if not array.size:
+        return Interval(np.nan, np.nan, np.nan, 0, "nothing was measured")
+    _, index = np.unique(labels, return_inverse=True)
+    order = np.lexsort((array, index))
+    array, index = array[order], index[order]
+    sums, counts = np.bincount(index, array), np.bincount(index).astype(np.float64)
+    number, value = len(sums), float(sums.sum() / counts.sum())
+    if number < FEWEST:
+        return _too_few(value, number)
+    if number < FEWEST_TO_RESAMPLE:
+        return _jackknife(value, (sums.sum() - sums) / (counts.sum() - counts), clusters=number, level=level)
+    draws = _draws(number, resamples=resamples, seed=seed)
+    means = np.einsum("rc,c->r", draws, sums) / np.einsum("rc,c->r", draws, counts)
+    tail = _expanded_tail(number, level)
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Interval(value, min(float(low), value), max(float(high), value), number)
+
+
+def paired_bootstrap(
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: Sequence[Hashable],
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """The mean of a - b over the pairs that both methods have, as `cluster_bootstrap` does it.
+
+    Much narrower than the difference of two intervals: what is hard for both cancels. `a`, `b`, `clusters`: (n,),
+    the same pairs in the same order.
+    """
+    first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if first.shape != second.shape:
+        raise ValueError(f"a has shape {first.shape} and b {second.shape}; give the same pairs in the same order")
+    return cluster_bootstrap(first - second, clusters, level=level, resamples=resamples, seed=seed)
+
+
+def grouped_jackknife(
+    rows: Sequence[Rows],
+    clusters: Sequence[Hashable],
+    reduce: Callable[[Sequence[Rows]], float],
+    *,
+    groups: int = 20,
+    level: float = 0.95,
+) -> Interval:
+    """`reduce` of the rows of all pairs, with an interval from leaving out one group of clusters at a time.
+
+    For metrics that only a whole set has, such as FID: `groups` + 1 reductions of stored rows, no pixels. Clusters
+    are dealt to groups in the order of their labels; the interval is Student's t with groups - 1 degrees of freedom.
+    It is about what `reduce` estimates at this number of rows, so it does not cover a bias that more rows would cure.
+    Pairs without a row are left out. Independent of the order of pairs if `reduce` is (it is given them by cluster).
+    """
+    _same_length(len(rows), clusters)
+    kept = [(label, one) for label, one in zip(clusters, rows, strict=True) if len(one)]
+    if not kept:
+        return Interval(np.nan, np.nan, np.nan, 0, "nothing was measured")
+    names, index = np.unique(np.asarray([label for label, _ in kept]), return_inverse=True)
+    order = np.argsort(index, kind="stable")
+    ordered, dealt = [kept[at][1] for at in order], index[order] % min(groups, len(names))
+    value = float(reduce(ordered))
+    if len(names) < FEWEST:
+        return _too_few(value, len(names))
+    without = np.array(
+        [
+            reduce([one for one, group in zip(ordered, dealt, strict=True) if group != left_out])
+            for left_out in range(min(groups, len(names)))
+        ],
+        np.float64,
+    )
+    return _jackknife(value, without, clusters=len(names), level=level)
+
+
+def _measured(values: ArrayLike, clusters: Sequence[Hashable]) -> tuple[Values, NDArray[np.generic]]:
+    array = np.asarray(values, np.float64).reshape(-1)
+    _same_length(len(array), clusters)
+    finite = np.isfinite(array)
+    return array[finite], np.asarray(clusters)[finite] if len(array) else np.empty(0)
+
+
+def _same_length(number: int, clusters: Sequence[Hashable]) -> None:
+    if number != len(clusters):
+        raise ValueError(f"{number} pairs and {len(clusters)} cluster labels; give one label for each pair")
+
+
+def _too_few(value: float, clusters: int) -> Interval:
+    noun = "video" if clusters == 1 else "videos"
+    reason = f"no interval: {clusters} driving {noun}, at least {FEWEST} are needed"
+    return Interval(value, np.nan, np.nan, clusters, reason)
+
+
+def _jackknife(value: float, without: Values, *, clusters: int, level: float) -> Interval:
+    """The t interval around `value` from the values `without` each of the groups in turn."""
+    if not (np.isfinite(value) and np.isfinite(without).all()):
+        return Interval(value, np.nan, np.nan, clusters, "no interval: too little is left without one group")
+    groups = len(without)
+    error = np.sqrt((groups - 1) / groups * np.square(without - without.mean()).sum())
+    reach = float(_student(level, groups - 1) * error)
+    return Interval(value, value - reach, value + reach, clusters)
+
+
+def _student(level: float, degrees: int) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, 0.5 + level / 2))
+
+
+@functools.lru_cache(maxsize=64)
+def _expanded_tail(clusters: int, level: float) -> float:
+    """The probability in each tail that gives the percentile interval of a mean the length of the t interval."""
+    from scipy.special import ndtr
+
+    return float(ndtr(-np.sqrt(clusters / (clusters - 1)) * _student(level, clusters - 1)))
+
+
+@functools.lru_cache(maxsize=8)
+def _draws(clusters: int, *, resamples: int, seed: int) -> Values:
+    """How often each cluster is drawn in each resample, (resamples, clusters); the same for all metrics and methods."""
+    draws = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples)
+    weights = draws.astype(np.float64)
+    weights.flags.writeable = False
+    return weights
