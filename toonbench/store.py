@@ -33,10 +33,11 @@ SAFE = re.compile(r"[^A-Za-z0-9._@~=+-]+")
 WRITE_ERRORS = {
     errno.ENOSPC: "the disk is full: free some space and run again, what was finished is kept",
     errno.EDQUOT: "the disk quota is used up: free some space and run again, what was finished is kept",
-    errno.EACCES: "no permission to write there: choose another --out",
-    errno.EPERM: "no permission to write there: choose another --out",
-    errno.EROFS: "the file system is read-only: choose another --out",
-    errno.ENOTDIR: "a part of the path is a file, not a folder: choose another --out",
+    errno.EACCES: "no permission to write there: choose another place",
+    errno.EPERM: "no permission to write there: choose another place",
+    errno.EROFS: "the file system is read-only: choose another place",
+    errno.ENOTDIR: "a part of the path is a file, not a folder: choose another place",
+    errno.EEXIST: "a part of the path is a file, not a folder: choose another place",
 }
 
 
@@ -57,7 +58,7 @@ def writing(path: Path) -> Generator[Path]:
         handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
-        temporary.chmod(0o644)
+        temporary.chmod(0o666 & ~_umask())
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -68,6 +69,12 @@ def writing(path: Path) -> Generator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -149,7 +156,7 @@ class Run:
         if fresh and self.root.exists():
             if not self.description.exists() and any(self.root.iterdir()):
                 raise ToonbenchError(
-                    f"{self.root} is not a run folder: --fresh does not delete it; choose another --out"
+                    f"{self.root} is not a run folder: --fresh does not delete it; choose another place"
                 )
             shutil.rmtree(self.root)
         if not self.description.exists():

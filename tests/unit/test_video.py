@@ -174,16 +174,16 @@ def test_a_full_disk_is_told_and_leaves_the_old_file_and_no_partial_one(
     path = tmp_path / "a.mkv"
     path.write_bytes(b"old")
 
-    def full(descriptor: int) -> None:
+    def full(self: Path, data: bytes) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     for write in (
         lambda: video.write_lossless(path, moving_picture(), fps=25),
         lambda: video.write_for_viewing(path, moving_picture(), fps=25),
         lambda: video.write_png(path, moving_picture()[0]),
     ):
-        with pytest.raises(ToonbenchError, match=r"a\.mkv.*No space left"):
+        with pytest.raises(ToonbenchError, match=r"a\.mkv: the disk is full"):
             write()
     assert names(tmp_path) == ["a.mkv"]
     assert path.read_bytes() == b"old"
@@ -191,7 +191,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file_and_no_partial_one(
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ToonbenchError, match="cannot be written"):
+    with pytest.raises(ToonbenchError, match="cannot write .*a part of the path is a file"):
         video.write_png(tmp_path / "file" / "a.png", moving_picture()[0])
 
 

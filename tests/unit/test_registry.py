@@ -1,0 +1,31 @@
+import pytest
+
+from toonbench import registry
+from toonbench.types import ToonbenchError
+
+
+def test_the_issues_methods_metrics_and_tasks_are_registered():
+    assert {"toontalker", "static", "paste", "oracle", "noisy-oracle"} <= set(registry.names("methods"))
+    assert {"l1", "psnr", "ssim", "cpbd"} <= set(registry.names("metrics"))
+    assert {"real2cartoon", "cartoon2real", "real_self", "real_cross", "cartoon_cross"} <= set(registry.names("tasks"))
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(ToonbenchError, match="unknown metric 'pnsr': did you mean psnr"):
+        registry.load_metric("pnsr")
+
+
+def test_a_name_like_nothing_lists_all():
+    with pytest.raises(ToonbenchError, match="known: cpbd, l1, psnr, ssim"):
+        registry.load("metrics", "zzzz")
+
+
+def test_a_version_that_is_not_there_is_refused():
+    with pytest.raises(ToonbenchError, match="metric l1 is at version 1, not 2: write l1@1"):
+        registry.load_metric("l1@2")
+
+
+def test_a_place_in_a_module_serves_as_a_name():
+    assert registry.load("methods", "baselines.dummies:Static").name == "static"
+    with pytest.raises(ToonbenchError, match=r"cannot load 'baselines.dummies:Nobody'"):
+        registry.load("methods", "baselines.dummies:Nobody")
