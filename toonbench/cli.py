@@ -16,6 +16,7 @@ app = App(
     help="Benchmark for cross-domain (cartoon and real) face reenactment: did the character do what the actor did?",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # `run` tells it in one line
 )
 for name, place, about in (
     ("eval", "evaluate:evaluate", "Generate the pairs of a task with a method, and score them."),

@@ -47,7 +47,7 @@ class Talk:
         if not (self.quiet or self.json):
             from rich.console import Console
 
-            Console(stderr=True, highlight=False).print(text, markup=False)
+            Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, title: str) -> Generator[Progress]:
