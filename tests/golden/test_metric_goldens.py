@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,14 +11,10 @@ from toonbench.metrics import goldens
 from toonbench.metrics.goldens import GoldenCheck, run_goldens
 from toonbench.types import ToonbenchError
 
-FOLDER = Path(__file__).parents[3] / "shared/parity/metrics"
-
 
 @pytest.fixture
-def folder():
-    if not FOLDER.is_dir():
-        pytest.skip(f"{FOLDER} is not here")
-    return FOLDER
+def folder(shared):
+    return shared / "parity/metrics"
 
 
 def test_every_golden_of_a_metric_we_have_is_met(folder):

@@ -119,10 +119,7 @@ def test_what_was_not_measured_is_left_out_frame_by_frame_and_pair_by_pair():
     assert math.isnan(mean_of_pair_means([]))
 
 
-def test_the_hand_cases_tell_the_poolings_apart():
-    path = Path(__file__).parents[3] / "shared/parity/metrics/small_goldens.json"
-    if not path.is_file():
-        pytest.skip(f"{path} is not here")
-    case = json.loads(path.read_text())["akd_pooling"]
+def test_the_hand_cases_tell_the_poolings_apart(shared):
+    case = json.loads((shared / "parity/metrics/small_goldens.json").read_text())["akd_pooling"]
     rows = [np.array(one, np.float32).reshape(-1, 1) for one in case["per_frame"]]
     assert mean_of_pair_means(rows) == case["mean_of_video_means"] != case["pooled"]
