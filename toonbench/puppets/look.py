@@ -1,0 +1,193 @@
+"""The look: who a puppet is (proportions, colours, hair, scene), drawn from a seed by one of the registered styles.
+
+Lengths are in half face heights (chin to crown is about 2.1), with the origin between the ears at eye height,
+x to the right of the picture, y up, z towards the camera. Colours are sRGB in [0, 1].
+A style is one module in `toonbench/puppets/styles/` with a `STYLE` in it; nothing else needs to change to add one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+
+import numpy as np
+
+from toonbench.puppets.rig import seed_of
+from toonbench.types import Domain, ToonbenchError
+
+Colour = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Proportions of the head; every field is a length unless its comment says otherwise."""
+
+    skull_width: float = 0.74  # half width above the ears
+    cheek_width: float = 0.70  # half width at the cheekbones
+    jaw_width: float = 0.58  # half width at mouth height
+    chin_width: float = 0.36
+    chin_y: float = -1.0
+    chin_out: float = 0.05
+    crown_y: float = 1.08
+    forehead_z: float = 0.84
+    face_z: float = 0.82
+    chin_z: float = 0.76
+    back_z: float = 0.92
+    roundness: float = 2.3  # exponent of the cross-section; 2 is an ellipse
+    eye_x: float = 0.315
+    eye_half_width: float = 0.145
+    eye_up: float = 0.068  # height of the open upper lid above the eye line
+    eye_down: float = 0.042
+    eye_tilt: float = 0.012  # rise of the outer corner
+    eyeball_radius: float = 0.20
+    eyeball_out: float = 0.015
+    iris_radius: float = 0.072
+    pupil: float = 0.42  # part of the iris
+    socket: float = 0.09
+    brow_y: float = 0.22
+    brow_thickness: float = 0.042
+    brow_arch: float = 0.035
+    brow_out: float = 0.012
+    nose_y: float = -0.38  # underside of the nose
+    nose_out: float = 0.27
+    nose_width: float = 0.125
+    nose_bridge: float = 0.10
+    nose_ball: float = 0.08
+    mouth_y: float = -0.62
+    mouth_half_width: float = 0.265
+    lip_up: float = 0.062
+    lip_down: float = 0.085
+    lip_out: float = 0.055
+    mouth_curve: float = 0.2  # part of a smile in the rest pose
+    cheek_puff: float = 0.05
+    ear: float = 0.23  # half height
+    ear_out: float = 0.10
+    neck_width: float = 0.42
+    lash: float = 0.02
+    gain: float = 1.0  # expression gain, a factor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Palette:
+    """Colours, sRGB in [0, 1]; `blush` and `lip` are mixed into the skin."""
+
+    skin: Colour
+    lip: Colour
+    blush: Colour
+    hair: Colour
+    brow: Colour
+    iris: Colour
+    clothes: Colour
+    trim: Colour
+    white: Colour = (0.93, 0.92, 0.90)
+    freckles: float = 0.0
+    mottle: float = 0.03  # strength of skin variation
+    stubble: float = 0.0
+    beard: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hair:
+    """A cap over the skull; `front`, `side`, `back` are the heights at which it ends, `volume` its thickness."""
+
+    front: float = 0.66
+    temple: float = 0.30
+    side: float = -0.08
+    back: float = -0.62
+    volume: float = 0.10
+    top: float = 0.05  # extra thickness on the crown
+    parting: float = 0.0  # -1 to 1, where the front hair divides; 0 for none
+    fringe: float = 0.0  # how far the front hair falls below `front`
+    curl: float = 0.012  # height of locks
+    locks: int = 34  # number of locks round the head
+    bald: bool = False
+    bun: float = 0.0  # radius of a bun
+    flare: float = 0.0  # how far long hair swings outwards
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Camera, light and background, fixed for all clips of a look. Angles in degrees, `view_height` in lengths."""
+
+    key_azimuth: float = -35.0
+    key_elevation: float = 35.0
+    key: float = 0.95
+    fill: float = 0.32
+    rim: float = 0.25
+    warmth: float = 0.0  # -1 cool key to 1 warm key
+    view_height: float = 3.35
+    centre_y: float = -0.12
+    distance: float = 9.0
+    background: tuple[Colour, Colour, Colour] = ((0.4, 0.45, 0.5), (0.6, 0.6, 0.6), (0.3, 0.3, 0.35))
+    background_seed: int = 0
+    grain: float = 0.0  # standard deviation in grey levels, one pattern per look
+    blur: float = 0.0  # standard deviation in pixels at 128 pixels height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shading:
+    """How a style turns light into colour."""
+
+    wrap: float = 0.25  # how far light reaches round the edge
+    ambient: float = 0.42
+    specular: float = 0.12
+    gloss: float = 18.0
+    scatter: float = 0.35  # red light leaking into the shadow edge of skin
+    saturation: float = 1.0
+    glasses: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One puppet's identity in one style."""
+
+    name: str
+    style: str
+    domain: Domain
+    shape: Shape
+    palette: Palette
+    hair: Hair
+    scene: Scene
+    shading: Shading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """A way of drawing puppets: `draw` turns a random generator and a name into a look."""
+
+    name: str
+    domain: Domain
+    about: str
+    draw: Callable[[np.random.Generator, str], Look]
+
+
+@cache
+def styles() -> dict[str, Style]:
+    """Return every style by name, found in `toonbench/puppets/styles/`."""
+    package = importlib.import_module("toonbench.puppets.styles")
+    found = [
+        importlib.import_module(f"{package.__name__}.{module.name}").STYLE
+        for module in pkgutil.iter_modules(package.__path__)
+        if not module.name.startswith("_")
+    ]
+    return {style.name: style for style in sorted(found, key=lambda style: style.name)}
+
+
+def styles_of(domain: Domain) -> tuple[Style, ...]:
+    """Return the styles of one domain, by name."""
+    return tuple(style for style in styles().values() if style.domain == domain)
+
+
+def make_look(style: str, seed: int) -> Look:
+    """Draw the look number `seed` of a style; raises ToonbenchError for an unknown style."""
+    known = styles()
+    if style not in known:
+        near = get_close_matches(style, known, n=1)
+        hint = f"Did you mean '{near[0]}'? " if near else ""
+        raise ToonbenchError(f"Unknown puppet style '{style}'. {hint}Choose one of: {', '.join(known)}.")
+    rng = np.random.default_rng(seed_of("look", style, seed))
+    return known[style].draw(rng, f"{style}-{seed}")

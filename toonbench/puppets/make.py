@@ -1,0 +1,267 @@
+"""Data sets of puppets: clips, pictures, motion curves and exact targets, in the layout of every other data set.
+
+    DIR/metadata.parquet   one row per clip          DIR/clips/<id>.mkv     videos, lossless
+    DIR/images/<id>.png    sources                   DIR/motion/<id>.npz    rig, landmarks, visibility, look
+    DIR/targets.parquet    one row per exact target  DIR/targets/<source>~<driving>.mkv
+    DIR/README.md          the data set card         DIR/puppets.json       how it was made
+
+Everything follows from (split, seed, domain, index) by hashing, so that identities, titles and motions never cross
+splits, and the bytes do not depend on workers or on how often the run was killed. A file that exists is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from toonbench.pool import Progress, map_items
+from toonbench.puppets.look import Look, make_look, styles_of
+from toonbench.puppets.render import Rendered, render_clip
+from toonbench.puppets.rig import CHANNELS, FPS, Rig, absolute, first_pose, generate, relative, seed_of
+from toonbench.store import safe_name, write_bytes, writing
+from toonbench.types import DOMAINS, Domain, Kind, Motion, ToonbenchError
+from toonbench.video import write_lossless, write_png
+
+VERSION = 0
+LICENCE = "CC0-1.0"
+PROVENANCE = f"toonbench puppets version {VERSION}: procedural, no person is shown"
+Pairs = Callable[[Path], Sequence[tuple[str, str]]]  # a data set's folder -> (source id, driving id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recipe:
+    """What a folder of puppets is made from; kept in puppets.json, so that two recipes never mix in one folder."""
+
+    version: int
+    split: str
+    seed: int
+    clips: int
+    images: int
+    frames: int
+    size: int
+    step: int
+    styles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """One clip or picture to make."""
+
+    out: Path
+    recipe: _Recipe
+    domain: Domain
+    kind: Kind
+    index: int
+
+    @property
+    def style(self) -> str:
+        own = [style.name for style in styles_of(self.domain) if style.name in self.recipe.styles]
+        return own[self.index % len(own)]
+
+    @property
+    def id(self) -> str:
+        letter = "v" if self.kind == "video" else "i"
+        return f"{self.recipe.split}-s{self.recipe.seed}-{self.style}-{letter}{self.index:04d}"
+
+    @property
+    def file(self) -> str:
+        return f"clips/{self.id}.mkv" if self.kind == "video" else f"images/{self.id}.png"
+
+    @property
+    def look_seed(self) -> int:
+        return seed_of(self.recipe.split, self.recipe.seed, self.domain, self.kind, self.index, "look")
+
+    @property
+    def motion_seed(self) -> int:
+        return seed_of(self.recipe.split, self.recipe.seed, self.domain, self.kind, self.index, "motion")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TargetJob:
+    """One exact target to make."""
+
+    root: Path
+    source: str
+    driving: str
+    motion: Motion
+    fps: float
+
+
+def make_puppets(
+    out: Path,
+    *,
+    split: str,
+    clips: int,
+    images: int,
+    frames: int,
+    size: int,
+    seed: int,
+    workers: int = 1,
+    step: int = 1,
+    styles: Sequence[str] = (),
+    pairs: Pairs | None = None,
+    motion: Motion = "relative",
+    on_progress: Progress | None = None,
+) -> int:
+    """Make a data set of `clips` videos and `images` pictures per domain in `out`; return the number of rows.
+
+    Each video has `frames` frames of `size` pixels, every `step`-th of a 30 fps motion. `styles` restricts the looks
+    (all by default). `pairs` gets the finished folder and says which exact targets of `motion` to draw. Run again, it
+    keeps what is complete. Raises ToonbenchError for bad numbers, unknown styles, or a folder made with another recipe.
+    """
+    recipe = _recipe(
+        split=split, seed=seed, clips=clips, images=images, frames=frames, size=size, step=step, styles=styles
+    )
+    _claim(out, recipe)
+    domains = [d for d in DOMAINS if any(style.name in recipe.styles for style in styles_of(d))]
+    jobs = [_Job(out=out, recipe=recipe, domain=d, kind="video", index=i) for d in domains for i in range(clips)]
+    jobs += [_Job(out=out, recipe=recipe, domain=d, kind="image", index=i) for d in domains for i in range(images)]
+    rows = map_items(_make, jobs, workers=workers, on_progress=on_progress)
+    write_bytes(out / "README.md", _card(recipe, rows=len(rows)).encode())
+    _write_table(out / "metadata.parquet", rows)
+    if pairs is not None:
+        render_targets(out, pairs(out), motion=motion, workers=workers, on_progress=on_progress)
+    return len(rows)
+
+
+def render_targets(
+    root: Path,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    motion: Motion,
+    workers: int = 1,
+    on_progress: Progress | None = None,
+) -> int:
+    """Draw the exact target of each (source id, driving id) of a puppet data set; return how many there are.
+
+    A target is the source's look, camera, light and background moved by the driver: `relative` starts at the source's
+    own first pose. Raises ToonbenchError for an id that the data set does not have.
+    """
+    import pandas as pd
+
+    table = pd.read_parquet(root / "metadata.parquet").set_index("id")
+    for name in sorted({name for pair in pairs for name in pair}):
+        if name not in table.index or not (root / "motion" / f"{name}.npz").is_file():
+            raise ToonbenchError(f"{root}: no puppet '{name}'; targets need ids from its metadata.parquet and motion/.")
+    jobs = [
+        _TargetJob(root=root, source=s, driving=d, motion=motion, fps=float(table.loc[d, "fps"]))  # pyright: ignore[reportArgumentType]
+        for s, d in sorted(set(pairs))
+    ]
+    rows = map_items(_make_target, jobs, workers=workers, on_progress=on_progress)
+    _write_table(root / "targets.parquet", rows)
+    return len(rows)
+
+
+def _recipe(
+    *, split: str, seed: int, clips: int, images: int, frames: int, size: int, step: int, styles: Sequence[str]
+) -> _Recipe:
+    if clips < 0 or images < 0 or clips + images < 1:
+        raise ToonbenchError(
+            f"Puppets need clips >= 0 and images >= 0, not both 0; got {clips} and {images}. Raise one."
+        )
+    if split != safe_name(split):
+        raise ToonbenchError(f"A split's name must fit in a file name; got '{split}'. Use e.g. train, val or test.")
+    known = [style.name for domain in DOMAINS for style in styles_of(domain)]
+    for style in styles:
+        make_look(style, 0)
+    if clips and (frames < 1 or step < 1):
+        raise ToonbenchError(f"Puppet clips need frames >= 1 and step >= 1; got {frames} and {step}. Raise them.")
+    if not 16 <= size <= 2048:
+        raise ToonbenchError(f"A puppet's size must be 16 to 2048 pixels; got {size}. Choose e.g. 128 or 256.")
+    return _Recipe(version=VERSION, split=split, seed=seed, clips=clips, images=images, frames=frames, size=size,
+                   step=step, styles=tuple(name for name in known if not styles or name in styles))  # fmt: skip
+
+
+def _claim(out: Path, recipe: _Recipe) -> None:
+    """Write the recipe into a new folder, or refuse a folder that holds another one."""
+    path = out / "puppets.json"
+    text = json.dumps(asdict(recipe), indent=2, sort_keys=True) + "\n"
+    if path.exists() and path.read_text() != text:
+        raise ToonbenchError(
+            f"{out} holds puppets of another recipe (see puppets.json). Choose another --out, or delete it."
+        )
+    if not path.exists():
+        write_bytes(path, text.encode())
+
+
+def _make(job: _Job) -> dict[str, object]:
+    """Make one clip unless its files are there, and return its row."""
+    path, motion_path = job.out / job.file, job.out / "motion" / f"{job.id}.npz"
+    if not (path.is_file() and motion_path.is_file()):
+        look = make_look(job.style, job.look_seed)
+        if job.kind == "video":
+            rig = generate(job.motion_seed, frames=job.recipe.frames, step=job.recipe.step)
+        else:
+            rig = first_pose(job.motion_seed)[None]
+        drawn = render_clip(look, rig, size=job.recipe.size)
+        _write_motion(motion_path, look=look, look_seed=job.look_seed, rig=rig, drawn=drawn)
+        if job.kind == "video":
+            write_lossless(path, drawn.frames, fps=FPS / job.recipe.step, codec="h264")
+        else:
+            write_png(path, drawn.frames[0])
+    video = job.kind == "video"
+    return {
+        "id": job.id, "file": job.file, "domain": job.domain, "kind": job.kind, "identity": f"{job.id}-identity",
+        "title": f"{job.recipe.split}-s{job.recipe.seed}-{job.style}-{'play' if video else 'album'}-{job.index // 2:03d}",
+        "split": job.recipe.split, "fps": FPS / job.recipe.step if video else 0.0,
+        "frames": job.recipe.frames if video else 1, "width": job.recipe.size, "height": job.recipe.size,
+        "provenance": f"{PROVENANCE}; style {job.style}", "licence": LICENCE, "sha256": _sha256(path),
+    }  # fmt: skip
+
+
+def _make_target(job: _TargetJob) -> dict[str, object]:
+    """Make one target unless its file is there, and return its row."""
+    file = f"targets/{job.source}~{job.driving}.mkv"
+    path = job.root / file
+    with np.load(job.root / "motion" / f"{job.driving}.npz") as driving:
+        driver: Rig = driving["rig"]
+    if not path.is_file():
+        with np.load(job.root / "motion" / f"{job.source}.npz") as source:
+            look = make_look(str(source["style"]), int(source["look_seed"]))
+            start, size = source["rig"][0], int(source["size"])
+        rig = relative(start, driver) if job.motion == "relative" else absolute(start, driver)
+        write_lossless(path, render_clip(look, rig, size=size).frames, fps=job.fps or FPS, codec="h264")
+    return {"source": job.source, "driving": job.driving, "motion": job.motion, "file": file, "frames": len(driver),
+            "sha256": _sha256(path)}  # fmt: skip
+
+
+def _write_motion(path: Path, *, look: Look, look_seed: int, rig: Rig, drawn: Rendered) -> None:
+    scene = look.scene
+    with writing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file, rig=rig, channels=np.array(CHANNELS), landmarks=drawn.landmarks, visible=drawn.visible,
+            style=np.array(look.style), look_seed=np.array(look_seed), size=np.array(drawn.frames.shape[1]),
+            camera=np.array([scene.distance, scene.view_height, scene.centre_y], dtype=np.float32),
+            camera_names=np.array(["distance", "view_height", "centre_y"]),
+        )  # fmt: skip
+
+
+def _write_table(path: Path, rows: list[dict[str, object]]) -> None:
+    import pandas as pd
+
+    with writing(path) as temporary:
+        pd.DataFrame(rows).to_parquet(temporary, index=False)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _card(recipe: _Recipe, *, rows: int) -> str:
+    motion = f"{recipe.frames} frames each, every {recipe.step}. frame of a 30 fps motion"
+    return (
+        f"# Puppets, split `{recipe.split}`\n\n"
+        f"{rows} clips of procedural faces: per domain {recipe.clips} videos ({motion}) and {recipe.images} pictures,\n"
+        f"{recipe.size} px, lossless, seed {recipe.seed}, styles {', '.join(recipe.styles)}, puppets version {recipe.version}.\n\n"
+        "Puppets are drawn by a program. No person is shown and none was recorded; results on them say nothing about\n"
+        "people by themselves. `motion/<id>.npz` holds the rig (frames, channels), the channels' names, 70 landmarks in\n"
+        "pixels (68 of the iBUG convention, then the pupils), their visibility, and the camera.\n"
+        "`targets/` holds exact answers: the source's look moved by the driver's rig (see targets.parquet).\n\n"
+        f"Licence: {LICENCE}. Made by `toonbench make-puppets`.\n"
+    )

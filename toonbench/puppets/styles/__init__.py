@@ -1,0 +1,1 @@
+"""The puppet styles, one module each, found by `toonbench.puppets.look.styles`."""

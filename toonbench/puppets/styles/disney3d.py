@@ -1,0 +1,116 @@
+"""A large-eyed 3D cartoon: round head, small nose and chin, big irises, clean saturated colours, strong expression."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toonbench.puppets.look import Colour, Look, Palette, Shading, Shape, Style
+from toonbench.puppets.styles._draw import around, cut, pick
+from toonbench.puppets.styles.real import scene
+
+SKINS: tuple[Colour, ...] = (
+    (0.98, 0.82, 0.72), (0.96, 0.76, 0.63), (0.90, 0.68, 0.52), (0.76, 0.52, 0.37), (0.58, 0.38, 0.27), (0.97, 0.79, 0.66),
+)  # fmt: skip
+HAIRS: tuple[Colour, ...] = (
+    (0.09, 0.07, 0.08), (0.28, 0.15, 0.08), (0.50, 0.27, 0.12), (0.93, 0.72, 0.32), (0.76, 0.24, 0.10), (0.88, 0.84, 0.78),
+    (0.16, 0.16, 0.30),
+)  # fmt: skip
+IRISES: tuple[Colour, ...] = (
+    (0.20, 0.48, 0.78),
+    (0.22, 0.55, 0.30),
+    (0.42, 0.22, 0.09),
+    (0.55, 0.36, 0.12),
+    (0.36, 0.28, 0.62),
+)
+CLOTHES: tuple[Colour, ...] = (
+    (0.82, 0.22, 0.24), (0.18, 0.46, 0.72), (0.96, 0.76, 0.24), (0.30, 0.62, 0.42), (0.55, 0.34, 0.66), (0.95, 0.94, 0.92),
+    (0.24, 0.28, 0.38),
+)  # fmt: skip
+CUTS = ("short", "parted", "fringe", "bob", "long", "bun", "curly", "long", "short")
+
+
+def draw(rng: np.random.Generator, name: str) -> Look:
+    """Draw a large-eyed cartoon look."""
+    kind = CUTS[int(rng.integers(len(CUTS)))]
+    boyish = rng.random() < (0.15 if kind in ("bob", "long", "bun", "fringe") else 0.8)
+    return Look(
+        name=name,
+        style="disney3d",
+        domain="cartoon",
+        shape=_shape(rng, boyish=boyish),
+        palette=_palette(rng, boyish=boyish),
+        hair=cut(rng, kind),
+        scene=scene(rng, grain=0.0, tint=0.2),
+        shading=Shading(wrap=0.4, ambient=0.5, specular=0.18, gloss=26.0, scatter=0.45, saturation=1.15),
+    )
+
+
+def _shape(rng: np.random.Generator, *, boyish: bool) -> Shape:
+    chin = around(rng, 0.0, 1.0) + (0.5 if boyish else -0.6)
+    return Shape(
+        skull_width=around(rng, 0.86, 0.025),
+        cheek_width=around(rng, 0.82, 0.025),
+        jaw_width=0.66 + 0.035 * chin,
+        chin_width=0.31 + 0.03 * chin,
+        chin_y=around(rng, -1.0, 0.03),
+        chin_out=0.05,
+        crown_y=around(rng, 1.12, 0.04),
+        forehead_z=0.90,
+        face_z=0.86,
+        chin_z=0.78,
+        back_z=1.0,
+        roundness=around(rng, 2.2, 0.05),
+        eye_x=around(rng, 0.345, 0.012),
+        eye_half_width=around(rng, 0.225, 0.012),
+        eye_up=around(rng, 0.175, 0.015),
+        eye_down=around(rng, 0.125, 0.012),
+        eye_tilt=around(rng, 0.02, 0.012),
+        eyeball_radius=0.31,
+        eyeball_out=0.045,
+        iris_radius=around(rng, 0.135, 0.008),
+        pupil=0.5,
+        socket=0.05,
+        brow_y=around(rng, 0.375, 0.02),
+        brow_thickness=around(rng, 0.075 if boyish else 0.05, 0.008),
+        brow_arch=around(rng, 0.05, 0.015),
+        brow_out=0.025,
+        nose_y=around(rng, -0.33, 0.02),
+        nose_out=around(rng, 0.20, 0.03),
+        nose_width=around(rng, 0.10, 0.012),
+        nose_bridge=0.02,
+        nose_ball=around(rng, 0.10, 0.015),
+        mouth_y=around(rng, -0.61, 0.015),
+        mouth_half_width=around(rng, 0.265, 0.025),
+        lip_up=around(rng, 0.042, 0.008),
+        lip_down=around(rng, 0.065, 0.01),
+        lip_out=0.04,
+        mouth_curve=around(rng, 0.25, 0.08),
+        cheek_puff=around(rng, 0.08, 0.015),
+        ear=around(rng, 0.23, 0.025),
+        ear_out=0.13,
+        neck_width=around(rng, 0.32 if not boyish else 0.36, 0.02),
+        lash=0.03 if boyish else 0.055,
+        gain=1.25,
+    )
+
+
+def _palette(rng: np.random.Generator, *, boyish: bool) -> Palette:
+    skin = pick(rng, SKINS, spread=0.03)
+    hair = pick(rng, HAIRS, spread=0.08)
+    lip: Colour = (skin[0] * 0.9, skin[1] * (0.68 if boyish else 0.52), skin[2] * (0.68 if boyish else 0.55))
+    return Palette(
+        skin=skin,
+        lip=lip,
+        blush=(min(1.0, skin[0] * 1.02), skin[1] * 0.70, skin[2] * 0.68),
+        hair=hair,
+        brow=(hair[0] * 0.62, hair[1] * 0.62, hair[2] * 0.62),
+        iris=pick(rng, IRISES),
+        clothes=pick(rng, CLOTHES),
+        trim=pick(rng, CLOTHES),
+        white=(0.98, 0.98, 0.98),
+        freckles=float(rng.uniform(0.3, 0.6)) if rng.random() < 0.2 else 0.0,
+        mottle=0.008,
+    )
+
+
+STYLE = Style(name="disney3d", domain="cartoon", about="large-eyed 3D cartoon", draw=draw)
