@@ -5,15 +5,23 @@ import pytest
 
 from toonbench import registry
 from toonbench.data import load
-from toonbench.tasks import draw_pairs, fingerprint, pair_seed, shard_of
+from toonbench.tasks import draw_pairs, fingerprint, pair_seed, shard_of, wanted_targets
 from toonbench.tasks.lock import LOCK, _catalogue, current
 from toonbench.types import ToonbenchError
 
-COUNTS = {"real2cartoon": (60, 300), "cartoon2real": (55, 275), "real_self": (200, 200), "real_cross": (200, 1000), "cartoon_cross": (55, 275)}
+COUNTS = {
+    "real2cartoon": (60, 300),
+    "cartoon2real": (55, 275),
+    "real_self": (200, 200),
+    "real_cross": (200, 1000),
+    "cartoon_cross": (55, 275),
+}
 
 
 def test_every_task_is_as_its_lock_says():
-    assert current() == json.loads(LOCK.read_text()), "a task changed: raise its version, then run scripts/lock_tasks.py"
+    assert current() == json.loads(LOCK.read_text()), (
+        "a task changed: raise its version, then run scripts/lock_tasks.py"
+    )
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -73,7 +81,9 @@ def test_targets_are_found_for_the_tasks_motion(tiny_data):
     pairs = draw_pairs(registry.load_task("real2cartoon"), data.clips, targets=data.targets)
     assert len(pairs) == 12
     assert all(pair.target is not None and pair.target.id == pair.id for pair in pairs)
-    assert all(pair.target is None for pair in draw_pairs(registry.load_task("real_cross"), data.clips, targets=data.targets))
+    assert all(
+        pair.target is None for pair in draw_pairs(registry.load_task("real_cross"), data.clips, targets=data.targets)
+    )
 
 
 def test_shards_part_the_pairs():
@@ -88,3 +98,18 @@ def test_seeds_of_pairs_differ_and_stay():
     seeds = [pair_seed(0, pair) for pair in pairs]
     assert len(set(seeds)) == len(seeds)
     assert seeds == [pair_seed(0, pair) for pair in pairs]
+
+
+def test_where_some_pairs_have_answers_only_those_are_drawn(tiny_data):
+    data = load(tiny_data)
+    answers = {key: clip for key, clip in data.targets.items() if key[0] == "cartoon-image-2"}
+    pairs = draw_pairs(registry.load_task("real2cartoon"), data.clips, targets=answers)
+    assert {pair.source.id for pair in pairs} == {"cartoon-image-2"}
+    assert len(pairs) == 3
+    assert all(pair.target for pair in pairs)
+
+
+def test_the_targets_to_draw_are_those_of_the_four_cross_identity_tasks(tiny_data):
+    wanted = wanted_targets(load(tiny_data).clips, images=2)
+    assert len(wanted) == 4 * 3 * 2
+    assert all(source.split("-")[1] == "image" and driving.split("-")[1] == "video" for source, driving in wanted)

@@ -15,6 +15,8 @@ def make(
     images: int = 20,
     frames: int = 40,
     size: int = 128,
+    step: int = 1,
+    styles: list[str] | None = None,
     seed: int = 0,
     workers: int = 0,
     talk: Talk | None = None,
@@ -35,13 +37,19 @@ def make(
         Frames of each video.
     size
         Side in pixels.
+    step
+        Take every step-th frame of the 30 fps motion.
+    styles
+        Only these styles; all by default.
     seed
         Another seed is another set of people and motions.
     workers
         Local processes; 0 chooses. The bytes do not depend on it.
     """
     from toonbench.pool import auto_workers
+    from toonbench.data import load
     from toonbench.puppets.make import make_puppets
+    from toonbench.tasks import wanted_targets
 
     talk = talk or Talk()
     talk.start()
@@ -54,7 +62,10 @@ def make(
             frames=frames,
             size=size,
             seed=seed,
+            step=step,
+            styles=styles or (),
             workers=auto_workers(workers),
+            pairs=(lambda root: wanted_targets(load(root).clips)) if split == "test" else None,
             on_progress=on_progress,
         )
     talk.say(f"written: {out}")

@@ -1,5 +1,5 @@
 """The five protocols of the paper, a file each, and how pairs are drawn for them."""
 
-from toonbench.tasks.draw import draw_pairs, fingerprint, pair_seed, shard_of
+from toonbench.tasks.draw import draw_pairs, fingerprint, pair_seed, shard_of, wanted_targets
 
-__all__ = ["draw_pairs", "fingerprint", "pair_seed", "shard_of"]
+__all__ = ["draw_pairs", "fingerprint", "pair_seed", "shard_of", "wanted_targets"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+from toonbench.registry import load_task, names
 from toonbench.types import Clip, Motion, Pair, Task, ToonbenchError
 
 Targets = Mapping[tuple[str, str, Motion], Clip]  # (source id, driving id, motion) -> exact answer
@@ -17,6 +18,7 @@ def draw_pairs(task: Task, clips: Iterable[Clip], *, targets: Targets | None = N
     Videos and sources are put in the order of a hash of (seed, domain, id), so that both domains' lists are the same in
     every task, do not depend on the order of `clips`, and change little when clips are added. The first
     `task.videos` drive; each takes the next `task.images` sources, so that no source comes twice before all came once.
+    Where `targets` holds exact answers to a driver, it takes its sources from those that have one.
     A data set that holds fewer gives fewer. Raises ToonbenchError when it holds none.
     """
     clips = [clip for clip in clips if clip.split == "test"]
@@ -32,12 +34,27 @@ def draw_pairs(task: Task, clips: Iterable[Clip], *, targets: Targets | None = N
     pairs: list[Pair] = []
     place = 0
     for driver in drivers:
-        chosen = _next_sources(sources, driver, start=place, count=task.images)
+        answered = [source for source in sources if (source.id, driver.id, task.motion) in answers]
+        chosen = _next_sources(answered or sources, driver, start=0 if answered else place, count=task.images)
         place += task.images
         for source in chosen:
             target = answers.get((source.id, driver.id, task.motion))
             pairs.append(Pair(id=f"{source.id}~{driver.id}", source=source, driving=driver, target=target))
     return pairs
+
+
+def wanted_targets(clips: Sequence[Clip], *, images: int | None = None, seed: int = 0) -> list[tuple[str, str]]:
+    """The (source id, driving id) of every pair that a cross-identity task with relative motion draws from `clips`.
+
+    `images` replaces the tasks' number of sources a driver.
+    """
+    tasks = [load_task(name) for name in names("tasks")]
+    drawn = [
+        draw_pairs(replace(task, images=images or task.images), clips, seed=seed)
+        for task in tasks
+        if task.images and task.motion == "relative"
+    ]
+    return sorted({(pair.source.id, pair.driving.id) for pairs in drawn for pair in pairs})
 
 
 def fingerprint(task: Task, pairs: Sequence[Pair]) -> str:
