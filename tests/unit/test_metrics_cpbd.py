@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
+from skimage.feature import canny
 
 from toonbench.metrics import _cpbd_kernels, cpbd
 from toonbench.types import Clip, Pair, Sample
@@ -72,6 +73,22 @@ def test_the_bounds_on_canny_agree_with_canny_wherever_they_are_sure():
         sure += told.sum()
         np.testing.assert_array_equal(state[told], cpbd._canny_blocks(gray)[told])
     assert sure > 100
+
+
+def test_nine_canny_pixels_make_an_edge_block_and_eight_do_not():
+    rng, seen = np.random.default_rng(1), set()
+    for _ in range(300):
+        gray = np.full((64, 64), 100, np.uint8)
+        for _ in range(rng.integers(1, 4)):
+            y, x = rng.integers(4, 60, 2)
+            speck = gray[y : y + rng.integers(1, 4), x : x + rng.integers(1, 4)]
+            speck += rng.integers(1, 90, speck.shape, dtype=np.uint8)
+        count = int(canny(gray.astype(float)).sum())
+        state = cpbd.compiled_kernels().edge_blocks(gray, np.ones((1, 1), bool), cpbd._half_gaussian())[0, 0]
+        assert state in (count >= 9, _cpbd_kernels.DOUBTFUL)
+        assert cpbd._canny_blocks(gray)[0, 0] == (count >= 9)
+        seen.add((count, state))
+    assert {(8, _cpbd_kernels.PLAIN), (9, _cpbd_kernels.EDGE)} <= seen
 
 
 def tied():
