@@ -180,3 +180,18 @@ class Result:
     coverage: float
     higher_is_better: bool
     notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenCheck:
+    """A golden case computed on this machine: its largest error beside its tolerance, or why it was skipped."""
+
+    case: str
+    error: float
+    tolerance: float
+    skipped: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is within tolerance (NaN is not); a skipped case does not fail."""
+        return bool(self.skipped) or self.error <= self.tolerance

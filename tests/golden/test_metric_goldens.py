@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from toonbench.metrics import goldens
-from toonbench.metrics.goldens import GoldenCheck, run_goldens
-from toonbench.types import ToonbenchError
+from toonbench.metrics.goldens import run_goldens
+from toonbench.types import GoldenCheck, ToonbenchError
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def _run_goldens(folder: Path, *, device: str) -> Iterable[dict[str, str]]:
             if check.skipped:
                 yield _row(f"{place.name}/{check.case}", "skipped", check.skipped)
             else:
-                status = "ok" if check.error <= check.tolerance else "FAIL"
+                status = "ok" if check.passed else "FAIL"
                 yield _row(
                     f"{place.name}/{check.case}", status, error=f"{check.error:.1e}", tolerance=f"{check.tolerance:.1e}"
                 )

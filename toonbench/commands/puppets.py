@@ -46,8 +46,8 @@ def make(
     workers
         Local processes; 0 chooses. The bytes do not depend on it.
     """
-    from toonbench.pool import auto_workers
     from toonbench.data import load
+    from toonbench.pool import auto_workers
     from toonbench.puppets.make import make_puppets
     from toonbench.tasks import wanted_targets
 

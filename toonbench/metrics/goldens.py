@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +18,10 @@ from numpy.typing import NDArray
 from toonbench.metrics.cpbd import cpbd
 from toonbench.metrics.l1 import L1
 from toonbench.metrics.psnr import PSNR
-from toonbench.types import Clip, Frames, Pair, Sample, ToonbenchError
+from toonbench.types import Clip, Frames, GoldenCheck, Pair, Sample, ToonbenchError
 
 CPBD_TOLERANCE = 1e-12
 ROWS_TOLERANCE = 1e-6  # relative, for what is stored as float32
-
-
-@dataclass(frozen=True, slots=True)
-class GoldenCheck:
-    """The largest error of one case beside its tolerance, in the metric's unit; or why it was skipped."""
-
-    case: str
-    error: float
-    tolerance: float
-    skipped: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the error is within tolerance; a skipped case does not fail."""
-        return bool(self.skipped) or self.error <= self.tolerance
 
 
 def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:  # noqa: ARG001
