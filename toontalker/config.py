@@ -29,7 +29,9 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         table = dict(self.channels)
         if self.size < 64 or self.size & (self.size - 1) or any(side not in table for side in self.sides):
-            raise ValueError(f"size {self.size}: a power of two from 64 with a row in channels {sorted(table)} is needed")
+            raise ValueError(
+                f"size {self.size}: a power of two from 64 with a row in channels {sorted(table)} is needed"
+            )
         if table[4] != self.style or table[16] != self.style:
             raise ValueError(f"channels at 4 and 16 are {table[4]} and {table[16]}: both must equal style {self.style}")
         if self.style % self.heads:

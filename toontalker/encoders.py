@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
-from .layers import SQRT2, BiasedLeaky, EqualConv2d, Smooth
+from .layers import SQRT2, ActivatedConv, BiasedLeaky, EqualConv2d, Smooth
 
 
 class ResidualBlock(nn.Module):
@@ -15,14 +16,15 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, out: int) -> None:
         super().__init__()
-        self.conv1 = nn.Sequential(EqualConv2d(channels, channels, kernel=3, pad=1), BiasedLeaky(channels))
+        self.conv1 = ActivatedConv(EqualConv2d(channels, channels, kernel=3, pad=1), BiasedLeaky(channels))
         down = EqualConv2d(channels, out, kernel=3, stride=2)
-        self.conv2 = nn.Sequential(Smooth(pad=2), down, BiasedLeaky(out))
+        self.conv2 = ActivatedConv(Smooth(pad=2), down, BiasedLeaky(out))
         # The 1 x 1 convolution of the skip has stride 2; its filter leaves the unused samples out instead.
         self.skip = nn.Sequential(Smooth(pad=1, stride=2), EqualConv2d(channels, out, kernel=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.conv2(self.conv1(x)) + self.skip(x)) / SQRT2
+        smooth, thin = self.skip
+        return self.conv2(self.conv1(x), gain=1.0) + thin(smooth(x), gain=1.0 / SQRT2)  # (main + skip) / sqrt2
 
 
 class ImageEncoder(nn.Module):
@@ -30,7 +32,7 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, size: int, channels: Mapping[int, int], *, vector: int = 0) -> None:
         super().__init__()
-        stem = nn.Sequential(EqualConv2d(3, channels[size], kernel=1), BiasedLeaky(channels[size]))
+        stem = ActivatedConv(EqualConv2d(3, channels[size], kernel=1), BiasedLeaky(channels[size]))
         sides = [size >> step for step in range(int(math.log2(size)) - 2)]
         blocks = [ResidualBlock(channels[side], channels[side // 2]) for side in sides]
         last = [EqualConv2d(channels[4], vector, kernel=4)] if vector else []
@@ -39,6 +41,7 @@ class ImageEncoder(nn.Module):
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """Feature maps in ascending resolution: 4, 8, ..., size."""
+        image = image.contiguous(memory_format=torch.channels_last)
         found: list[Tensor] = []
         for block in self.convs[: self.levels]:
             image = block(image)

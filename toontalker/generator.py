@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
 
 from .config import NetworkConfig
@@ -34,8 +34,9 @@ class SFT(nn.Module):
         self.shift2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        scale = self.scale2(F.leaky_relu(self.scale1(x, z), 0.2))
-        shift = self.shift2(F.leaky_relu(self.shift1(x, z), 0.2))
+        # A second leaky ReLU follows the styled convs' own: together, slope 0.2 * 0.2.
+        scale = self.scale2(self.scale1(x, z, slope=0.04))
+        shift = self.shift2(self.shift1(x, z, slope=0.04))
         return x + (x * scale + shift)
 
 
@@ -48,9 +49,7 @@ class Decoder(nn.Module):
         sides = config.sides[1:]  # 8, 16, ..., size
 
         def layer() -> TransformerLayer:
-            return TransformerLayer(
-                width, heads=config.heads, feedforward=config.feedforward, dropout=config.dropout
-            )
+            return TransformerLayer(width, heads=config.heads, feedforward=config.feedforward, dropout=config.dropout)
 
         self.direction = nn.Embedding(config.motions, width)  # the motion base p
         self.input = ConstantInput(table[4])
@@ -94,12 +93,11 @@ class Decoder(nn.Module):
         q = self.backward_codes(w, source)[-1]
         return self.mlp(q.flatten(1)).view(len(w), self.latents, -1)
 
-    def synthesise(
-        self, styles: Tensor, source: SourceFeatures, *, trace: dict[str, Tensor] | None = None
-    ) -> Tensor:
+    def synthesise(self, styles: Tensor, source: SourceFeatures, *, trace: dict[str, Tensor] | None = None) -> Tensor:
         """Image (B, 3, size, size), nominal [-1, 1], not clamped; `trace` receives every level's intermediates."""
         batch = len(styles)
-        x = self.conv1(self.input.input.expand(batch, -1, -1, -1), styles[:, 0])
+        x = self.input.input.expand(batch, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        x = self.conv1(x, styles[:, 0])
         if trace is not None:
             trace["conv1_out"] = x
         rgb = field = None

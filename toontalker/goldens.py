@@ -108,7 +108,9 @@ class _Bench:
         for tag in case["inputs"][role]:
             picture = draw_image(tag, case["size"])
             if hashlib.sha256(picture.tobytes()).hexdigest() != self.digests[f"{tag}@{case['size']}"]:
-                raise ToonbenchError(f"test picture {tag} comes out different here; numpy {np.__version__} may be at fault")
+                raise ToonbenchError(
+                    f"test picture {tag} comes out different here; numpy {np.__version__} may be at fault"
+                )
             drawn.append(picture)
         unit = np.stack(drawn).astype(np.float32) / np.float32(255.0)
         return torch.from_numpy((unit - np.float32(0.5)) * np.float32(2.0)).to(self.device)

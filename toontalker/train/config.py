@@ -1,0 +1,119 @@
+"""Every choice of a training run, those the paper leaves open included; a copy goes into every checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from toonbench.types import ToonbenchError
+
+from ..config import NetworkConfig
+
+Perceptual = Literal["vgg19", "random", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """A training run. Defaults are the paper's (section 4.1); what the paper leaves open says so.
+
+    steps1, batch1, lr1: stage 1, real clips only, reconstruction.
+    steps2, batch2, lr2: stage 2, both domains, reconstruction and analogy.
+    plain_lr: factor on the rate of layers without equalised weights (transformers, plain convolutions); open.
+    decay: last share of each stage over which the rate falls linearly to a tenth; open, the paper says nothing.
+    betas, ema: Adam's, and the decay of the averaged weights that are exported; open.
+    l1, levels: weight of L1, and the number of image scales (full, half, ...) it is averaged over; the paper has 1, 1.
+    gradient: weight of L1 between image gradients; not in the paper.
+    perceptual, weight_perceptual: which features, and lambda_per.
+    motion: lambda_m of the analogy constraint (Eq. 9). detach_driving: no gradient into the driver's side of it; open.
+    adversarial: weight of the generator's adversarial terms (Eq. 10 to 12), 0 trains without discriminators.
+    r1, r1_every: gradient penalty of the discriminators, applied every so many steps; open.
+    flip, jitter: mirrored clips, and the strength of colour changes, both shared by the frames of a clip; open.
+    gap: fewest frames between the two frames of a pair where the clip allows it; open.
+    workers: processes that share each batch evenly, one thread each; for CPUs.
+    flow_init: factor on the flow heads' initial weights; below 1 the warps start near the identity. Open.
+    """
+
+    name: str = "paper"
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    seed: int = 0
+    steps1: int = 450_000
+    batch1: int = 64
+    lr1: float = 5e-4
+    steps2: int = 10_000
+    batch2: int = 8
+    lr2: float = 1e-4
+    plain_lr: float = 1.0
+    decay: float = 0.0
+    betas: tuple[float, float] = (0.5, 0.999)
+    ema: float = 0.999
+    l1: float = 1.0
+    levels: int = 1
+    gradient: float = 0.0
+    perceptual: Perceptual = "vgg19"
+    weight_perceptual: float = 10.0
+    motion: float = 20.0
+    detach_driving: bool = False
+    adversarial: float = 1.0
+    r1: float = 10.0
+    r1_every: int = 16
+    flip: bool = True
+    jitter: float = 0.1
+    gap: int = 1
+    flow_init: float = 1.0
+    workers: int = 1
+    checkpoint_every: int = 1000
+    sample_every: int = 1000
+    log_every: int = 50
+
+    def to_dict(self) -> dict[str, Any]:
+        """For checkpoints and model cards; `from_dict` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """Inverse of `to_dict`, after a round trip through JSON or a checkpoint."""
+        network = NetworkConfig.from_dict(values["network"])
+        first, second = values["betas"]
+        return cls(**{**values, "network": network, "betas": (first, second)})
+
+
+MINI = TrainConfig(
+    name="mini",
+    network=NetworkConfig(
+        size=64,
+        channels=((4, 64), (8, 64), (16, 64), (32, 48), (64, 16)),
+        style=64,
+        heads=4,
+        feedforward=128,
+        dropout=0.0,
+    ),
+    steps1=6000,
+    batch1=8,
+    lr1=3e-3,
+    steps2=2500,
+    batch2=4,
+    lr2=1e-3,
+    plain_lr=0.25,
+    decay=0.3,
+    betas=(0.5, 0.99),
+    l1=60.0,
+    levels=3,
+    gradient=20.0,
+    perceptual="none",
+    adversarial=0.0,
+    gap=10,
+    flow_init=0.05,
+    workers=2,
+    checkpoint_every=250,
+    sample_every=250,
+)
+
+CONFIGS = {"mini": MINI, "paper": TrainConfig()}
+
+
+def find_config(name: str) -> TrainConfig:
+    """The configuration called `name`."""
+    if name not in CONFIGS:
+        raise ToonbenchError(f"--config {name}: unknown; choose one of {', '.join(CONFIGS)}")
+    return CONFIGS[name]

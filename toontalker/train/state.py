@@ -1,0 +1,168 @@
+"""What a training run carries from step to step, and its checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Adam
+
+from toonbench.types import ToonbenchError
+
+from ..model import DomainNetwork, ToonTalkerNetwork
+from .config import TrainConfig
+from .discriminator import Discriminator
+
+CHECKPOINT = "checkpoint.pt"
+MAY_CHANGE = ("steps1", "steps2", "checkpoint_every", "sample_every", "log_every")
+
+
+@dataclass(slots=True)
+class TrainState:
+    """Networks, their running average, optimisers, and the number of finished steps.
+
+    In stage 1 only the real domain learns; `begin_stage2` copies it to the cartoon domain. The query transformers are
+    one pair of modules in both domains throughout.
+    """
+
+    config: TrainConfig
+    device: str
+    network: ToonTalkerNetwork
+    average: ToonTalkerNetwork
+    critics: nn.ModuleDict
+    optimiser: Adam
+    critic_optimiser: Adam | None
+    step: int = 0
+
+    @property
+    def stage(self) -> int:
+        """1 or 2."""
+        return 1 if self.step < self.config.steps1 else 2
+
+
+def new_state(config: TrainConfig, device: str) -> TrainState:
+    """Fresh networks from the configuration's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = ToonTalkerNetwork(DomainNetwork(config.network), DomainNetwork(config.network))
+        domains = ("real", "cartoon") if config.adversarial else ()
+        critics = nn.ModuleDict({domain: Discriminator(config.network) for domain in domains})
+    network.share_queries()
+    with torch.no_grad():
+        for domain in ("cartoon", "real"):
+            for head in network.domain(domain).dec.to_flows:
+                head.get_parameter("conv.weight").mul_(config.flow_init)
+    network, critics = network.to(device), critics.to(device)
+    average = copy.deepcopy(network).requires_grad_(False)
+    optimisers = _optimisers(config, network, critics, rate=config.lr1)
+    return TrainState(config, device, network, average, critics, *optimisers)
+
+
+def begin_stage2(state: TrainState) -> None:
+    """Copy the real domain's components to the cartoon domain's (section 3.3); optimisers start afresh."""
+    for network in (state.network, state.average):
+        network.domain("cartoon").load_state_dict(network.domain("real").state_dict())
+    if state.critics:
+        state.critics["cartoon"].load_state_dict(state.critics["real"].state_dict())
+    state.optimiser, state.critic_optimiser = _optimisers(
+        state.config, state.network, state.critics, rate=state.config.lr2
+    )
+
+
+def _optimisers(
+    config: TrainConfig, network: ToonTalkerNetwork, critics: nn.ModuleDict, *, rate: float
+) -> tuple[Adam, Adam | None]:
+    """Adam with one group of equalised layers and one of plain ones; `scale` is a group's factor on the rate."""
+    equal: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            is_plain = any(part in name for part in ("transformerlayer", "latlayer1", "scale2", "shift2"))
+            (plain if is_plain else equal).append(parameter)
+    groups: list[dict[str, Any]] = [
+        {"params": equal, "lr": rate, "scale": 1.0},
+        {"params": plain, "lr": rate * config.plain_lr, "scale": config.plain_lr},
+    ]
+    critic = Adam(critics.parameters(), lr=rate, betas=config.betas, fused=True) if critics else None
+    return Adam(groups, betas=config.betas, fused=True), critic
+
+
+def set_rate(state: TrainState) -> None:
+    """Learning rates of the coming step: constant, then falling linearly over the stage's last share."""
+    config = state.config
+    if state.stage == 1:
+        rate, left = config.lr1, 1.0 - state.step / max(1, config.steps1)
+    else:
+        rate, left = config.lr2, 1.0 - (state.step - config.steps1) / max(1, config.steps2)
+    if config.decay:
+        rate *= max(0.1, min(1.0, left / config.decay))
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate * group["scale"]
+    if state.critic_optimiser is not None:
+        for group in state.critic_optimiser.param_groups:
+            group["lr"] = rate
+
+
+@torch.no_grad()
+def update_average(state: TrainState) -> None:
+    """Exponential average of all weights, faster in the first steps, when the beginning would weigh too much."""
+    decay = min(state.config.ema, (1.0 + state.step) / (10.0 + state.step))
+    ours, theirs = list(state.average.parameters()), list(state.network.parameters())
+    torch._foreach_lerp_(ours, theirs, 1.0 - decay)
+
+
+def save_state(state: TrainState, out: Path) -> Path:
+    """Write a checkpoint whole, by rename: a killed run leaves the one before."""
+    path = out / CHECKPOINT
+    content = {
+        "config": json.dumps(state.config.to_dict()),
+        "step": state.step,
+        "network": state.network.state_dict(),
+        "average": state.average.state_dict(),
+        "critics": state.critics.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "critic_optimiser": state.critic_optimiser.state_dict() if state.critic_optimiser else {},
+    }
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise ToonbenchError(
+            f"{path}: cannot be written ({error}); free some space and start again, it goes on"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def load_state(config: TrainConfig, device: str, out: Path) -> TrainState:
+    """Go on from the checkpoint in `out`. The numbers of steps may differ from the run's, other choices may not."""
+    path = out / CHECKPOINT
+    content = torch.load(path, map_location=device, weights_only=True)
+    saved = TrainConfig.from_dict(json.loads(content["config"]))
+    given = replace(config, **{name: getattr(saved, name) for name in MAY_CHANGE})
+    if given != saved:
+        odd = next(name for name, value in saved.to_dict().items() if given.to_dict()[name] != value)
+        raise ToonbenchError(
+            f"{path}: was trained with {odd} = {saved.to_dict()[odd]!r}, now {given.to_dict()[odd]!r} is asked for; "
+            "choose another --out, or --fresh"
+        )
+    state = new_state(config, device)
+    state.step = content["step"]
+    state.network.load_state_dict(content["network"])
+    state.average.load_state_dict(content["average"])
+    state.critics.load_state_dict(content["critics"])
+    state.optimiser.load_state_dict(content["optimiser"])
+    if state.critic_optimiser is not None:
+        state.critic_optimiser.load_state_dict(content["critic_optimiser"])
+    return state
