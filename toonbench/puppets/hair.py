@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from toonbench.puppets.head import Field, Head, Points, bump, columns, ramp
 from toonbench.puppets.look import Hair
-from toonbench.puppets.parts import Part, sheet_quads
+from toonbench.puppets.parts import Part, fixed, sheet_quads
 
 ROWS = 30
 
@@ -15,7 +15,7 @@ ROWS = 30
 def hairline(hair: Hair, lon: Field) -> Field:
     """Return the height at which the hair ends in each direction (radians)."""
     a = np.degrees(np.abs(lon))
-    front = hair.front - 0.06 * ramp(a, 18, 40) + 0.03 * ramp(a, 8, 26) - hair.fringe * ramp(a, 62, 40)
+    front = hair.front - 0.06 * ramp(a, 30, 46) - hair.fringe * ramp(a, 62, 40) + hair.recede * bump(a - 27, 15.0)
     if hair.parting:
         front = front + 0.08 * bump(np.degrees(lon) - 45 * hair.parting, 14.0)
     temple = hair.temple + (front - hair.temple) * ramp(a, 66, 44)
@@ -43,21 +43,26 @@ def cap(head: Head) -> Part:
         radius = np.interp(np.maximum(y, min(hang, 0.0) if edge[column] < -0.7 else -1.0), height, reach)
         radius[0] = 0.0
         thick = _thickness(hair, y=y, edge=float(edge[column]), angle=float(angle), crown=crown)
-        thick = thick + hair.curl * _locks(hair, y=y, angle=float(angle), phase=phase)
+        loose = ramp(y - edge[column], -0.05, 0.2)
+        thick = thick + hair.curl * (0.25 + 0.75 * loose) * _locks(hair, y=y, angle=float(angle), phase=phase)
         radius = radius + thick * ramp(crown + 0.02 - y, 0, 0.5) + hair.flare * ramp(-y, 0.2, 1.2)
-        lift = (thick + hair.top) * ramp(y, 0.25, crown)
+        wave = 1 + hair.sweep * ramp(crown - y, 0.0, 0.3) * np.sin(angle - 0.6 * np.sign(hair.sweep or 1.0)) * ramp(
+            np.asarray(np.cos(angle)), -0.2, 0.6
+        )
+        lift = (thick + hair.top * wave) * ramp(y, 0.3, crown - 0.12) * (0.75 + 0.25 * ramp(y, 0.6, crown))
+        radius = radius + hair.quiff * ramp(np.asarray(np.cos(angle)), 0.2, 0.9) * bump(y - 0.8, 0.16)
         points[:ROWS, column] = np.stack([radius * np.sin(angle), y + lift, radius * np.cos(angle)], -1)
         points[ROWS, column] = points[ROWS - 1, column] * np.array([0.9, 1.0, 0.9]) + np.array([0, 0.03, 0])
     flat = points.reshape(-1, 3)
     body = 0.75 * ramp(-flat[:, 1], 0.7, 1.6)
     return Part(name="hair", quads=sheet_quads(ROWS + 1, len(lon), ring=True), colour=_colour(head, points, lon=lon),
-                place=lambda skin, rig: flat, specular=0.14, gloss=12.0, body=body)  # fmt: skip
+                place=fixed(flat), specular=0.14, gloss=12.0, body=body)  # fmt: skip
 
 
 def _thickness(hair: Hair, *, y: Field, edge: float, angle: float, crown: float) -> Field:
     """Return the hair's thickness down one direction: thin at the hairline, full above."""
     away = ramp(y - edge, -0.02, 0.28 if edge > 0.2 else 0.12)
-    floor = 0.35 if hair.fringe and edge > 0.2 else 0.16
+    floor = 0.35 if hair.fringe > 0.12 and edge > 0.2 else 0.08
     full = hair.volume * (floor + (1 - floor) * away)
     if hair.parting:
         full = full * (1 - 0.55 * bump(np.degrees(np.asarray(angle)) - 45 * hair.parting, 9.0) * ramp(y, 0.4, 0.8))
@@ -95,7 +100,7 @@ def bun(head: Head) -> Part:
     shade = (0.85 + 0.25 * bump(a - 0.9, 0.4) + 0 * b).reshape(-1, 1)
     colour = np.clip(np.asarray(head.look.palette.hair) * shade, 0, 1)
     quads = sheet_quads(rows, cols, ring=True)
-    return Part(name="bun", quads=quads, colour=colour, place=lambda skin, rig: flat, specular=0.14, gloss=12.0)
+    return Part(name="bun", quads=quads, colour=colour, place=fixed(flat), specular=0.14, gloss=12.0)
 
 
 def hair_parts(head: Head) -> list[Part]:

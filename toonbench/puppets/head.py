@@ -252,7 +252,7 @@ def _eye(
     up = flat <= row
     reach = np.where(up, 0.9 * shape.brow_y + 0.04, 0.62 * abs(shape.nose_y) + 0.06)
     near = np.flatnonzero((np.abs(across) < 1) & (np.abs(base[:, 1]) < reach))
-    share = (1 - np.abs(base[near, 1]) / reach[near]) * np.where(up[near], 1.0, -1.0)
+    share = (1 - np.abs(base[near, 1]) / reach[near]) ** 1.4 * np.where(up[near], 1.0, -1.0)
     at = np.argmin(np.abs(base[:, 0] * side - shape.eye_x) + 10 * np.abs(base[:, 1]) + 10 * (base[:, 2] < 0))
     centre = np.array([side * shape.eye_x, 0.0, base[at, 2] + shape.eyeball_out - shape.eyeball_radius])
     distance = np.hypot(base[:, 0] - centre[0], base[:, 1])
@@ -336,7 +336,7 @@ def _pose_lids(points: Points, eye: Eye, *, shape: Shape, rig: NDArray[np.float3
     radius = shape.eyeball_radius * 1.05
     inside = radius**2 - offset[:, 0] ** 2 - offset[:, 1] ** 2
     surface = np.sqrt(np.maximum(inside, 0)) - np.maximum(-inside, 0) * 4
-    softness = 0.02
+    softness = 0.035
     points[eye.ball, 2] = eye.centre[2] + 0.5 * (
         offset[:, 2] + surface + np.sqrt((offset[:, 2] - surface) ** 2 + softness**2)
     )

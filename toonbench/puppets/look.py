@@ -102,6 +102,9 @@ class Hair:
     top: float = 0.05  # extra thickness on the crown
     parting: float = 0.0  # -1 to 1, where the front hair divides; 0 for none
     fringe: float = 0.0  # how far the front hair falls below `front`
+    recede: float = 0.0  # how far the hairline rises above the temples
+    sweep: float = 0.0  # -1 to 1, the side to which the hair on top rises
+    quiff: float = 0.0  # how far the front hair stands forward
     curl: float = 0.012  # height of locks
     locks: int = 34  # number of locks round the head
     bald: bool = False

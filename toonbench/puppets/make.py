@@ -118,7 +118,7 @@ def make_puppets(
         split=split, seed=seed, clips=clips, images=images, frames=frames, size=size, step=step, styles=styles
     )
     _claim(out, recipe)
-    domains = [d for d in DOMAINS if any(style.name in recipe.styles for style in styles_of(d))]
+    domains: list[Domain] = [d for d in DOMAINS if any(style.name in recipe.styles for style in styles_of(d))]
     jobs = [_Job(out=out, recipe=recipe, domain=d, kind="video", index=i) for d in domains for i in range(clips)]
     jobs += [_Job(out=out, recipe=recipe, domain=d, kind="image", index=i) for d in domains for i in range(images)]
     rows = map_items(_make, jobs, workers=workers, on_progress=on_progress)

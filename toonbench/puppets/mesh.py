@@ -6,7 +6,9 @@ counted from the left of the picture) and the two pupils (68 on the left of the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from toonbench.puppets.look import Look
 from toonbench.puppets.parts import (
     Part,
     brow,
+    brow_line,
     catchlight,
     ear,
     eyeball,
@@ -48,7 +51,7 @@ class Puppet:
     unlit: Field
     scatter: Field
     landmarks: Index  # (70,) vertices
-    adjacency: object  # sparse (vertices, quads), sums the normals of the quads at each vertex
+    adjacency: Any  # sparse (vertices, quads), sums the normals of the quads at each vertex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ def build_puppet(look: Look) -> Puppet:
     from scipy.sparse import coo_matrix
 
     head = build_head(look)
-    skin = Part(name="skin", quads=head.quads, colour=skin_colour(head), place=lambda points, rig: points,
+    skin = Part(name="skin", quads=head.quads, colour=skin_colour(head), place=_skin_itself,
                 specular=look.shading.specular, gloss=look.shading.gloss, scatter=look.shading.scatter,
                 body=1 - head.weight)  # fmt: skip
     parts = [skin, *(ear(head, s) for s in (-1, 1)), torso(head), mouth_cavity(head), teeth(head, upper=True),
@@ -96,6 +99,11 @@ def build_puppet(look: Look) -> Puppet:
     )  # fmt: skip
 
 
+def _skin_itself(skin: Points, rig: NDArray[np.float32]) -> Points:
+    del rig
+    return skin
+
+
 def _outward(quads: Index, points: Points, *, flat: bool) -> Index:
     """Order each part's quads so that their normals point out of the part (towards the camera for strips)."""
     corners = points[quads]
@@ -118,7 +126,7 @@ def pose_puppet(puppet: Puppet, rig: NDArray[np.float32]) -> Pose:
     points = points * 2.0 ** value["scale"] + np.array([value["tx"], value["ty"], 0.0])
     corners = points[puppet.quads]
     facets = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
-    normals = np.asarray(puppet.adjacency @ facets)  # pyright: ignore[reportOperatorIssue]
+    normals = np.asarray(puppet.adjacency @ facets)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     return Pose(points=points, normals=normals)
 
@@ -131,7 +139,7 @@ def skin_colour(head: Head) -> NDArray[np.float64]:
     front = (z > 0.25) & (np.abs(head.lon) < 1.4)
     rng = np.random.default_rng(look.scene.background_seed + 7)
     colour = np.tile(np.asarray(palette.skin), (len(x), 1)) * (
-        1 + palette.mottle * rng.normal(size=(len(x), 1)) * (front & (head.weight == 1))[:, None]
+        1 + palette.mottle * rng.normal(size=(len(x), 1)) * (front & (head.weight == 1) & (y < 0.42))[:, None]
     )
     blush = 0.55 * bump(ax - 0.42, 0.17) * bump(y + 0.27, 0.13) + 0.5 * bump(x, 0.09) * bump(
         y - shape.nose_y - 0.05, 0.09
@@ -140,7 +148,7 @@ def skin_colour(head: Head) -> NDArray[np.float64]:
     if palette.freckles:
         spots = (rng.random(len(x)) < 0.12) * bump(y + 0.2, 0.14) * (ax < 0.55) * front
         colour = _mix(colour, tuple(0.72 * c for c in palette.skin), palette.freckles * spots)
-    _, brow_shade = shape.brow_y, bump(ax - shape.eye_x, shape.eye_half_width * 1.1) * bump(y - 0.03, 0.09)
+    brow_shade = bump(ax - shape.eye_x, shape.eye_half_width * 1.1) * bump(y - 0.03, 0.09)
     shade = 1 - 0.16 * brow_shade * front
     nostril = bump(ax - 0.62 * shape.nose_width, 0.03) * bump(y - shape.nose_y - 0.002, 0.016) * front
     shade *= (1 - 0.72 * nostril) * (1 - 0.12 * bump(x, 0.16) * bump(y - shape.nose_y + 0.035, 0.03) * front)
@@ -185,11 +193,11 @@ def _mix(colour: NDArray[np.float64], other: tuple[float, ...], amount: Field) -
 
 def landmark_vertices(head: Head) -> Index:
     """Return the 68 skin vertices of the iBUG convention, counted from the left of the picture."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     shape, rest = head.look.shape, head.rest
     front = np.flatnonzero((head.weight == 1) & (np.abs(head.lon) < 1.5))
-    tree = cKDTree(rest[front, :2])
+    tree = KDTree(rest[front, :2])
 
     def at(points: list[tuple[float, float]]) -> list[int]:
         return [int(front[i]) for i in np.atleast_1d(tree.query(np.asarray(points))[1])]
@@ -201,13 +209,9 @@ def landmark_vertices(head: Head) -> Index:
     for s, y in ((s, y) for s in (-1, 1) for y in (-0.05, -0.22, -0.4)):
         own = side[head.lon[side] * s > 0]
         ends[s].append(int(own[np.argmin(np.abs(rest[own, 1] - y))]))
-    brows = [(u, shape.brow_y + shape.brow_arch * (1 - ((u - 0.62) / 0.62) ** 2)) for u in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    span, start = (
-        0.355 + 1.1 * (shape.eye_half_width - 0.145),
-        shape.eye_x - 0.175 - 0.3 * (shape.eye_half_width - 0.145),
-    )
-    right = at([(start + u * span, y) for u, y in brows])
-    left = at([(-start - u * span, y) for u, y in brows[::-1]])
+    out, height = brow_line(shape, np.linspace(0, 1, 5))
+    right = at(list(zip(out, height, strict=True)))
+    left = at(list(zip(-out[::-1], height[::-1], strict=True)))
     bridge = at([(0.0, 0.03 + (shape.nose_y + 0.06 - 0.03) * u) for u in (0.0, 0.36, 0.7, 1.0)])
     base = at([(u * shape.nose_width, shape.nose_y + 0.01) for u in (-1, -0.5, 0, 0.5, 1)])
     eyes = [vertex for eye in head.eyes for vertex in _eye_points(eye.upper, eye.lower)]
@@ -221,19 +225,14 @@ def _eye_points(upper: Index, lower: Index) -> list[int]:
     return [int(v) for v in (upper[0], upper[third], upper[two], upper[n], lower[two], lower[third])]
 
 
-def _mouth_points(head: Head, at: object) -> list[int]:
+def _mouth_points(head: Head, at: Callable[[list[tuple[float, float]]], list[int]]) -> list[int]:
     shape, rim = head.look.shape, head.lip_upper
-    m = shape.mouth_half_width
-    place = at if callable(at) else None
-    if place is None:
-        return []
-    top = [
-        (u * m, shape.mouth_y + shape.lip_up * (1 - u * u) ** 0.75 * (0.8 if u == 0 else 1))
-        for u in (-0.62, -0.26, 0, 0.26, 0.62)
-    ]
-    low = [(u * m, shape.mouth_y - shape.lip_down * (1 - u * u) ** 0.75) for u in (0.62, 0.26, 0, -0.26, -0.62)]
+    wide, middle = shape.mouth_half_width, shape.mouth_y
+    border = [(u, (1 - u * u) ** 0.75 * (0.8 if u == 0 else 1.0)) for u in (-0.62, -0.26, 0.0, 0.26, 0.62)]
+    top = [(u * wide, middle + shape.lip_up * high) for u, high in border]
+    low = [(-u * wide, middle - shape.lip_down * (1 - u * u) ** 0.75) for u, _ in border]
     n = len(rim) - 1
     inner = [int(head.lip_upper[round(n * f)]) for f in (0.25, 0.5, 0.75)]
     under = [int(head.lip_lower[round(n * f)]) for f in (0.75, 0.5, 0.25)]
     left, right = int(rim[0]), int(rim[n])
-    return [left, *place(top), right, *place(low), left, *inner, right, *under]
+    return [left, *at(top), right, *at(low), left, *inner, right, *under]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.puppets.head import Field, Head, Index, Points, bump, columns, ramp, turn_jaw
-from toonbench.puppets.look import Colour, Look
+from toonbench.puppets.look import Colour, Look, Shape
 from toonbench.puppets.rig import INDEX
 
 Place = Callable[[Points, NDArray[np.float32]], Points]  # (skin points, one frame's rig) -> this part's points
@@ -32,6 +32,16 @@ class Part:
     unlit: float = 0.0  # 1 shows the colour whatever the light
     scatter: float = 0.0
     body: Field | float = 0.0
+
+
+def fixed(points: Points) -> Place:
+    """Place a part that only moves as a whole with head or body."""
+
+    def place(skin: Points, rig: NDArray[np.float32]) -> Points:
+        del skin, rig
+        return points
+
+    return place
 
 
 def sheet_quads(rows: int, cols: int, *, ring: bool = False) -> Index:
@@ -149,22 +159,27 @@ def lash(head: Head, which: int) -> Part:
     )
 
 
+def brow_line(shape: Shape, u: Field) -> tuple[Field, Field]:
+    """Return the middle of an eyebrow, distance from the face's middle and height, from its inner (0) to outer end (1)."""
+    wide = shape.eye_half_width - 0.145
+    out = shape.eye_x - 0.175 - 0.3 * wide + u * (0.355 + 1.1 * wide)
+    return out, shape.brow_y + shape.brow_arch * (1 - ((u - 0.62) / 0.62) ** 2)
+
+
 def brow(head: Head, side: int) -> Part:
     """Build an eyebrow as a curved strip that rides on the skin."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     shape, count, rows = head.look.shape, 22, 6
     u = np.linspace(0, 1, count)
-    x = side * (
-        shape.eye_x - 0.175 - 0.3 * (shape.eye_half_width - 0.145) + u * (0.355 + 1.1 * (shape.eye_half_width - 0.145))
-    )
-    middle = shape.brow_y + shape.brow_arch * (1 - ((u - 0.62) / 0.62) ** 2) - 0.02 * (u > 0.9) * (u - 0.9) * 10
+    out, middle = brow_line(shape, u)
+    x = side * out
     half = 0.5 * shape.brow_thickness * (np.clip(u / 0.12, 0.45, 1) * np.clip((1.06 - u) / 0.6, 0, 1) ** 0.8)
     v = np.linspace(-1, 1, rows)
     y = middle[None] + half[None] * v[:, None]
     plane = np.stack([np.broadcast_to(x, y.shape), y], -1).reshape(-1, 2)
     front = np.flatnonzero((head.rest[:, 2] > 0.2) & (head.weight == 1))
-    tree = cKDTree(head.rest[front, :2])
+    tree = KDTree(head.rest[front, :2])
     distance, near = tree.query(plane, k=4)
     share = 1 / (distance + 1e-3) ** 2
     share /= share.sum(axis=1, keepdims=True)
@@ -258,7 +273,7 @@ def ear(head: Head, side: int) -> Part:
     tint = (1 - 0.22 * bump(r - 0.35, 0.25) + 0 * b).reshape(-1, 1) * np.array([1.0, 0.93, 0.91])
     colour = _paint(rows * cols, head.look.palette.skin) * tint
     quads = sheet_quads(rows, cols, ring=True)
-    return Part(name="ear", quads=quads, colour=colour, place=lambda skin, rig: rest, scatter=0.5)
+    return Part(name="ear", quads=quads, colour=colour, place=fixed(rest), scatter=0.5)
 
 
 def torso(head: Head) -> Part:
@@ -278,9 +293,7 @@ def torso(head: Head) -> Part:
     colour[:2] = head.look.palette.trim
     flat = rest.reshape(-1, 3)
     quads = sheet_quads(rest.shape[0], rest.shape[1], ring=True)
-    return Part(
-        name="torso", quads=quads, colour=colour.reshape(-1, 3), place=lambda skin, rig: flat, specular=0.03, body=1.0
-    )
+    return Part(name="torso", quads=quads, colour=colour.reshape(-1, 3), place=fixed(flat), specular=0.03, body=1.0)
 
 
 def rotation(*, yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:

@@ -6,7 +6,9 @@ graphics driver only rasterises. Frames are drawn at twice the size and averaged
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -176,10 +178,12 @@ class _Stage:
         self._mesh.GetPoints().Modified()
         self._mesh.point_data["rgb"].VTKObject.Modified()
         self._mesh.Modified()
-        self._plotter.render()
+        window = self._plotter.render_window
+        window.Render()
         n = self._size
         edge = n * OVERSAMPLE
-        self._plotter.render_window.GetPixelData(0, 0, edge - 1, edge - 1, 0, self._pixels, 0)
+        if not window.GetPixelData(0, 0, edge - 1, edge - 1, 0, self._pixels, 0):
+            raise ToonbenchError(f"VTK drew a puppet of {n} px but gave no pixels back. Try a smaller --size.")
         big = self._to_numpy(self._pixels).reshape(edge, edge, 3)[::-1]
         mean = big.reshape(n, OVERSAMPLE, n, OVERSAMPLE, 3).astype(np.uint16).sum((1, 3))
         return ((mean + OVERSAMPLE**2 // 2) // OVERSAMPLE**2).astype(np.uint8)
@@ -196,20 +200,39 @@ def _mesh(pv: Any, points: Points, quads: NDArray[np.int64], colour: NDArray[np.
 @cache
 def _plotter() -> Any:
     """Open the off-screen window of this process."""
-    os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    if sys.platform == "linux":
+        os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")  # needs no screen
     os.environ.setdefault("LP_NUM_THREADS", "0")  # one thread a process in Mesa; processes share the cores
     try:
         import pyvista as pv
-        import vtk
+        from vtkmodules.vtkCommonCore import vtkObject
 
-        vtk.vtkObject.GlobalWarningDisplayOff()
+        vtkObject.GlobalWarningDisplayOff()
+        check_window()
         plotter = pv.Plotter(off_screen=True, window_size=[64, 64], lighting="none")
+        if plotter.render_window is None:
+            raise RuntimeError("no render window")
         plotter.render_window.SetMultiSamples(0)  # frames are averaged from twice the size instead
-        plotter.render()
-        plotter.screenshot(None, return_img=True)
-    except (ImportError, OSError, RuntimeError, ValueError, AttributeError) as error:
+        plotter.show(auto_close=False)  # a plotter draws nothing before it was shown once
+    except (ImportError, OSError, RuntimeError) as error:
         raise ToonbenchError(
-            f"Puppets cannot be drawn: VTK opened no off-screen window ({error}). "
-            "Install a software renderer: apt-get install libegl1 libgl1 libosmesa6 (Debian, Ubuntu), then try again."
+            f"Puppets cannot be drawn: VTK opened no off-screen window ({error}). Install a software renderer, "
+            "on Debian or Ubuntu: apt-get install libegl1 libgl1 libosmesa6; then try again."
         ) from error
     return plotter
+
+
+def check_window() -> None:
+    """Raise RuntimeError where VTK has neither EGL nor OSMesa, since it would end the process on the first frame."""
+    import vtkmodules.vtkRenderingOpenGL2  # pyright: ignore[reportUnusedImport]  # noqa: F401  (registers the windows)
+    from vtkmodules.vtkRenderingCore import vtkRenderWindow
+
+    if vtkRenderWindow().GetClassName() != "vtkOSOpenGLRenderWindow":
+        return
+    for name in ("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so", "osmesa.dll"):
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            continue
+        return
+    raise RuntimeError("no EGL and no OSMesa library")

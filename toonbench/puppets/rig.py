@@ -52,7 +52,7 @@ def neutral() -> Rig:
     return np.zeros(len(CHANNELS), dtype=np.float32)
 
 
-def clamp(rig: Rig) -> Rig:
+def clamp(rig: NDArray[np.floating]) -> Rig:
     """Clip every channel of (..., channels) to its `LIMITS`."""
     return np.clip(rig, LIMITS[:, 0], LIMITS[:, 1]).astype(np.float32)
 
@@ -131,7 +131,7 @@ def _keyed(
 def _smooth(curve: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     kernel = np.hanning(width + 2)[1:-1]
     padded = np.pad(curve, (width // 2, width - 1 - width // 2), mode="edge")
-    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
+    return np.asarray(np.convolve(padded, kernel / kernel.sum(), mode="valid"), dtype=np.float64)
 
 
 def _add_pose(rig: NDArray[np.float64], rng: np.random.Generator) -> None:
