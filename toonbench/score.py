@@ -22,9 +22,9 @@ from toonbench.types import Metric, Need, Pair, Result, Rows, Sample, ToonbenchE
 log = logging.getLogger(__name__)
 SCHEMA = 1
 ABSENT: dict[Need, str] = {
-    "target": "needs exact targets, and no pair of this data has one (puppets and same-identity tasks do)",
-    "driving": "needs driving frames, and no pair has them",
-    "source": "needs source frames, and no pair has them",
+    "target": "not measured, for want of exact targets (puppets and same-identity tasks have them)",
+    "driving": "not measured, for want of driving frames",
+    "source": "not measured, for want of source frames",
 }
 
 

@@ -37,10 +37,11 @@ def print_scores(console: Console, scores: Scores, *, run: Run, as_json: bool, t
     for name in scores.skipped:
         table.add_row(Text(name), "—", "—", "0", "—", "—")
     console.print(table)
-    for name, reason in scores.skipped.items():
-        console.print(f"{name}: {reason}", markup=False)
+    for reason in dict.fromkeys(scores.skipped.values()):
+        skipped = ", ".join(name for name, why in scores.skipped.items() if why == reason)
+        console.print(f"{skipped}: {reason}", markup=False, soft_wrap=True)
     for note in dict.fromkeys(note for result in scores.results for note in result.notes):
-        console.print(f"interval: {note}", markup=False)
+        console.print(note, markup=False, soft_wrap=True)
     print_failures(console, scores.failures, pairs=scores.pairs)
     if "puppets" in title:
         console.print(
