@@ -23,6 +23,7 @@ class ResidualBlock(nn.Module):
         self.skip = nn.Sequential(Smooth(pad=1, stride=2), EqualConv2d(channels, out, kernel=1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) to (B, out, H / 2, W / 2)."""
         smooth, thin = self.skip
         return self.conv2(self.conv1(x), gain=1.0) + thin(smooth(x), gain=1.0 / SQRT2)  # (main + skip) / sqrt2
 

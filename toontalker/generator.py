@@ -34,6 +34,7 @@ class SFT(nn.Module):
         self.shift2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """Refine the warped map `x` (B, C, H, W) under style `z` (B, width)."""
         # A second leaky ReLU follows the styled convs' own: together, slope 0.2 * 0.2.
         scale = self.scale2(self.scale1(x, z, slope=0.04))
         shift = self.shift2(self.shift1(x, z, slope=0.04))

@@ -20,13 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from toonbench.types import ToonbenchError
+from toonbench.types import GoldenCheck, ToonbenchError
 
 from .model import DomainNetwork, ToonTalkerNetwork, infer_config
 
 TOLERANCE = 1e-4
 BYTE_TOLERANCE = 1.0
-Check = tuple[str, float, float]  # case and output, largest error, tolerance
 Case = dict[str, Any]
 Outputs = dict[str, Tensor]
 
@@ -178,32 +177,37 @@ def _runner(call: str) -> Callable[[_Bench, Case], Outputs]:
     raise ToonbenchError(f"goldens case calls {call!r}, which this version does not know; update toonbench")
 
 
-def _compare(case: Case, outputs: Outputs, arrays: Any) -> Iterator[Check]:
+def _compare(case: Case, outputs: Outputs, arrays: Any) -> Iterator[GoldenCheck]:
     for wanted in case["outputs"]:
         key: str = wanted["key"]
         name = key.removeprefix(case["name"] + ".")
         got = outputs[name].float().cpu().numpy()
+        tolerance = BYTE_TOLERANCE if name == "u8" else TOLERANCE
         if list(got.shape) != wanted["full_shape"]:
-            yield key, math.inf, TOLERANCE
+            yield GoldenCheck(key, math.inf, tolerance)
             continue
         got = got[tuple(slice(*bounds) for bounds in wanted["slice"])]
         error = float(np.abs(got - arrays[key]).max())
-        yield key, error if math.isfinite(error) else math.inf, BYTE_TOLERANCE if name == "u8" else TOLERANCE
+        yield GoldenCheck(key, error if math.isfinite(error) else math.inf, tolerance)
 
 
-def run_goldens(folder: Path, device: str) -> list[Check]:
-    """(output, largest absolute error, tolerance) for every stored output of every ToonTalker case in `folder`.
+def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:
+    """A check of every stored output of every ToonTalker case in `folder`; cases of other networks are skipped.
 
-    Cases of other networks appear as ("NAME skipped: WHY", nan, 0.0). Raises ToonbenchError if `folder` holds no goldens.
+    A folder whose goldens are of something else (metrics, say) gives an empty list. Raises ToonbenchError if `folder`
+    holds no goldens.
     """
     if not (folder / "goldens.json").is_file():
         raise ToonbenchError(f"{folder}: no goldens.json here; give a folder in the format of parity/toontalker_lia")
     listed = json.loads((folder / "goldens.json").read_text())
+    if not isinstance(listed, dict) or "weight_sets" not in listed:
+        return []
     bench = _Bench(folder, device)
-    checks: list[Check] = []
+    checks: list[GoldenCheck] = []
     for case in listed["cases"]:
         if case["network"] != "toontalker":
-            checks.append((f"{case['name']} skipped: network {case['network']} is not ToonTalker", math.nan, 0.0))
+            reason = f"network {case['network']} is not ToonTalker"
+            checks.append(GoldenCheck(case["name"], math.nan, math.nan, skipped=reason))
             continue
         with torch.inference_mode(), np.load(folder / case["file"]) as arrays:
             checks.extend(_compare(case, _runner(case["call"])(bench, case), arrays))

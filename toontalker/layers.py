@@ -53,6 +53,7 @@ class Smooth(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
+        """Filtered map."""
         return smooth(x, self.kernel, pad=self.pad, stride=self.stride)
 
 
@@ -67,6 +68,7 @@ class EqualConv2d(nn.Module):
         self.pad = pad
 
     def forward(self, x: Tensor, *, gain: float = 1.0, bias: Tensor | None = None) -> Tensor:
+        """Convolve; `gain` multiplies the weight and `bias` (out,) is added as it is."""
         return F.conv2d(x, self.weight * (self.scale * gain), bias, stride=self.stride, padding=self.pad)
 
 
@@ -80,6 +82,7 @@ class EqualLinear(nn.Module):
         self.scale = 1.0 / math.sqrt(inputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs) to (B, outputs)."""
         return F.linear(x * self.scale, self.weight, self.bias)  # scales the small side: no copy of a large weight
 
 
@@ -91,20 +94,25 @@ class BiasedLeaky(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
     def forward(self, x: Tensor, gain: Tensor, *, slope: float = 0.2) -> Tensor:
+        """Activate a map."""
         return F.leaky_relu_(torch.addcmul(self.bias.to(x.dtype) * SQRT2, x, gain.to(x.dtype) * SQRT2), slope)
 
 
-class ActivatedConv(nn.Sequential):
+class ActivatedConv(nn.ModuleList):
     """[Filter,] equalised convolution and biased leaky ReLU, as one convolution with a bias.
 
     `gain` replaces the activation's factor sqrt2, for callers that would divide it out again.
     """
 
+    def __init__(self, *steps: nn.Module) -> None:
+        super().__init__(steps)
+
     def forward(self, x: Tensor, *, gain: float = SQRT2) -> Tensor:
+        """Filter, convolve and activate a map."""
         *before, conv, activate = self
         for step in before:
             x = step(x)
-        return F.leaky_relu_(conv(x, gain=gain, bias=activate.bias.flatten() * gain), 0.2)
+        return F.leaky_relu_(conv(x, gain=gain, bias=activate.get_parameter("bias").flatten() * gain), 0.2)
 
 
 class ModulatedConv2d(nn.Module):
@@ -126,6 +134,7 @@ class ModulatedConv2d(nn.Module):
         self.demodulate = demodulate
 
     def forward(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map and gain for `x` (B, in, H, W) and styles `z` (B, width)."""
         weight = self.weight[0]
         style = self.modulation(z) * self.scale  # (B, in)
         x = x * style[:, :, None, None].to(x.dtype)
@@ -157,6 +166,7 @@ class StyledConv(nn.Module):
         self.activate = BiasedLeaky(out)
 
     def forward(self, x: Tensor, z: Tensor, *, slope: float = 0.2) -> Tensor:
+        """Convolve and activate `x` under style `z`; `slope` is that of the leaky ReLU."""
         raw, gain = self.conv(x, z)
         return self.activate(raw, gain, slope=slope)
 
@@ -179,6 +189,7 @@ class RGBHead(nn.Module):
         self.conv = ActivatedConv(EqualConv2d(channels, 3, kernel=1), BiasedLeaky(3))
 
     def forward(self, x: Tensor, previous: Tensor | None) -> Tensor:
+        """Colours (B, 3, H, W) of `x`, on top of the `previous` level at half the size."""
         rgb = self.conv(x) + self.bias
         return rgb if previous is None else rgb + up2(previous)
 

@@ -55,6 +55,7 @@ class ToonTalkerNetwork(nn.Module):
         self.domains = nn.ModuleDict({"cartoon": cartoon, "real": real})
 
     def domain(self, name: str) -> DomainNetwork:
+        """The network of "cartoon" or "real"."""
         network = self.domains[name]
         if not isinstance(network, DomainNetwork):
             raise TypeError(f"domain {name} holds a {type(network).__name__}")

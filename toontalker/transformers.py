@@ -35,6 +35,7 @@ class Attention(nn.Module):
         return F.linear(x, self.in_proj_weight[rows], self.in_proj_bias[rows])
 
     def split(self, x: Tensor) -> Tensor:
+        """(batch, tokens, width) to (batch, heads, tokens, width / heads)."""
         batch, tokens, width = x.shape
         return x.view(batch, tokens, self.heads, width // self.heads).transpose(1, 2)
 
@@ -43,6 +44,7 @@ class Attention(nn.Module):
         return self.split(self.project(memory, 1)), self.split(self.project(memory, 2))
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
+        """Attend from tokens `x` (B, tokens, width) to a memory of B samples, or of one for all."""
         keys, values = memory
         shape = x.shape
         if len(keys) == 1:  # one memory for the whole batch: all its tokens ask as one
@@ -70,6 +72,7 @@ class TransformerLayer(nn.Module):
         self.norm3 = nn.LayerNorm(width)
 
     def remember(self, memory: Tensor) -> Memory:
+        """Keys and values of a memory (batch, tokens, width) for `forward`."""
         return self.multihead_attn.remember(memory)
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toonbench.commands.shared import Talk
+from toonbench.commands.shared import Paths, Talk
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def doctor(*, goldens: list[Path] | None = None, device: str = "auto", talk: Talk | None = None) -> int:
+def doctor(*, goldens: Paths = None, device: str = "auto", talk: Talk | None = None) -> int:
     """Check this machine: versions, devices, shipped data, and, given goldens, the numbers.
 
     Parameters
@@ -28,7 +28,7 @@ def doctor(*, goldens: list[Path] | None = None, device: str = "auto", talk: Tal
     talk = talk or Talk()
     device = pick_device(device)
     rows = [*_machine(), *_shipped()]
-    for folder in goldens or []:
+    for folder in goldens or ():
         rows += _run_goldens(folder, device=device)
     console = talk.start()
     failed = [row for row in rows if row["status"] == "FAIL"]

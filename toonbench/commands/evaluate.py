@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import Talk, open_data, parse_shard
+from toonbench.commands.shared import Names, Talk, open_data, parse_shard
 from toonbench.types import Pair, Task, ToonbenchError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def evaluate(
     *,
     what: What | None = None,
     method: str = "toontalker",
-    metrics: list[str] | None = None,
+    metrics: Names = None,
     device: str = "auto",
     checkpoint: Path | None = None,
     talk: Talk | None = None,
@@ -126,7 +126,7 @@ def score(
     videos: Path | None = None,
     name: str | None = None,
     method: str | None = None,
-    metrics: list[str] | None = None,
+    metrics: Names = None,
     device: str = "auto",
     checkpoint: Path | None = None,
     talk: Talk | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toonbench.commands.shared import Talk
+from toonbench.commands.shared import Names, Talk
 
 
 def make(
@@ -16,7 +16,7 @@ def make(
     frames: int = 40,
     size: int = 128,
     step: int = 1,
-    styles: list[str] | None = None,
+    styles: Names = None,
     seed: int = 0,
     workers: int = 0,
     talk: Talk | None = None,

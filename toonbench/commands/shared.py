@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from toonbench.pool import Progress
 
 
+Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
+Paths = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)]
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Talk:

@@ -72,7 +72,11 @@ def project(puppet: Puppet, pose: Pose, *, size: int) -> tuple[NDArray[np.float3
     eye = np.array([0.0, scene.centre_y, scene.distance])
     facing = ((eye - points) * normals).sum(1) > 0
     inside = ((pixels >= 0) & (pixels < size)).all(1)
-    return pixels.astype(np.float32), facing & inside
+    visible = facing & inside
+    for pupil, (upper, lower) in zip((68, 69), (((37, 38), (41, 40)), ((43, 44), (47, 46))), strict=True):
+        gap = points[list(upper), 1].mean() - points[list(lower), 1].mean()
+        visible[pupil] &= gap > 0.5 * puppet.look.shape.eye_down  # else the lids are shut over it
+    return pixels.astype(np.float32), visible
 
 
 def to_pixels(points: Points, scene: Scene, *, size: int) -> NDArray[np.float64]:

@@ -73,9 +73,10 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """Inverse of `to_dict`, after a round trip through JSON or a checkpoint."""
-        network = NetworkConfig.from_dict(values["network"])
-        first, second = values["betas"]
-        return cls(**{**values, "network": network, "betas": (first, second)})
+        fields: dict[str, Any] = dict(values)
+        fields["network"] = NetworkConfig.from_dict(values["network"])
+        fields["betas"] = tuple(values["betas"])
+        return cls(**fields)
 
 
 MINI = TrainConfig(

@@ -35,5 +35,6 @@ class Discriminator(nn.Module):
         self.logit = EqualLinear(channels, 1)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits (B,)."""
         x = self.last(minibatch_stddev(self.encoder.maps(images)[0])).flatten(1)
         return self.logit(F.leaky_relu(self.hidden(x), 0.2) * SQRT2).squeeze(1)

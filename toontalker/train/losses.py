@@ -83,6 +83,7 @@ class VGGLoss(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, made: Tensor, wanted: Tensor) -> Tensor:
+        """Loss of `made` against `wanted`, both (B, 3, H, W) in [-1, 1]."""
         loss = made.new_zeros(())
         for _ in range(PYRAMID):
             for ours, theirs in zip(self._slices(made), self._slices(wanted), strict=True):

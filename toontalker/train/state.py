@@ -113,8 +113,8 @@ def set_rate(state: TrainState) -> None:
 def update_average(state: TrainState) -> None:
     """Exponential average of all weights, faster in the first steps, when the beginning would weigh too much."""
     decay = min(state.config.ema, (1.0 + state.step) / (10.0 + state.step))
-    ours, theirs = list(state.average.parameters()), list(state.network.parameters())
-    torch._foreach_lerp_(ours, theirs, 1.0 - decay)
+    for ours, theirs in zip(state.average.parameters(), state.network.parameters(), strict=True):
+        ours.lerp_(theirs, 1.0 - decay)
 
 
 def save_state(state: TrainState, out: Path) -> Path:

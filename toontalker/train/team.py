@@ -19,7 +19,9 @@ PATIENCE = 900.0  # seconds until a worker gives up on the others
 class Gate(Protocol):
     """A barrier, of threads or of processes."""
 
-    def wait(self, timeout: float | None = None) -> int: ...
+    def wait(self, timeout: float | None = None) -> int:
+        """Block until all have come, or raise after `timeout` seconds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from .team import Gate, Team, shared_board
 
 Progress = Callable[[int, int], None]  # finished steps, all steps
 Numbers = dict[str, float]
+Pairs = dict[Domain, tuple[Tensor, Tensor]]  # first and second frames of one clip each, (B, 3, H, W)
 WEIGHTS = "weights.safetensors"
 VGG_VARIABLE = "TOONTALKER_VGG19"
 
@@ -168,7 +169,7 @@ def train_step(
     torch.manual_seed(int(rng.integers(2**63)))
     domains: tuple[Domain, ...] = ("real",) if state.stage == 1 else ("real", "cartoon")
     batch = (config.batch1 if state.stage == 1 else config.batch2) // team.workers
-    pairs = {d: draw_pairs(clips[d].train, rng, batch=batch, config=config, device=state.device) for d in domains}
+    pairs: Pairs = {d: draw_pairs(clips[d].train, rng, batch=batch, config=config, device=state.device) for d in domains}
 
     state.critics.requires_grad_(False)
     network.train()
@@ -190,7 +191,7 @@ def train_step(
 
 def generator_terms(
     network: ToonTalkerNetwork,
-    pairs: dict[Domain, tuple[Tensor, Tensor]],
+    pairs: Pairs,
     config: TrainConfig,
     perceptual: PerceptualLoss | None,
 ) -> tuple[dict[str, Tensor], list[tuple[Domain, Tensor]]]:
@@ -201,6 +202,7 @@ def generator_terms(
     """
     terms: dict[str, Tensor] = {}
     fakes: list[tuple[Domain, Tensor]] = []
+    both: tuple[tuple[Domain, Domain], ...] = (("cartoon", "real"), ("real", "cartoon"))
     sources = {domain: network.source(first, domain) for domain, (first, _) in pairs.items()}
     driving = {domain: network.motion(second, domain) for domain, (_, second) in pairs.items()}
     for domain, (_, wanted) in pairs.items():
@@ -215,7 +217,7 @@ def generator_terms(
         terms[f"size_motion_{domain}"] = moved.detach().abs().mean()
         terms[f"size_code_{domain}"] = driving[domain].detach().std(0).mean()
     if len(pairs) == 2:
-        for of, by in (("cartoon", "real"), ("real", "cartoon")):
+        for of, by in both:
             start, end = sources[by].from_reference, driving[by]
             made = network.relative(sources[of], end, start=start, domain=of)
             loss = analogy(
@@ -232,7 +234,7 @@ def generator_terms(
 
 def critic_step(
     state: TrainState,
-    pairs: dict[Domain, tuple[Tensor, Tensor]],
+    pairs: Pairs,
     fakes: list[tuple[Domain, Tensor]],
     *,
     team: Team,
