@@ -191,7 +191,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file_and_no_partial_one(
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ToonbenchError, match="cannot write .*a part of the path is a file"):
+    with pytest.raises(ToonbenchError, match=r"cannot write .*a part of the path is a file"):
         video.write_png(tmp_path / "file" / "a.png", moving_picture()[0])
 
 
