@@ -6,7 +6,9 @@ graphics driver only rasterises. Frames are drawn at twice the size and averaged
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import importlib
 import os
 import sys
 from dataclasses import dataclass
@@ -207,6 +209,9 @@ def _plotter() -> Any:
     if sys.platform == "linux":
         os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")  # needs no screen
     os.environ.setdefault("LP_NUM_THREADS", "0")  # one thread a process in Mesa; processes share the cores
+    with contextlib.suppress(ImportError):
+        # Mesa's software renderer and Triton each bring an LLVM; a process dies if Triton (through torch) comes second.
+        importlib.import_module("triton")
     try:
         import pyvista as pv
         from vtkmodules.vtkCommonCore import vtkObject
