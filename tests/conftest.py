@@ -50,7 +50,11 @@ def write_data(root: Path, *, videos: int = 3, images: int = 4, targets: bool = 
         for kind, count in (("video", videos), ("image", images)):
             for i in range(count):
                 identifier = f"{domain}-{kind}-{i}"
-                path = root / ("clips" if kind == "video" else "images") / f"{identifier}.{'mkv' if kind == 'video' else 'png'}"
+                path = (
+                    root
+                    / ("clips" if kind == "video" else "images")
+                    / f"{identifier}.{'mkv' if kind == 'video' else 'png'}"
+                )
                 frames = blob(1000 * d + 10 * i + (kind == "image"))
                 if kind == "video":
                     video.write_lossless(path, frames, fps=25)

@@ -6,7 +6,13 @@ The public names below are loaded when used; importing the package imports neith
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toonbench.data import load_data
+    from toonbench.registry import load_method, load_metric, load_task
+    from toonbench.tasks import draw_pairs
+    from toonbench.types import Clip, Method, Metric, Pair, Result, Sample, Task, ToonbenchError
 
 __version__ = "0.1.0"
 
@@ -25,7 +31,22 @@ _PLACES = {
     "load_metric": "toonbench.registry",
     "load_task": "toonbench.registry",
 }
-__all__ = ["__version__", *_PLACES]
+__all__ = [
+    "Clip",
+    "Method",
+    "Metric",
+    "Pair",
+    "Result",
+    "Sample",
+    "Task",
+    "ToonbenchError",
+    "__version__",
+    "draw_pairs",
+    "load_data",
+    "load_method",
+    "load_metric",
+    "load_task",
+]
 
 
 def __getattr__(name: str) -> Any:

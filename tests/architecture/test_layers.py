@@ -64,7 +64,19 @@ def test_methods_import_only_the_lowest_layers_of_toonbench(path):
 def test_importing_and_help_load_nothing_heavy(statement):
     code = f"import sys; {statement}; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = {"torch", "torchvision", "numpy", "pandas", "pyarrow", "av", "numba", "pyvista", "skimage", "datasets", "insightface"}
+    heavy = {
+        "torch",
+        "torchvision",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "av",
+        "numba",
+        "pyvista",
+        "skimage",
+        "datasets",
+        "insightface",
+    }
     assert not heavy & set(done.stdout.split("\n")[-2].split())
 
 

@@ -21,7 +21,9 @@ def animate(method, source=SOURCE, driving=DRIVING, *, seed=1, motion="relative"
     if isinstance(method, TargetMethod):
         target = np.stack([np.roll(source, t, 1) for t in range(len(driving))])
         return method.animate_target(source, target, seed=seed)
-    return method.animate(source, driving, motion=motion, seed=seed, source_domain=domains[0], driving_domain=domains[1])
+    return method.animate(
+        source, driving, motion=motion, seed=seed, source_domain=domains[0], driving_domain=domains[1]
+    )
 
 
 def test_a_method_has_a_name_a_revision_and_a_description(method):

@@ -50,9 +50,30 @@ def results(root: Path) -> dict[str, dict]:
 
 
 def test_the_oracle_is_perfect_and_static_is_not(tiny_data, tmp_path, capsys):
-    assert cli.run(["eval", "--method", "oracle", "--data", str(tiny_data), "--out", str(tmp_path / "o"), "--workers", "1"]) == 0
+    assert (
+        cli.run(
+            ["eval", "--method", "oracle", "--data", str(tiny_data), "--out", str(tmp_path / "o"), "--workers", "1"]
+        )
+        == 0
+    )
     assert "l1@1" in capsys.readouterr().out
-    assert cli.run(["eval", "--method", "static", "--data", str(tiny_data), "--out", str(tmp_path / "s"), "--workers", "1", "--json"]) == 0
+    assert (
+        cli.run(
+            [
+                "eval",
+                "--method",
+                "static",
+                "--data",
+                str(tiny_data),
+                "--out",
+                str(tmp_path / "s"),
+                "--workers",
+                "1",
+                "--json",
+            ]
+        )
+        == 0
+    )
     shown = json.loads(capsys.readouterr().out)
     perfect, poor = results(tmp_path / "o"), results(tmp_path / "s")
     assert perfect["l1@1"]["value"] == 0
@@ -117,7 +138,22 @@ def test_interrupting_says_so_in_one_line_and_keeps_what_was_made(tiny_data, tmp
 
 
 def test_a_method_that_fails_loses_its_pairs_only(tiny_data, tmp_path, capsys):
-    assert cli.run(["eval", "--method", "toonbench_test_methods:Faulty", "--data", str(tiny_data), "--out", str(tmp_path), "--workers", "1"]) == 0
+    assert (
+        cli.run(
+            [
+                "eval",
+                "--method",
+                "toonbench_test_methods:Faulty",
+                "--data",
+                str(tiny_data),
+                "--out",
+                str(tmp_path),
+                "--workers",
+                "1",
+            ]
+        )
+        == 0
+    )
     shown = capsys.readouterr().out
     assert "pairs failed" in shown
     failures = json.loads(only(tmp_path, "result.json").read_text())["failures"]
@@ -134,7 +170,22 @@ def test_a_method_that_fails_loses_its_pairs_only(tiny_data, tmp_path, capsys):
 
 
 def test_when_every_pair_fails_the_status_is_1(tiny_data, tmp_path):
-    assert cli.run(["eval", "--method", "toonbench_test_methods:Hopeless", "--data", str(tiny_data), "--out", str(tmp_path), "--workers", "1"]) == 1
+    assert (
+        cli.run(
+            [
+                "eval",
+                "--method",
+                "toonbench_test_methods:Hopeless",
+                "--data",
+                str(tiny_data),
+                "--out",
+                str(tmp_path),
+                "--workers",
+                "1",
+            ]
+        )
+        == 1
+    )
     assert all(row["value"] is None for row in results(tmp_path).values())
 
 
@@ -143,7 +194,10 @@ def test_a_damaged_driving_video_fails_its_own_pairs(tiny_data, tmp_path):
     path = data / "clips" / "real-video-1.mkv"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     (data / "clips" / "real-video-2.mkv").unlink()
-    assert cli.run(["eval", "--method", "static", "--data", str(data), "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
+    assert (
+        cli.run(["eval", "--method", "static", "--data", str(data), "--out", str(tmp_path / "out"), "--workers", "1"])
+        == 0
+    )
     failures = json.loads(only(tmp_path / "out", "result.json").read_text())["failures"]
     assert len(failures) == 8
     assert any("real-video-1.mkv" in reason for reason in failures.values())
@@ -151,11 +205,21 @@ def test_a_damaged_driving_video_fails_its_own_pairs(tiny_data, tmp_path):
 
 
 def test_each_video_is_decoded_once_whatever_the_number_of_metrics(tiny_data, tmp_path, monkeypatch):
-    assert cli.run(["generate", "--method", "noisy-oracle", "--data", str(tiny_data), "--out", str(tmp_path), "--workers", "1"]) == 0
+    assert (
+        cli.run(
+            ["generate", "--method", "noisy-oracle", "--data", str(tiny_data), "--out", str(tmp_path), "--workers", "1"]
+        )
+        == 0
+    )
     seen: list[str] = []
     real = video.read_video
     monkeypatch.setattr(video, "read_video", lambda path, **options: seen.append(str(path)) or real(path, **options))
-    assert cli.run(["score", "--method", "noisy-oracle", "--data", str(tiny_data), "--out", str(tmp_path), "--workers", "1"]) == 0
+    assert (
+        cli.run(
+            ["score", "--method", "noisy-oracle", "--data", str(tiny_data), "--out", str(tmp_path), "--workers", "1"]
+        )
+        == 0
+    )
     assert len(results(tmp_path)) == 4
     assert len(seen) == len(set(seen)) == 24, "12 generated videos and 12 targets"
 
@@ -194,17 +258,49 @@ def test_missing_wrong_and_foreign_videos_are_told(tiny_data, tmp_path, capsys):
 
 
 def test_limit_and_dry_run(tiny_data, tmp_path, capsys):
-    assert cli.run(["eval", "--method", "oracle", "--data", str(tiny_data), "--out", str(tmp_path), "--dry-run", "--json"]) == 0
+    assert (
+        cli.run(["eval", "--method", "oracle", "--data", str(tiny_data), "--out", str(tmp_path), "--dry-run", "--json"])
+        == 0
+    )
     plan = json.loads(capsys.readouterr().out)
     assert len(plan["pairs"]) == 12
     assert not list(tmp_path.iterdir())
-    assert cli.run(["eval", "--method", "oracle", "--data", str(tiny_data), "--out", str(tmp_path), "--limit", "2", "--workers", "1"]) == 0
+    assert (
+        cli.run(
+            [
+                "eval",
+                "--method",
+                "oracle",
+                "--data",
+                str(tiny_data),
+                "--out",
+                str(tmp_path),
+                "--limit",
+                "2",
+                "--workers",
+                "1",
+            ]
+        )
+        == 0
+    )
     assert json.loads(only(tmp_path, "result.json").read_text())["pairs"] == 2
     assert len(list(tmp_path.rglob("*.mkv"))) == 2
 
 
 def test_metrics_without_targets_are_skipped_with_the_reason(tiny_data, tmp_path, capsys):
-    arguments = ["eval", "--method", "paste", "--task", "real_cross", "--data", str(tiny_data), "--out", str(tmp_path), "--workers", "1"]
+    arguments = [
+        "eval",
+        "--method",
+        "paste",
+        "--task",
+        "real_cross",
+        "--data",
+        str(tiny_data),
+        "--out",
+        str(tmp_path),
+        "--workers",
+        "1",
+    ]
     assert cli.run(arguments) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "l1@1, psnr@1, ssim@1: not measured, for want of exact targets" in shown
@@ -263,7 +359,9 @@ def test_mistakes_are_told_in_one_line(arguments, message, tiny_data, tmp_path, 
 def test_a_full_disk_is_told_and_what_was_made_is_kept(tiny_data, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=150k", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=150k", "tmpfs", str(disk)], capture_output=True, check=False
+    ).returncode:
         pytest.skip("needs the right to mount a small file system")
     try:
         arguments = command("eval", "--method", SLOW, "--data", tiny_data, "--out", disk, "--workers", 1)
@@ -303,7 +401,9 @@ def test_validate_finds_a_changed_clip(tiny_data, tmp_path, capsys):
 
 
 def test_validate_checks_a_result(tiny_data, tmp_path, capsys):
-    assert cli.run(["eval", "--method", "oracle", "--data", str(tiny_data), "--out", str(tmp_path), "--workers", "1"]) == 0
+    assert (
+        cli.run(["eval", "--method", "oracle", "--data", str(tiny_data), "--out", str(tmp_path), "--workers", "1"]) == 0
+    )
     path = only(tmp_path, "result.json")
     assert cli.run(["validate", str(path)]) == 0
     result = json.loads(path.read_text())

@@ -13,9 +13,13 @@ def run(tmp_path):
 
 
 def test_a_write_that_breaks_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), writing(tmp_path / "a" / "file.bin") as temporary:
-        temporary.write_bytes(b"half")
-        raise RuntimeError
+    def break_off():
+        with writing(tmp_path / "a" / "file.bin") as temporary:
+            temporary.write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        break_off()
     assert list((tmp_path / "a").iterdir()) == []
 
 
@@ -83,7 +87,8 @@ def test_a_failure_is_kept_until_its_pair_succeeds(run):
 
 
 @pytest.mark.parametrize(
-    ("text", "name"), [("a b/c", "a-b-c"), ("../x", "x"), ("..", "unnamed"), ("ü", "unnamed"), ("a~b@1", "a~b@1"), (".hidden", "hidden")]
+    ("text", "name"),
+    [("a b/c", "a-b-c"), ("../x", "x"), ("..", "unnamed"), ("ü", "unnamed"), ("a~b@1", "a~b@1"), (".hidden", "hidden")],
 )
 def test_names_are_made_safe(text, name):
     assert safe_name(text) == name
