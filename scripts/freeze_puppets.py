@@ -1,0 +1,74 @@
+"""Render the frozen evaluation split of puppets that ships in the package: clips, sources, exact targets, checksums.
+
+Run once per version, by hand: `python scripts/freeze_puppets.py`. Its pixels never change afterwards; a new version
+gets a new name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+import toonbench
+from toonbench.data import load
+from toonbench.puppets.make import make_puppets
+from toonbench.store import write_bytes
+from toonbench.tasks import wanted_targets
+
+HOME = Path(toonbench.__file__).parent / "puppets" / "frozen"
+
+
+def main() -> int:
+    options = _options()
+    final: Path = options.out / options.name
+    if final.exists():
+        print(f"{final} exists and is frozen. Delete it by hand, or choose another --name.", file=sys.stderr)
+        return 1
+    root = options.out / f".making-{options.name}"
+    make_puppets(
+        root,
+        split="test",
+        clips=options.clips,
+        images=options.images,
+        frames=options.frames,
+        size=options.size,
+        step=options.step,
+        seed=options.seed,
+        workers=options.workers,
+        pairs=lambda made: wanted_targets(load(made).clips, images=options.sources),
+        on_progress=lambda done, total: print(f"\r{done}/{total} ", end="", flush=True),
+    )
+    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(root).as_posix()}" for path in files]
+    write_bytes(root / "SHA256SUMS", ("\n".join(sums) + "\n").encode())
+    megabytes = sum(path.stat().st_size for path in files) / 1e6
+    print(f"\n{len(files)} files, {megabytes:.2f} MB")
+    if megabytes > options.limit:
+        print(f"more than --limit {options.limit} MB: left in {root}, not frozen; use fewer --clips or --frames.")
+        return 1
+    shutil.move(root, final)
+    print(f"frozen: {final}")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--out", type=Path, default=HOME, help="folder of frozen splits")
+    parser.add_argument("--name", default="puppets@0")
+    parser.add_argument("--clips", type=int, default=10, help="driving videos per domain")
+    parser.add_argument("--images", type=int, default=10, help="sources per domain")
+    parser.add_argument("--sources", type=int, default=1, help="sources per driving video that get an exact target")
+    parser.add_argument("--frames", type=int, default=10)
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--step", type=int, default=3, help="take every step-th frame of a 30 fps motion")
+    parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--limit", type=float, default=8.0, help="refuse more megabytes than this")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
