@@ -111,7 +111,9 @@ def shade(puppet: Puppet, pose: Pose) -> NDArray[np.uint8]:
     half = view + key
     half /= np.linalg.norm(half, axis=1, keepdims=True)
     shine = puppet.specular * np.clip((normals * half).sum(1), 0, 1) ** puppet.gloss * (facing > -0.1)
-    edge = scene.rim * np.clip(1 - (normals * view).sum(1), 0, 1) ** 3 * np.clip(normals[:, 1] * 0.5 + 0.5, 0, 1) * 0.6
+    away = (normals * view).sum(1)
+    light *= np.clip(1 + 1.6 * away, 0.3, 1)[:, None]  # insides, such as that of long hair, lie in shadow
+    edge = scene.rim * np.clip(1 - away, 0, 1) ** 3 * (away > -0.3) * np.clip(normals[:, 1] * 0.5 + 0.5, 0, 1) * 0.6
     unlit = puppet.unlit[:, None]
     colour = (
         puppet.colour * (light * 0.86 * (1 - unlit) + unlit) + (shine + edge * (puppet.unlit < 0.5))[:, None] * tint

@@ -10,16 +10,16 @@ import numpy as np
 from toonbench.puppets.look import Colour, Hair
 
 
-def near(rng: np.random.Generator, colour: Colour, *, spread: float) -> Colour:
-    """Draw a colour around `colour`: a common change in brightness and a smaller one per channel."""
-    values = np.asarray(colour) * (1 + rng.normal(0, spread) + rng.normal(0, spread * 0.45, 3))
+def near(rng: np.random.Generator, colour: Colour, *, spread: float, tint: float = 0.45) -> Colour:
+    """Draw a colour around `colour`: a change in brightness by `spread`, and per channel by `tint` parts of it."""
+    values = np.asarray(colour) * (1 + rng.normal(0, spread) + rng.normal(0, spread * tint, 3))
     r, g, b = (float(v) for v in np.clip(values, 0.01, 0.99))
     return r, g, b
 
 
-def pick(rng: np.random.Generator, colours: Sequence[Colour], *, spread: float = 0.06) -> Colour:
+def pick(rng: np.random.Generator, colours: Sequence[Colour], *, spread: float = 0.06, tint: float = 0.45) -> Colour:
     """Choose one of `colours` and vary it a little."""
-    return near(rng, colours[int(rng.integers(len(colours)))], spread=spread)
+    return near(rng, colours[int(rng.integers(len(colours)))], spread=spread, tint=tint)
 
 
 def around(rng: np.random.Generator, middle: float, spread: float) -> float:

@@ -90,7 +90,7 @@ def _shape(rng: np.random.Generator, *, slender: float, jaw: float, masculine: b
 
 
 def _palette(rng: np.random.Generator, *, masculine: bool) -> Palette:
-    skin = pick(rng, SKINS)
+    skin = pick(rng, SKINS, tint=0.12)
     pale = skin[0] > 0.75
     hair = pick(rng, HAIRS if pale else HAIRS[:3], spread=0.1)
     red = np.asarray(skin) * np.array([0.86, 0.60, 0.60])
@@ -106,7 +106,7 @@ def _palette(rng: np.random.Generator, *, masculine: bool) -> Palette:
         clothes=pick(rng, CLOTHES, spread=0.1),
         trim=pick(rng, CLOTHES, spread=0.1),
         freckles=float(rng.uniform(0.2, 0.5)) if pale and rng.random() < 0.2 else 0.0,
-        mottle=float(rng.uniform(0.02, 0.045)),
+        mottle=float(rng.uniform(0.01, 0.025)),
         stubble=float(rng.uniform(0.1, 0.45)) if masculine and rng.random() < 0.6 else 0.0,
         beard=beard,
     )
