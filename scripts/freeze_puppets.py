@@ -27,7 +27,7 @@ def main() -> int:
     if final.exists():
         print(f"{final} exists and is frozen. Delete it by hand, or choose another --name.", file=sys.stderr)
         return 1
-    root = options.out / f".making-{options.name}"
+    root = options.out / ".making-" + options.name.replace("@", "-")
     make_puppets(
         root,
         split="test",
@@ -61,7 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--clips", type=int, default=10, help="driving videos per domain")
     parser.add_argument("--images", type=int, default=10, help="sources per domain")
     parser.add_argument("--sources", type=int, default=1, help="sources per driving video that get an exact target")
-    parser.add_argument("--frames", type=int, default=10)
+    parser.add_argument("--frames", type=int, default=9)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--step", type=int, default=3, help="take every step-th frame of a 30 fps motion")
     parser.add_argument("--seed", type=int, default=20)
