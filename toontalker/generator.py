@@ -12,6 +12,7 @@ from .config import NetworkConfig
 from .layers import ConstantInput, EqualLinear, FlowHead, RGBHead, StyledConv
 from .transformers import Memory, TransformerLayer
 
+Trace = dict[str, Tensor]  # intermediates by name, such as l64.flow_skip
 REFINE_FROM = 64  # resolutions with an SFT block (the last three at 256 px)
 
 
@@ -94,7 +95,7 @@ class Decoder(nn.Module):
         q = self.backward_codes(w, source)[-1]
         return self.mlp(q.flatten(1)).view(len(w), self.latents, -1)
 
-    def synthesise(self, styles: Tensor, source: SourceFeatures, *, trace: dict[str, Tensor] | None = None) -> Tensor:
+    def synthesise(self, styles: Tensor, source: SourceFeatures, *, trace: Trace | None = None) -> Tensor:
         """Image (B, 3, size, size), nominal [-1, 1], not clamped; `trace` receives every level's intermediates."""
         batch = len(styles)
         x = self.input.input.expand(batch, -1, -1, -1).contiguous(memory_format=torch.channels_last)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .config import NetworkConfig
 from .encoders import ImageEncoder
-from .generator import Decoder, SourceFeatures
+from .generator import Decoder, SourceFeatures, Trace
 
 
 class DomainNetwork(nn.Module):
@@ -30,9 +30,9 @@ class DomainNetwork(nn.Module):
         """Appearance of a source (Eq. 1), with all that the backward transformer keeps of it."""
         return self.dec.features(self.enc.maps(image))
 
-    def render(self, w: Tensor, source: SourceFeatures) -> Tensor:
+    def render(self, w: Tensor, source: SourceFeatures, *, trace: Trace | None = None) -> Tensor:
         """Image of canonical motion `w` (B, K, width); `source` holds B samples, or one for all."""
-        return self.dec.synthesise(self.dec.styles(w.float(), source), source)
+        return self.dec.synthesise(self.dec.styles(w.float(), source), source, trace=trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,9 @@ class ToonTalkerNetwork(nn.Module):
         codes = self.to_reference(descriptor, domain), self.from_reference(descriptor, domain)
         return Source(network.features(image), *codes)
 
-    def absolute(self, source: Source, driving: Tensor, *, domain: str) -> Tensor:
+    def absolute(self, source: Source, driving: Tensor, *, domain: str, trace: Trace | None = None) -> Tensor:
         """Frames in the driver's own pose (Eq. 3). `driving` is w_{r->d}; `domain` is the source's."""
-        return self.domain(domain).render(source.to_reference + driving, source.features)
+        return self.domain(domain).render(source.to_reference + driving, source.features, trace=trace)
 
     def relative(self, source: Source, driving: Tensor, *, start: Tensor, domain: str) -> Tensor:
         """Frames moved from the source's pose as the driver moved since `start` (Eq. 5, 6)."""

@@ -70,7 +70,12 @@ def _load_own(path: Path) -> ToonTalkerNetwork:
     if metadata.get("format") != FORMAT:
         seen = metadata.get("format", "none")
         raise ToonbenchError(f"{path}: format {seen}, expected {FORMAT}; give weights that `toonbench train` exported")
-    config = NetworkConfig.from_dict(json.loads(metadata["config"]))
+    try:
+        config = NetworkConfig.from_dict(json.loads(metadata["config"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise ToonbenchError(
+            f"{path}: no sizes of the network in its metadata ({error}); export the weights again"
+        ) from error
     cartoon, real = DomainNetwork(config), DomainNetwork(config)
     network = ToonTalkerNetwork(cartoon, real)
     network.share_queries()

@@ -24,12 +24,14 @@ class TrainConfig:
     betas, ema: Adam's, and the decay of the averaged weights that are exported; open.
     l1, levels: weight of L1, and the number of image scales (full, half, ...) it is averaged over; the paper has 1, 1.
     gradient: weight of L1 between image gradients; not in the paper.
+    warp: weight of L1 between the answer and the source picture moved by the flows alone; not in the paper.
     perceptual, weight_perceptual: which features, and lambda_per.
     motion: lambda_m of the analogy constraint (Eq. 9). detach_driving: no gradient into the driver's side of it; open.
     adversarial: weight of the generator's adversarial terms (Eq. 10 to 12), 0 trains without discriminators.
     r1, r1_every: gradient penalty of the discriminators, applied every so many steps; open.
     flip, jitter: mirrored clips, and the strength of colour changes, both shared by the frames of a clip; open.
-    gap: fewest frames between the two frames of a pair where the clip allows it; open.
+    gap_growth: steps over which the largest gap between a pair's frames grows from 2 to the whole clip, gaps being
+        drawn evenly on a log scale, so that small motion teaches copying first; 0 draws any two frames. Open.
     workers: processes that share each batch evenly, one thread each; for CPUs.
     flow_init: factor on the flow heads' initial weights; below 1 the warps start near the identity. Open.
     """
@@ -50,6 +52,7 @@ class TrainConfig:
     l1: float = 1.0
     levels: int = 1
     gradient: float = 0.0
+    warp: float = 0.0
     perceptual: Perceptual = "vgg19"
     weight_perceptual: float = 10.0
     motion: float = 20.0
@@ -59,7 +62,7 @@ class TrainConfig:
     r1_every: int = 16
     flip: bool = True
     jitter: float = 0.1
-    gap: int = 1
+    gap_growth: int = 0
     flow_init: float = 1.0
     workers: int = 1
     checkpoint_every: int = 1000
@@ -91,7 +94,7 @@ MINI = TrainConfig(
     ),
     steps1=6000,
     batch1=8,
-    lr1=3e-3,
+    lr1=2.5e-3,
     steps2=2500,
     batch2=4,
     lr2=1e-3,
@@ -99,11 +102,11 @@ MINI = TrainConfig(
     decay=0.3,
     betas=(0.5, 0.99),
     l1=60.0,
-    levels=3,
-    gradient=20.0,
+    levels=4,
+    warp=60.0,
     perceptual="none",
     adversarial=0.0,
-    gap=10,
+    gap_growth=1500,
     flow_init=0.05,
     workers=2,
     checkpoint_every=250,

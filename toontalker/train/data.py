@@ -85,7 +85,7 @@ def _read(path: Path, *, size: int) -> Frames:
 
 def to_tensor(frames: Frames, *, device: str) -> Tensor:
     """uint8 (B, H, W, 3) to float32 (B, 3, H, W) in [-1, 1]."""
-    pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(device)
+    pixels = torch.from_numpy(np.array(frames)).to(device)
     return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
@@ -94,17 +94,25 @@ def step_rng(config: TrainConfig, step: int, *, rank: int = 0) -> np.random.Gene
     return np.random.default_rng([config.seed, step, rank])
 
 
+def draw_gap(rng: np.random.Generator, length: int, *, growth: int, step: int) -> int:
+    """Frames between the two of a pair, at least 1: see TrainConfig.gap_growth."""
+    if not growth:
+        return int(rng.integers(1, length))
+    largest = 2.0 + (length - 3.0) * min(1.0, step / growth)
+    return max(1, min(length - 1, round(largest ** float(np.sqrt(rng.random())))))
+
+
 def draw_pairs(
-    clips: Sequence[Frames], rng: np.random.Generator, *, batch: int, config: TrainConfig, device: str
+    clips: Sequence[Frames], rng: np.random.Generator, *, batch: int, config: TrainConfig, step: int, device: str
 ) -> tuple[Tensor, Tensor]:
-    """`batch` pairs of frames of one clip each, far apart in time, flipped and coloured alike: (B, 3, H, W) twice."""
+    """`batch` pairs of frames of one clip each, in either order, flipped and coloured alike: (B, 3, H, W) twice."""
     first: list[Frames] = []
     second: list[Frames] = []
     for _ in range(batch):
         clip = clips[int(rng.integers(len(clips)))]
-        gap = min(config.gap, len(clip) // 2)
-        a = int(rng.integers(len(clip)))
-        b = (a + gap + int(rng.integers(max(1, len(clip) - 2 * gap)))) % len(clip)
+        gap = draw_gap(rng, len(clip), growth=config.gap_growth, step=step)
+        a = int(rng.integers(len(clip) - gap))
+        a, b = (a, a + gap) if rng.random() < 0.5 else (a + gap, a)
         mirrored = config.flip and rng.random() < 0.5
         for frames, index in ((first, a), (second, b)):
             frames.append(clip[index, :, ::-1] if mirrored else clip[index])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from toonbench.types import ToonbenchError
 
+from ..layers import sampling_grid
 from .config import Perceptual
 
 PerceptualLoss = Callable[[Tensor, Tensor], Tensor]
@@ -28,6 +29,22 @@ def pyramid_l1(made: Tensor, wanted: Tensor, *, levels: int) -> Tensor:
         made, wanted = F.avg_pool2d(made, 2), F.avg_pool2d(wanted, 2)
         loss = loss + (made - wanted).abs().mean()
     return loss / levels
+
+
+def warp_l1(source: Tensor, wanted: Tensor, fields: Sequence[Tensor]) -> Tensor:
+    """The source picture itself, moved by every level's flow, against the answer; averaged over the levels.
+
+    Ties the flows to the pictures directly: through the decoder alone, blur pays sooner than motion. `fields` are the
+    flow heads' raw outputs (B, 3, H, W).
+    """
+    loss = source.new_zeros(())
+    for field in fields:
+        size = field.shape[-1]
+        flow = torch.tanh(field[:, :2]) + sampling_grid(size, field.device)
+        small, answer = F.adaptive_avg_pool2d(source, size), F.adaptive_avg_pool2d(wanted, size)
+        moved = F.grid_sample(small, flow.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
+        loss = loss + (moved - answer).abs().mean()
+    return loss / len(fields)
 
 
 def gradient_l1(made: Tensor, wanted: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from toonbench.types import Domain, ToonbenchError
 
+from ..generator import Trace
 from ..model import DomainNetwork, ToonTalkerNetwork
 from ..weights_io import export
 from .config import TrainConfig, find_config
@@ -28,6 +30,7 @@ from .losses import (
     pyramid_l1,
     r1_penalty,
     telling_apart,
+    warp_l1,
 )
 from .samples import heldout_error, sample_grid, write_picture
 from .state import CHECKPOINT, TrainState, begin_stage2, load_state, new_state, save_state, set_rate, update_average
@@ -103,7 +106,16 @@ def _work(
     config: TrainConfig, data: Path, out: Path, device: str, resume: bool, rank: int, board: Tensor, gate: Gate
 ) -> None:
     torch.set_num_threads(1)
+    threading.Thread(target=_follow_parent, daemon=True).start()
     _loop(config, data, out, device=device, resume=resume, team=Team(rank, config.workers, board, gate))
+
+
+def _follow_parent() -> None:
+    """End this worker with the process that started it, even if that one was killed."""
+    parent = torch.multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _gradient_size(config: TrainConfig) -> int:
@@ -169,7 +181,10 @@ def train_step(
     torch.manual_seed(int(rng.integers(2**63)))
     domains: tuple[Domain, ...] = ("real",) if state.stage == 1 else ("real", "cartoon")
     batch = (config.batch1 if state.stage == 1 else config.batch2) // team.workers
-    pairs: Pairs = {d: draw_pairs(clips[d].train, rng, batch=batch, config=config, device=state.device) for d in domains}
+    pairs: Pairs = {
+        d: draw_pairs(clips[d].train, rng, batch=batch, config=config, step=state.step, device=state.device)
+        for d in domains
+    }
 
     state.critics.requires_grad_(False)
     network.train()
@@ -205,9 +220,13 @@ def generator_terms(
     both: tuple[tuple[Domain, Domain], ...] = (("cartoon", "real"), ("real", "cartoon"))
     sources = {domain: network.source(first, domain) for domain, (first, _) in pairs.items()}
     driving = {domain: network.motion(second, domain) for domain, (_, second) in pairs.items()}
-    for domain, (_, wanted) in pairs.items():
-        made = network.absolute(sources[domain], driving[domain], domain=domain)
+    for domain, (first, wanted) in pairs.items():
+        trace: Trace = {}
+        made = network.absolute(sources[domain], driving[domain], domain=domain, trace=trace)
         terms[f"l1_{domain}"] = config.l1 * pyramid_l1(made, wanted, levels=config.levels)
+        if config.warp:
+            fields = [value for name, value in trace.items() if name.endswith(".flow_skip")]
+            terms[f"warp_{domain}"] = config.warp * warp_l1(first, wanted, fields)
         if config.gradient:
             terms[f"gradient_{domain}"] = config.gradient * gradient_l1(made, wanted)
         if perceptual is not None:

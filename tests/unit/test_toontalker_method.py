@@ -1,0 +1,173 @@
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from toonbench.types import Method, ToonbenchError
+from toontalker.config import NetworkConfig
+from toontalker.method import ToonTalker
+from toontalker.model import DomainNetwork, ToonTalkerNetwork
+from toontalker.weights_io import export, load_network
+
+TINY = NetworkConfig(
+    size=64, channels=tuple((4 << i, 8) for i in range(5)), style=8, motions=3, heads=8, feedforward=16, dropout=0.0
+)
+
+
+def tiny_network():
+    torch.manual_seed(0)
+    network = ToonTalkerNetwork(DomainNetwork(TINY), DomainNetwork(TINY))
+    network.share_queries()
+    return network
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    export(tiny_network(), path, notes={"steps": "0"})
+    return path
+
+
+@pytest.fixture
+def clip():
+    return np.random.default_rng(0).integers(0, 255, (5, 80, 72, 3), dtype=np.uint8)
+
+
+def run(method, source, driving, *, motion="relative", **domains):
+    return method.animate(source, driving, motion=motion, seed=0, **domains)
+
+
+def test_output_has_the_drivers_length_and_the_sources_size(weights, clip):
+    method = ToonTalker(checkpoint=weights)
+    made = run(method, clip[0, :50], clip)
+    assert made.shape == (5, 50, 72, 3)
+    assert made.dtype == np.uint8
+    assert isinstance(method, Method)
+
+
+def test_the_batch_size_moves_no_pixel_by_more_than_a_rounding(weights, clip):
+    one, many = (run(ToonTalker(checkpoint=weights, batch=batch), clip[0], clip).astype(int) for batch in (1, 5))
+    assert np.abs(one - many).max() <= 1
+
+
+def test_the_same_call_gives_the_same_bytes(weights, clip):
+    first, second = (run(ToonTalker(checkpoint=weights), clip[0], clip) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_domains_and_motion_change_the_result_and_a_direction_overrules_the_domains(weights, clip):
+    method = ToonTalker(checkpoint=weights)
+    r2c = run(method, clip[0], clip)
+    assert not np.array_equal(r2c, run(method, clip[0], clip, motion="absolute"))
+    assert not np.array_equal(r2c, run(method, clip[0], clip, source_domain="real", driving_domain="cartoon"))
+    fixed = ToonTalker(checkpoint=weights, direction="real2cartoon")
+    assert np.array_equal(r2c, run(fixed, clip[0], clip, source_domain="real", driving_domain="cartoon"))
+
+
+def test_relative_motion_starts_where_the_drivers_first_frame_left_the_source(weights, clip):
+    """Frame 0 has no motion yet, so it cannot depend on who drives."""
+    method = ToonTalker(checkpoint=weights)
+    assert np.abs(run(method, clip[0], clip)[0].astype(int) - run(method, clip[0], clip[2:])[0]).max() <= 1
+
+
+def test_float16_weights_and_shared_queries_survive_the_round_trip(weights):
+    made, found = tiny_network(), load_network(weights)
+    for domain in ("cartoon", "real"):
+        wanted, got = made.domain(domain).state_dict(), found.domain(domain).state_dict()
+        for key in wanted:
+            torch.testing.assert_close(got[key], wanted[key], atol=2e-3, rtol=1e-3)
+    cartoon, real = found.domain("cartoon").dec, found.domain("real").dec
+    assert torch.equal(cartoon.transformerlayer_1.linear1.weight, real.transformerlayer_1.linear1.weight)
+
+
+def test_another_weights_file_has_another_revision(weights, tmp_path):
+    network = tiny_network()
+    network.domain("real").dec.direction.weight.data += 1
+    export(network, tmp_path / "other.safetensors", notes={})
+    assert ToonTalker(checkpoint=weights).revision == ToonTalker(checkpoint=weights).revision
+    assert ToonTalker(checkpoint=weights).revision != ToonTalker(checkpoint=tmp_path / "other.safetensors").revision
+
+
+def test_an_official_in_domain_checkpoint_serves_both_domains(tmp_path, clip):
+    torch.save({"gen": tiny_network().domain("real").state_dict(), "args": {"size": 64}}, tmp_path / "in-domain.pt")
+    method = ToonTalker(checkpoint=tmp_path / "in-domain.pt")
+    assert np.array_equal(run(method, clip[0], clip), run(method, clip[0], clip, source_domain="real"))
+
+
+def test_an_official_cross_domain_checkpoint_fills_both_networks(tmp_path):
+    network = tiny_network()
+    state = {"gen": network.domain("cartoon").state_dict(), "gen_real": network.domain("real").state_dict()}
+    torch.save(state, tmp_path / "cross-domain.pth")
+    found = load_network(tmp_path / "cross-domain.pth")
+    for domain in ("cartoon", "real"):
+        torch.testing.assert_close(found.domain(domain).state_dict(), network.domain(domain).state_dict())
+
+
+class Payload:
+    def __reduce__(self):
+        return eval, ("1 + 1",)
+
+
+def bad_files(folder, weights):
+    state = tiny_network().domain("real").state_dict()
+    torch.save({"gen": state}, folder / "whole.pt")
+    (folder / "cut.pt").write_bytes((folder / "whole.pt").read_bytes()[:-5000])
+    (folder / "cut.safetensors").write_bytes(weights.read_bytes()[:-500])
+    (folder / "empty.pt").write_bytes(b"")
+    (folder / "text.pt").write_text("not a checkpoint")
+    (folder / "unsafe.pt").write_bytes(pickle.dumps({"gen": Payload()}))
+    torch.save({"gen": {"a": torch.zeros(1)}}, folder / "foreign.pt")
+    torch.save({"model": state}, folder / "nogen.pt")
+    torch.save([1, 2], folder / "list.pt")
+    torch.save({"gen": {**state, "enc.extra": torch.zeros(1)}}, folder / "extra.pt")
+    torch.save({"gen": {k: v for k, v in state.items() if k != "dec.mlp.bias"}}, folder / "missing.pt")
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, folder / "foreign.safetensors")
+    save_file({"real.a": torch.zeros(1)}, folder / "bare.safetensors", metadata={"format": "toontalker-1"})
+    odd = {"format": "toontalker-1", "config": json.dumps(TINY.to_dict())}
+    save_file({"real.a": torch.zeros(1)}, folder / "wrong.safetensors", metadata=odd)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("absent.pt", "no such checkpoint"),
+        ("cut.pt", "damaged|cut off"),
+        ("cut.safetensors", "damaged or cut off"),
+        ("empty.pt", "damaged, cut off"),
+        ("text.pt", "damaged|more than plain tensors"),
+        ("unsafe.pt", "more than plain tensors"),
+        ("foreign.pt", "no ToonTalker network"),
+        ("nogen.pt", 'no "gen" in it'),
+        ("list.pt", 'no "gen" in it'),
+        ("extra.pt", "1 unknown"),
+        ("missing.pt", "1 keys missing"),
+        ("foreign.safetensors", "format none"),
+        ("bare.safetensors", "no sizes"),
+        ("wrong.safetensors", "keys missing"),
+    ],
+)
+def test_a_bad_checkpoint_is_named_in_one_line(tmp_path, weights, name, message):
+    bad_files(tmp_path, weights)
+    with pytest.raises(ToonbenchError, match=message) as caught:
+        ToonTalker(checkpoint=tmp_path / name)
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "driving"),
+    [((64, 64, 4), (2, 64, 64, 3)), ((64, 64, 3), (64, 64, 3)), ((64, 64, 3), (0, 64, 64, 3))],
+)
+def test_pixels_of_another_layout_are_refused(weights, source, driving):
+    with pytest.raises(ToonbenchError, match="uint8"):
+        run(ToonTalker(checkpoint=weights), np.zeros(source, np.uint8), np.zeros(driving, np.uint8))
+
+
+@pytest.mark.parametrize("options", [{"batch": 0}, {"direction": "sideways"}])
+def test_unknown_options_are_refused(weights, options):
+    with pytest.raises(ToonbenchError):
+        ToonTalker(checkpoint=weights, **options)

@@ -1,0 +1,163 @@
+"""ToonTalker as a method of the benchmark: a source image and a driving clip to a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+
+import numpy as np
+
+from toonbench.types import DOMAINS, Domain, Frame, Frames, GoldenCheck, Motion, ToonbenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CODE_VERSION = "1"  # raised whenever the same weights come to mean other pixels
+Direction = Literal["real2cartoon", "cartoon2real", "real", "cartoon"]  # driver's domain to source's, or one for both
+
+
+class ToonTalker:
+    """The paper's model. Without a checkpoint, the mini weights that come with this package (see weights/README.md).
+
+    checkpoint: an official .pt/.pth, in-domain or cross-domain, or a .safetensors that `toonbench train` exported.
+    batch: driving frames per forward pass. direction: fixes the domains, whatever `animate` is told.
+    Raises ToonbenchError for a missing, damaged or foreign checkpoint.
+    """
+
+    name: ClassVar[str] = "toontalker"
+
+    def __init__(
+        self,
+        *,
+        checkpoint: Path | None = None,
+        device: str = "cpu",
+        batch: int = 8,
+        direction: Direction | None = None,
+    ) -> None:
+        from .weights_io import MINI, file_digest, load_network
+
+        if batch < 1:
+            raise ToonbenchError(f"batch is {batch}; it must be 1 or more")
+        if direction is not None and direction not in get_args(Direction):
+            raise ToonbenchError(f"direction {direction!r} is unknown; choose one of {', '.join(get_args(Direction))}")
+        path = Path(checkpoint) if checkpoint else MINI
+        self._network = load_network(path).to(device)
+        self.revision = f"{CODE_VERSION}-{file_digest(path)[:10]}"
+        self._device = device
+        self._batch = batch
+        self._direction: Direction | None = direction
+        self._size = self._network.domain("real").config.size
+
+    def animate(
+        self,
+        source: Frame,
+        driving: Frames,
+        *,
+        motion: Motion,
+        seed: int,  # noqa: ARG002 - nothing here is drawn
+        source_domain: Domain = "cartoon",
+        driving_domain: Domain = "real",
+    ) -> Frames:
+        """Return as many frames as `driving` has, RGB uint8, in the source's size.
+
+        `source` is (h, w, 3), `driving` (t, h, w, 3), both RGB uint8 of any size; their aspect is ignored, as the
+        published demo does. "relative" moves the source's pose as the driver moved since its first frame (Eq. 5, 6),
+        "absolute" takes the driver's pose over (Eq. 3).
+        """
+        import torch
+
+        of, by = self._domains(source_domain, driving_domain)
+        check_pixels(source, driving)
+        network, frames = self._network, []
+        with torch.inference_mode():
+            encoded = network.source(self._tensor(resized(source, self._size)[None]), of)
+            start = None
+            for index in range(0, len(driving), self._batch):
+                codes = network.motion(self._tensor(shrunk(driving[index : index + self._batch], self._size)), by)
+                start = codes[:1] if start is None else start
+                if motion == "relative":
+                    images = network.relative(encoded, codes, start=start, domain=of)
+                else:
+                    images = network.absolute(encoded, codes, domain=of)
+                pixels = ((images.float().clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8)
+                frames.append(pixels.permute(0, 2, 3, 1).cpu().numpy())
+        made: Frames = np.concatenate(frames)
+        if made.shape[1:] == source.shape:
+            return made
+        return np.stack([resized(frame, source.shape[:2]) for frame in made])
+
+    def _domains(self, source: Domain, driving: Domain) -> tuple[Domain, Domain]:
+        match self._direction:
+            case "real2cartoon":
+                return "cartoon", "real"
+            case "cartoon2real":
+                return "real", "cartoon"
+            case "real" | "cartoon":
+                return self._direction, self._direction
+            case None:
+                for domain in (source, driving):
+                    if domain not in DOMAINS:
+                        raise ToonbenchError(f"domain {domain!r} is unknown; choose one of {', '.join(DOMAINS)}")
+                return source, driving
+
+    def _tensor(self, frames: Frames) -> Tensor:
+        """uint8 (b, h, w, 3) to float32 (b, 3, h, w): (byte / 255 - 0.5) * 2."""
+        import torch
+
+        pixels = torch.from_numpy(np.array(frames)).to(self._device)
+        return (pixels.permute(0, 3, 1, 2).float() / 255.0 - 0.5) * 2.0
+
+    @staticmethod
+    def train(
+        data: Path,
+        out: Path,
+        *,
+        config: str = "mini",
+        device: str = "cpu",
+        resume: bool = True,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Path:
+        """See `toontalker.train.train.train`."""
+        from .train.train import train
+
+        return train(data, out, config=config, device=device, resume=resume, on_progress=on_progress)
+
+    @staticmethod
+    def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:
+        """See `toontalker.goldens.run_goldens`."""
+        from .goldens import run_goldens
+
+        return run_goldens(folder, device)
+
+
+def check_pixels(source: Frame, driving: Frames) -> None:
+    """Refuse what is no uint8 RGB source and clip."""
+    for what, pixels, axes in (("source", source, 3), ("driving", driving, 4)):
+        if pixels.dtype != np.uint8 or pixels.ndim != axes or pixels.shape[-1] != 3 or not pixels.size:
+            wanted = "(h, w, 3)" if axes == 3 else "(t, h, w, 3)"
+            raise ToonbenchError(
+                f"{what} is {pixels.dtype} {pixels.shape}; it must be uint8 {wanted} RGB and not empty"
+            )
+
+
+def resized(frame: Frame, size: int | tuple[int, int]) -> Frame:
+    """One frame in another size (a side, or height and width), Pillow's bicubic, as the demo loads its source."""
+    from PIL import Image
+
+    height, width = (size, size) if isinstance(size, int) else size
+    if frame.shape[:2] == (height, width):
+        return frame
+    return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def shrunk(frames: Frames, size: int) -> Frames:
+    """Frames (t, h, w, 3) in size x size: bilinear, antialiased, rounded to bytes, as the demo loads its driver."""
+    import torch.nn.functional as F
+    from torch import from_numpy
+
+    if frames.shape[1:3] == (size, size):
+        return frames
+    planes = from_numpy(np.array(frames)).permute(0, 3, 1, 2).float()
+    small = F.interpolate(planes, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+    return small.round().clamp(0, 255).permute(0, 2, 3, 1).numpy().astype(np.uint8)
