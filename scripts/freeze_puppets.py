@@ -27,7 +27,7 @@ def main() -> int:
     if final.exists():
         print(f"{final} exists and is frozen. Delete it by hand, or choose another --name.", file=sys.stderr)
         return 1
-    root = options.out / ".making-" + options.name.replace("@", "-")
+    root = options.out.parent / f".freezing-{options.name}"  # resumable, and no shipped set until it has its checksums
     make_puppets(
         root,
         split="test",
@@ -49,6 +49,7 @@ def main() -> int:
     if megabytes > options.limit:
         print(f"more than --limit {options.limit} MB: left in {root}, not frozen; use fewer --clips or --frames.")
         return 1
+    final.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(root, final)
     print(f"frozen: {final}")
     return 0
@@ -58,15 +59,15 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--out", type=Path, default=HOME, help="folder of frozen splits")
     parser.add_argument("--name", default="puppets@0")
-    parser.add_argument("--clips", type=int, default=10, help="driving videos per domain")
-    parser.add_argument("--images", type=int, default=10, help="sources per domain")
+    parser.add_argument("--clips", type=int, default=12, help="driving videos per domain")
+    parser.add_argument("--images", type=int, default=12, help="sources per domain")
     parser.add_argument("--sources", type=int, default=1, help="sources per driving video that get an exact target")
-    parser.add_argument("--frames", type=int, default=9)
+    parser.add_argument("--frames", type=int, default=10)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--step", type=int, default=3, help="take every step-th frame of a 30 fps motion")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--limit", type=float, default=8.0, help="refuse more megabytes than this")
+    parser.add_argument("--limit", type=float, default=12.0, help="refuse more megabytes than this")
     return parser.parse_args()
 
 

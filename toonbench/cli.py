@@ -60,5 +60,6 @@ def _tell(text: str, *, status: int) -> int:
     sys.stderr.write(f"toonbench: {text}\n")
     return status
 
+
 if __name__ == "__main__":
     main()

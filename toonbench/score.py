@@ -36,6 +36,7 @@ class Job:
     pair: Pair
     video: Path
     metrics: tuple[str, ...]
+    skip: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +59,15 @@ def measure(
     pairs: Sequence[Pair],
     *,
     metrics: Sequence[str],
+    skip: int = 0,
     video_of: Callable[[str], Path] | None = None,
     workers: int = 1,
     on_progress: Progress | None = None,
 ) -> None:
-    """Store the rows of every pair that has a video and lacks them. Each video is decoded once, whatever the metrics."""
+    """Store the rows of every pair that has a video and lacks them. Each video is decoded once, whatever the metrics.
+
+    The first `skip` frames (a field of the task) are left out, but never the only frame.
+    """
     video_of = video_of or run.video
     todo: list[Job] = []
     for pair in pairs:
@@ -70,7 +75,7 @@ def measure(
             name for name in metrics if applicable(_metric(name), pair) and not run.rows(name, pair.id).exists()
         )
         if wanted and (path := video_of(pair.id)).exists():
-            todo.append(Job(run=run, pair=pair, video=path, metrics=wanted))
+            todo.append(Job(run=run, pair=pair, video=path, metrics=wanted, skip=skip))
     map_items(_measure_pair, todo, workers=workers, on_progress=on_progress)
 
 
@@ -150,8 +155,14 @@ def _read_sample(job: Job) -> Sample:
         raise ToonbenchError(
             f"{job.video.name} is {_size(generated.shape)} and its target {_size(target.shape)}: write videos in the source's size"
         )
-    source = read_source(pair.source) if "source" in needs else None
-    return Sample(pair=pair, generated=generated, source=source, driving=driving, target=target)
+    skip = min(job.skip, len(generated) - 1)
+    return Sample(
+        pair=pair,
+        generated=generated[skip:],
+        source=read_source(pair.source) if "source" in needs else None,
+        driving=None if driving is None else driving[skip:],
+        target=None if target is None else target[skip:],
+    )
 
 
 def _size(shape: Sequence[int]) -> str:

@@ -144,6 +144,8 @@ class Task:
     """A named, versioned rule that draws pairs from a data set, the same for every method.
 
     Each of `videos` driving videos drives `images` sources; `images = 0` means its own first frame (same identity).
+    The first `skip` frames are generated and not measured: in relative motion the answer to the first driving frame is
+    the source itself, and measuring it would reward doing nothing.
     """
 
     name: str
@@ -153,6 +155,7 @@ class Task:
     videos: int
     images: int
     motion: Motion
+    skip: int
     metrics: tuple[str, ...]
     about: str
     paper: str = ""

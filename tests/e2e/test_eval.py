@@ -224,6 +224,35 @@ def test_each_video_is_decoded_once_whatever_the_number_of_metrics(tiny_data, tm
     assert len(seen) == len(set(seen)) == 24, "12 generated videos and 12 targets"
 
 
+def test_the_first_frame_whose_answer_is_the_source_is_not_measured(tiny_data, tmp_path):
+    assert (
+        cli.run(
+            ["eval", "--method", "oracle", "--data", str(tiny_data), "--out", str(tmp_path / "r"), "--workers", "1"]
+        )
+        == 0
+    )
+    assert {len(np.load(path)) for path in (tmp_path / "r").rglob("*.npy")} == {4}
+    assert (
+        cli.run(
+            [
+                "eval",
+                "--method",
+                "oracle",
+                "--task",
+                "real_self",
+                "--data",
+                str(tiny_data),
+                "--out",
+                str(tmp_path / "s"),
+                "--workers",
+                "1",
+            ]
+        )
+        == 0
+    )
+    assert {len(np.load(path)) for path in (tmp_path / "s").rglob("*.npy")} == {5}
+
+
 def test_somebodys_videos_are_scored_as_a_methods_own(tiny_data, tmp_path):
     common = ["--data", str(tiny_data), "--workers", "1"]
     assert cli.run(["eval", "--method", SLOW, *common, "--out", str(tmp_path / "own")]) == 0

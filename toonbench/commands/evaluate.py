@@ -237,13 +237,14 @@ def _description(plan: Plan, run: Run, *, device: str) -> dict[str, Any]:
     """What makes this run itself: everything but `environment` must be equal to go on with it."""
     from toonbench import __version__
     from toonbench.environment import describe
+    from toonbench.tasks import fingerprint
 
     about = {key: value for key, value in plan.about.items() if key not in ("limit", "pairs_fingerprint")}
     return {
         "schema": 1,
         "toonbench": __version__,
         **about,
-        "motion": plan.task.motion,
+        "task_fingerprint": fingerprint(plan.task, []),
         "method": run.root.name,
         "device": device,
         "environment": describe(),
@@ -284,6 +285,7 @@ def _score(plan: Plan, run: Run, *, talk: Talk, videos: dict[str, Path] | None =
             run,
             plan.share,
             metrics=plan.metrics,
+            skip=plan.task.skip,
             video_of=(lambda pair: (videos or {}).get(pair, missing)) if videos is not None else None,
             workers=auto_workers(plan.what.workers),
             on_progress=on_progress,

@@ -10,6 +10,7 @@ task = Task(
     videos=55,
     images=5,
     motion="relative",
+    skip=1,
     metrics=("l1@1", "psnr@1", "ssim@1", "cpbd@1"),
     about="A cartoon video drives a real image.",
     paper="Tables 1, 5, 6, 7: 55 cartoon test videos drive 275 CelebA-HQ images, five each",

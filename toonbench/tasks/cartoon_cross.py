@@ -10,6 +10,7 @@ task = Task(
     videos=55,
     images=5,
     motion="relative",
+    skip=1,
     metrics=("l1@1", "psnr@1", "ssim@1", "cpbd@1"),
     about="A cartoon video drives an image of another cartoon character.",
     paper="Table 4: 55 cartoon test videos drive 275 cartoon images, five each",

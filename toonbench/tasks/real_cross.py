@@ -10,6 +10,7 @@ task = Task(
     videos=200,
     images=5,
     motion="relative",
+    skip=1,
     metrics=("l1@1", "psnr@1", "ssim@1", "cpbd@1"),
     about="A real video drives an image of another real person.",
     paper="Table 3: 200 VoxCeleb test videos drive 1,000 CelebA-HQ images, five each",

@@ -10,6 +10,7 @@ task = Task(
     videos=200,
     images=0,
     motion="absolute",
+    skip=0,
     metrics=("l1@1", "psnr@1", "ssim@1", "cpbd@1"),
     about="A real video is rebuilt from its own first frame.",
     paper="Table 2: 200 VoxCeleb test videos",
