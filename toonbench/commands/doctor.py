@@ -27,7 +27,7 @@ def doctor(*, goldens: Paths = None, device: str = "auto", talk: Talk | None = N
 
     talk = talk or Talk()
     device = pick_device(device)
-    rows = [*_machine(), *_shipped()]
+    rows = [*_machine(), _rendering(), *_shipped()]
     for folder in goldens or ():
         rows += _run_goldens(folder, device=device)
     console = talk.start()
@@ -36,11 +36,13 @@ def doctor(*, goldens: Paths = None, device: str = "auto", talk: Talk | None = N
         console.out(to_json({"environment": describe(), "device": device, "checks": rows}), end="")
         return 1 if failed else 0
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("check", "status", "error", "tolerance", "remark")
+    columns = [name for name in rows[0] if any(row[name] for row in rows)]
+    table = Table(*columns)
     for row in rows:
         style = {"FAIL": "red", "ok": "green"}.get(row["status"], "dim")
-        table.add_row(row["check"], f"[{style}]{row['status']}[/]", row["error"], row["tolerance"], row["remark"])
+        table.add_row(*(Text(row[name], style=style if name == "status" else "") for name in columns))
     console.print(table)
     console.print(f"{len(rows) - len(failed)} of {len(rows)} checks are well" if failed else "all is well")
     return 1 if failed else 0
@@ -70,6 +72,18 @@ def _device(name: str) -> tuple[str, str]:
     except ToonbenchError:
         return "absent", "not on this machine; the CPU is used"
     return "ok", "available"
+
+
+def _rendering() -> dict[str, str]:
+    from toonbench.puppets.look import make_look
+    from toonbench.puppets.render import render_image
+    from toonbench.puppets.rig import first_pose
+
+    try:
+        render_image(make_look("real", 0), first_pose(0), size=32)
+    except ToonbenchError as error:
+        return _row("off-screen rendering", "absent", f"{error} (needed by make-puppets only)")
+    return _row("off-screen rendering", "ok", "make-puppets can draw")
 
 
 def _shipped() -> list[dict[str, str]]:

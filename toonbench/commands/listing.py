@@ -18,6 +18,7 @@ def show(what: What, *, talk: Talk | None = None) -> int:
         methods, tasks, metrics or data.
     """
     from rich.table import Table
+    from rich.text import Text
 
     from toonbench.store import to_json
 
@@ -31,7 +32,7 @@ def show(what: What, *, talk: Talk | None = None) -> int:
     for column in rows[0] if rows else ("nothing",):
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(Text(str(value)) for value in row.values()))
     console.print(table)
     return 0
 
