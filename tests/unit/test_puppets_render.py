@@ -11,6 +11,8 @@ from toonbench.puppets.render import project, render_clip, render_image
 from toonbench.puppets.rig import CHANNELS, INDEX, first_pose, generate, neutral, relative
 from toonbench.types import ToonbenchError
 
+pytestmark = pytest.mark.usefixtures("drawing")
+
 STYLES = ("real", "disney3d")
 
 
