@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from .model import DomainNetwork, ToonTalkerNetwork, infer_config
 
 MINI = Path(__file__).parent / "weights" / "toontalker_mini.safetensors"
 FORMAT = "toontalker-1"
+METADATA = "toontalker"
 SHARED = ("dec.transformerlayer_0.", "dec.transformerlayer_1.")
 CONSTANT = (".kernel", ".noise.weight")  # filters and unused noise strengths: the same in every network
 
 
-def export(network: ToonTalkerNetwork, path: Path, *, notes: Mapping[str, str]) -> None:
+def export(network: ToonTalkerNetwork, path: Path, *, notes: Mapping[str, Any]) -> None:
     """Write both domains as float16 safetensors, the shared query transformers once; `notes` go into the metadata."""
     from safetensors.torch import save
 
@@ -33,8 +35,8 @@ def export(network: ToonTalkerNetwork, path: Path, *, notes: Mapping[str, str]) 
             if key.endswith(CONSTANT) or (name == "cartoon" and key.startswith(SHARED)):
                 continue
             tensors[f"{name}.{key}"] = value.detach().half().cpu().contiguous()
-    config = json.dumps(network.domain("real").config.to_dict())
-    content = save(tensors, metadata={"format": FORMAT, "config": config, **notes})
+    about = {"format": FORMAT, "config": network.domain("real").config.to_dict(), **notes}
+    content = save(tensors, metadata={METADATA: json.dumps(about)})  # one entry: several come in random order
     part = path.with_suffix(".part")
     part.write_bytes(content)
     part.replace(path)
@@ -63,15 +65,15 @@ def _load_own(path: Path) -> ToonTalkerNetwork:
 
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            about = json.loads((file.metadata() or {}).get(METADATA, "{}"))
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise ToonbenchError(f"{path}: damaged or cut off ({_first_line(error)}); copy or export it again") from error
-    if metadata.get("format") != FORMAT:
-        seen = metadata.get("format", "none")
+    if about.get("format") != FORMAT:
+        seen = about.get("format", "none")
         raise ToonbenchError(f"{path}: format {seen}, expected {FORMAT}; give weights that `toonbench train` exported")
     try:
-        config = NetworkConfig.from_dict(json.loads(metadata["config"]))
+        config = NetworkConfig.from_dict(about["config"])
     except (KeyError, ValueError, TypeError) as error:
         raise ToonbenchError(
             f"{path}: no sizes of the network in its metadata ({error}); export the weights again"
@@ -91,7 +93,9 @@ def _load_own(path: Path) -> ToonTalkerNetwork:
 
 def _load_official(path: Path) -> ToonTalkerNetwork:
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # about old pickle protocols, which are read or refused below
+            warnings.simplefilter("ignore")
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ToonbenchError(
             f"{path}: holds more than plain tensors, which could run code on loading; not loaded. Save its state dicts "

@@ -110,14 +110,16 @@ class Payload:
         return eval, ("1 + 1",)
 
 
-def bad_files(folder, weights):
+@pytest.fixture(scope="module")
+def bad_files(tmp_path_factory, weights):
+    folder = tmp_path_factory.mktemp("bad")
     state = tiny_network().domain("real").state_dict()
     torch.save({"gen": state}, folder / "whole.pt")
     (folder / "cut.pt").write_bytes((folder / "whole.pt").read_bytes()[:-5000])
     (folder / "cut.safetensors").write_bytes(weights.read_bytes()[:-500])
     (folder / "empty.pt").write_bytes(b"")
     (folder / "text.pt").write_text("not a checkpoint")
-    (folder / "unsafe.pt").write_bytes(pickle.dumps({"gen": Payload()}))
+    (folder / "unsafe.pt").write_bytes(pickle.dumps({"gen": Payload()}, protocol=4))
     torch.save({"gen": {"a": torch.zeros(1)}}, folder / "foreign.pt")
     torch.save({"model": state}, folder / "nogen.pt")
     torch.save([1, 2], folder / "list.pt")
@@ -126,9 +128,10 @@ def bad_files(folder, weights):
     from safetensors.torch import save_file
 
     save_file({"a": torch.zeros(1)}, folder / "foreign.safetensors")
-    save_file({"real.a": torch.zeros(1)}, folder / "bare.safetensors", metadata={"format": "toontalker-1"})
-    odd = {"format": "toontalker-1", "config": json.dumps(TINY.to_dict())}
-    save_file({"real.a": torch.zeros(1)}, folder / "wrong.safetensors", metadata=odd)
+    for name, about in (("bare", {}), ("wrong", {"config": TINY.to_dict()})):
+        metadata = {"toontalker": json.dumps({"format": "toontalker-1", **about})}
+        save_file({"real.a": torch.zeros(1)}, folder / f"{name}.safetensors", metadata=metadata)
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -150,10 +153,9 @@ def bad_files(folder, weights):
         ("wrong.safetensors", "keys missing"),
     ],
 )
-def test_a_bad_checkpoint_is_named_in_one_line(tmp_path, weights, name, message):
-    bad_files(tmp_path, weights)
+def test_a_bad_checkpoint_is_named_in_one_line(bad_files, name, message):
     with pytest.raises(ToonbenchError, match=message) as caught:
-        ToonTalker(checkpoint=tmp_path / name)
+        ToonTalker(checkpoint=bad_files / name)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -30,8 +30,8 @@ class TrainConfig:
     adversarial: weight of the generator's adversarial terms (Eq. 10 to 12), 0 trains without discriminators.
     r1, r1_every: gradient penalty of the discriminators, applied every so many steps; open.
     flip, jitter: mirrored clips, and the strength of colour changes, both shared by the frames of a clip; open.
-    gap_growth: steps over which the largest gap between a pair's frames grows from 2 to the whole clip, gaps being
-        drawn evenly on a log scale, so that small motion teaches copying first; 0 draws any two frames. Open.
+    gap_growth: steps over which the largest gap between a pair's frames grows from 2 to the whole clip (small
+        motion teaches to copy detail, large motion alone teaches to blur); 0 draws any two frames. Open.
     workers: processes that share each batch evenly, one thread each; for CPUs.
     flow_init: factor on the flow heads' initial weights; below 1 the warps start near the identity. Open.
     """
@@ -92,12 +92,12 @@ MINI = TrainConfig(
         feedforward=128,
         dropout=0.0,
     ),
-    steps1=6000,
+    steps1=5500,
     batch1=8,
     lr1=2.5e-3,
-    steps2=2500,
+    steps2=4000,
     batch2=4,
-    lr2=1e-3,
+    lr2=1.5e-3,
     plain_lr=0.25,
     decay=0.3,
     betas=(0.5, 0.99),
@@ -106,6 +106,8 @@ MINI = TrainConfig(
     warp=60.0,
     perceptual="none",
     adversarial=0.0,
+    motion=4.0,
+    detach_driving=True,
     gap_growth=1500,
     flow_init=0.05,
     workers=2,

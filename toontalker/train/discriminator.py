@@ -19,7 +19,7 @@ def minibatch_stddev(x: Tensor) -> Tensor:
     group = min(batch, STDDEV_GROUP)
     while batch % group:
         group -= 1
-    spread = x.view(group, batch // group, -1).var(0, unbiased=False).add(1e-8).sqrt().mean(1)
+    spread = x.reshape(group, batch // group, -1).var(0, unbiased=False).add(1e-8).sqrt().mean(1)
     return torch.cat((x, spread.repeat(group).view(batch, 1, 1, 1).expand(-1, 1, height, width)), dim=1)
 
 

@@ -162,7 +162,7 @@ def _loop(
         if on_progress is not None:
             on_progress(state.step, total)
     if team.leads:
-        notes = {"training": json.dumps(config.to_dict()), "steps": str(state.step)}
+        notes = {"training": config.to_dict(), "steps": state.step}
         export(state.average, out / WEIGHTS, notes=notes)
 
 
@@ -234,7 +234,7 @@ def generator_terms(
         fakes.append((domain, made))
         moved = driving[domain] - sources[domain].from_reference
         terms[f"size_motion_{domain}"] = moved.detach().abs().mean()
-        terms[f"size_code_{domain}"] = driving[domain].detach().std(0).mean()
+        terms[f"size_code_{domain}"] = driving[domain].detach().std(0, unbiased=False).mean()
     if len(pairs) == 2:
         for of, by in both:
             start, end = sources[by].from_reference, driving[by]
