@@ -81,7 +81,9 @@ def test_what_is_no_data_set_is_told(tmp_path):
 def test_the_shipped_puppets_have_all_they_promise():
     data = load_data("puppets@0")
     kinds = [(clip.domain, clip.kind) for clip in data.clips]
-    assert {kind: kinds.count(kind) for kind in set(kinds)} == {(d, k): 12 for d in ("real", "cartoon") for k in ("video", "image")}
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {
+        (d, k): 12 for d in ("real", "cartoon") for k in ("video", "image")
+    }
     for name in ("real2cartoon", "cartoon2real", "real_self", "real_cross", "cartoon_cross"):
         pairs = draw_pairs(load_task(name), data.clips, targets=data.targets)
         assert len(pairs) == 12
