@@ -164,3 +164,15 @@ def test_torch_can_be_imported_after_a_puppet_was_drawn():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_blank_or_random_pixels_of_a_broken_driver_never_pass(monkeypatch):
+    look, rig = make_look("real", 0), neutral()[None]
+    chance = np.random.default_rng(0)
+    for broken in (
+        lambda self, pose: np.zeros((32, 32, 3), np.uint8),
+        lambda self, pose: chance.integers(0, 255, (32, 32, 3), np.uint8),
+    ):
+        monkeypatch.setattr(render._Stage, "draw", broken)
+        with pytest.raises(ToonbenchError, match="the OpenGL driver is broken"):
+            render_clip(look, rig, size=32)

@@ -41,7 +41,7 @@ def render_clip(look: Look, motion: Rig, *, size: int) -> Rendered:
     """Draw a look moved by a rig, (frames, channels), as square frames of `size` pixels.
 
     The same look, motion and size give the same pixels on one machine. Raises ToonbenchError for a wrong rig or size,
-    and where VTK cannot open an off-screen window.
+    where VTK cannot open an off-screen window, and where it draws nothing or not the same twice.
     """
     if motion.ndim != 2 or motion.shape[1] != len(CHANNELS):
         raise ToonbenchError(
@@ -58,7 +58,18 @@ def render_clip(look: Look, motion: Rig, *, size: int) -> Rendered:
         pose = pose_puppet(puppet, rig)
         frames[i] = stage.draw(pose)
         landmarks[i], visible[i] = project(puppet, pose, size=size)
+    if len(motion):
+        _refuse_garbage(frames[0], again=stage.draw(pose_puppet(puppet, motion[0])))
     return Rendered(frames=frames, landmarks=landmarks, visible=visible)
+
+
+def _refuse_garbage(first: Frame, *, again: Frame) -> None:
+    """A broken driver gives black or random frames and no error; such pixels must never become ground truth."""
+    if first.std() < 1 or not np.array_equal(first, again):
+        raise ToonbenchError(
+            "VTK drew a puppet that is blank, or another one the second time: the OpenGL driver is broken. "
+            "Draw in a process that has not used OpenGL or torch before (toonbench make-puppets), or try another driver."
+        )
 
 
 def render_image(look: Look, rig: NDArray[np.float32], *, size: int) -> Frame:
