@@ -1,4 +1,5 @@
 import json
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,8 @@ from toontalker.train.data import draw_gap, draw_pairs, load_clips
 from toontalker.train.discriminator import Discriminator, minibatch_stddev
 from toontalker.train.losses import VGGLoss, analogy, fooling, perceptual_loss, pyramid_l1, telling_apart, warp_l1
 from toontalker.train.state import begin_stage2, load_state, new_state, set_rate
-from toontalker.train.train import run
+from toontalker.train.team import Team, shared_board
+from toontalker.train.train import run, trim_log
 from toontalker.weights_io import load_network
 
 TINY = NetworkConfig(
@@ -96,6 +98,29 @@ def test_two_workers_share_a_batch_and_resume(data, tmp_path):
     run(replace(config, steps2=0), data, tmp_path / "parts", device="cpu")
     run(config, data, tmp_path / "parts", device="cpu")
     same(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_killed_runs_log_is_cut_back_to_its_checkpoint(tmp_path):
+    lines = [json.dumps({"step": step}) + "\n" for step in (1, 2, 3)]
+    (tmp_path / "log.jsonl").write_text("".join(lines))
+    trim_log(tmp_path, 2)
+    assert (tmp_path / "log.jsonl").read_text() == "".join(lines[:2])
+
+
+def test_workers_average_their_gradients_and_notice_a_missing_one():
+    gate, board = threading.Barrier(2), shared_board(2, 8)
+    weights = [torch.nn.Parameter(torch.zeros(3)) for _ in range(2)]
+    teams = [Team(rank, 2, board, gate) for rank in range(2)]
+    for rank, weight in enumerate(weights):
+        weight.grad = torch.full((3,), float(rank))
+    other = threading.Thread(target=teams[1].average, args=([weights[1]],))
+    other.start()
+    teams[0].average([weights[0]])
+    other.join()
+    assert all(torch.equal(weight.grad, torch.full((3,), 0.5)) for weight in weights)
+    gate.abort()
+    with pytest.raises(ToonbenchError, match="worker ended"):
+        teams[0].meet()
 
 
 def test_a_batch_that_workers_cannot_share_is_refused(data, tmp_path):

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from threading import BrokenBarrierError
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-PATIENCE = 900.0  # seconds until a worker gives up on the others
+from toonbench.types import ToonbenchError
+
+PATIENCE = 300.0  # seconds until a worker gives up on the others
 
 
 class Gate(Protocol):
@@ -21,6 +24,10 @@ class Gate(Protocol):
 
     def wait(self, timeout: float | None = None) -> int:
         """Block until all have come, or raise after `timeout` seconds."""
+        ...
+
+    def abort(self) -> None:
+        """Make all who wait, now or later, raise."""
         ...
 
 
@@ -39,20 +46,27 @@ class Team:
         return self.rank == 0
 
     def meet(self) -> None:
-        """Wait until all have come here."""
-        if self.gate is not None:
+        """Wait until all have come here. Raises ToonbenchError if one of them ended."""
+        if self.gate is None:
+            return
+        try:
             self.gate.wait(PATIENCE)
+        except BrokenBarrierError as error:
+            raise ToonbenchError(
+                "a training worker ended before its time, perhaps for want of memory; start again, it goes on from the "
+                "last checkpoint"
+            ) from error
 
     def average(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace every gradient by its mean over the workers, the same bits in each."""
-        if self.board is None or self.gate is None:
+        if self.board is None:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
         flat = torch.cat([g.flatten() for g in gradients])
         self.board[self.rank, : len(flat)] = flat
-        self.gate.wait(PATIENCE)
+        self.meet()
         mean = self.board[:, : len(flat)].mean(0)
-        self.gate.wait(PATIENCE)  # nobody may overwrite what another still reads
+        self.meet()  # nobody may overwrite what another still reads
         for gradient, part in zip(gradients, mean.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 

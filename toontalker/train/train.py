@@ -107,7 +107,10 @@ def _work(
 ) -> None:
     torch.set_num_threads(1)
     threading.Thread(target=_follow_parent, daemon=True).start()
-    _loop(config, data, out, device=device, resume=resume, team=Team(rank, config.workers, board, gate))
+    try:
+        _loop(config, data, out, device=device, resume=resume, team=Team(rank, config.workers, board, gate))
+    except ToonbenchError:  # the leader meets the same and tells it
+        gate.abort()
 
 
 def _follow_parent() -> None:
@@ -141,8 +144,8 @@ def _loop(
     state = load_state(config, device, out) if going_on else new_state(config, device)
     team.meet()  # all have read the checkpoint before the first writes another
     total, first, began = config.steps1 + config.steps2, state.step, time.monotonic()
-    if team.leads and not going_on:
-        (out / "log.jsonl").unlink(missing_ok=True)
+    if team.leads:
+        trim_log(out, state.step)
     while state.step < total:
         if state.step == config.steps1:
             begin_stage2(state)
@@ -282,6 +285,14 @@ def log(out: Path, state: TrainState, numbers: Numbers) -> None:
     line = {"step": state.step, "stage": 1 if state.step <= state.config.steps1 else 2} | numbers
     with (out / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({key: round(value, 6) for key, value in line.items()}) + "\n")
+
+
+def trim_log(out: Path, step: int) -> None:
+    """Drop the lines of steps after `step`: a killed run may have logged what its checkpoint does not hold."""
+    path = out / "log.jsonl"
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if json.loads(line)["step"] <= step), encoding="utf-8")
 
 
 def look(state: TrainState, clips: dict[Domain, ClipSet], out: Path) -> None:
