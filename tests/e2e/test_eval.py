@@ -123,7 +123,7 @@ def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(tiny_data, tmp_
 
 def test_interrupting_says_so_in_one_line_and_keeps_what_was_made(tiny_data, tmp_path):
     process = subprocess.Popen(
-        command("eval", "--method", SLOW, "--data", tiny_data, "--out", tmp_path, "--workers", 2),
+        command("eval", "--method", f"{SLOW}er", "--data", tiny_data, "--out", tmp_path, "--workers", 2),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     limit = time.monotonic() + 60

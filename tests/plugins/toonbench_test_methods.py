@@ -22,6 +22,16 @@ class Slow:
         return ((driving.astype(int) + source) // 2 + noise).clip(0, 255).astype(np.uint8)
 
 
+class Slower(Slow):
+    """Slow enough to be interrupted for certain."""
+
+    name = "slower"
+
+    def animate(self, source, driving, **options):
+        time.sleep(1)
+        return super().animate(source, driving, **options)
+
+
 class Faulty(Slow):
     """Raises for some sources, returns the wrong shape for others."""
 
