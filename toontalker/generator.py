@@ -39,7 +39,7 @@ class SFT(nn.Module):
         # A second leaky ReLU follows the styled convs' own: together, slope 0.2 * 0.2.
         scale = self.scale2(self.scale1(x, z, slope=0.04))
         shift = self.shift2(self.shift1(x, z, slope=0.04))
-        return x + (x * scale + shift)
+        return torch.addcmul(shift, x, scale).add_(x)  # x + (x * scale + shift)
 
 
 class Decoder(nn.Module):
@@ -107,15 +107,16 @@ class Decoder(nn.Module):
             z = styles[:, 3 + 2 * level]
             x = self.convs[2 * level](x, styles[:, 1 + 2 * level])
             entered = x = self.convs[2 * level + 1](x, styles[:, 2 + 2 * level])
-            warped, blend, field = self.to_flows[level](x, z, features, field)
+            warped, unmasked, field = self.to_flows[level](x, z, features, field)
             refine = level - int(math.log2(REFINE_FROM)) + 3
-            if refine < 0:
-                shown, x = warped, blend
-            else:
-                shown = self.sft[refine](warped, z)
-                # The released decoder uses the blend where its mask was meant; the weights were trained that way.
-                x = shown + x * (1.0 - blend)
+            shown = warped if refine < 0 else self.sft[refine](warped, z)
             rgb = self.to_rgbs[level](shown, rgb)
+            if level + 1 == len(source.pyramid) and trace is None:
+                break  # nothing reads the last level's state
+            x = blend = torch.addcmul(warped, entered, unmasked)
+            if refine >= 0:
+                # The released decoder uses the blend where its mask was meant; the weights were trained that way.
+                x = torch.addcmul(shown, entered, 1.0 - blend)
             if trace is not None:
                 seen = {"x": entered, "warp": warped, "blend": blend, "flow_skip": field, "rgb_skip": rgb}
                 seen |= {"sft": shown, "x_next": x}

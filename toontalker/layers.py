@@ -137,15 +137,23 @@ class ModulatedConv2d(nn.Module):
         """Map and gain for `x` (B, in, H, W) and styles `z` (B, width)."""
         weight = self.weight[0]
         style = self.modulation(z) * self.scale  # (B, in)
-        x = x * style[:, :, None, None].to(x.dtype)
-        if self.blur is None:
-            x = F.conv2d(x, weight, padding=self.pad)
-        else:
-            x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
+        x = self._convolve(x * style[:, :, None, None].to(x.dtype), weight)
         if not self.demodulate:
             return x, None
         power = F.linear(style.square(), weight.square().sum((2, 3)))  # (B, out): squared norm of the styled weight
         return x, torch.rsqrt(power + 1e-8)[:, :, None, None]
+
+    def single(self, x: Tensor, z: Tensor, *, factor: float) -> Tensor:
+        """The finished map of one sample times `factor`, its style in the weight, which is smaller than a large map."""
+        weight = self.weight[0] * (self.modulation(z) * self.scale)[0, :, None, None]
+        if self.demodulate:
+            factor = torch.rsqrt(weight.square().sum((1, 2, 3), keepdim=True) + 1e-8) * factor
+        return self._convolve(x, (weight * factor).to(x.dtype))
+
+    def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        if self.blur is None:
+            return F.conv2d(x, weight, padding=self.pad)
+        return self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
 
 
 class StoredScalar(nn.Module):
@@ -167,6 +175,9 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Tensor, z: Tensor, *, slope: float = 0.2) -> Tensor:
         """Convolve and activate `x` under style `z`; `slope` is that of the leaky ReLU."""
+        if len(x) == 1:
+            x = self.conv.single(x, z, factor=SQRT2)
+            return F.leaky_relu_(x.add_(self.activate.bias.to(x.dtype) * SQRT2), slope)
         raw, gain = self.conv(x, z)
         return self.activate(raw, gain, slope=slope)
 
@@ -216,7 +227,7 @@ class FlowHead(nn.Module):
         self.conv = ModulatedConv2d(channels, 3, kernel=1, style=style, demodulate=False)
 
     def forward(self, x: Tensor, z: Tensor, source: Tensor, previous: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the warped and masked source map, its blend with the state `x`, and the raw (B, 3, H, W) field.
+        """Return the warped and masked source map, one minus the mask, and the raw (B, 3, H, W) field.
 
         `source` may hold one map for the whole batch.
         """
@@ -227,4 +238,4 @@ class FlowHead(nn.Module):
         mask = torch.sigmoid(field[:, 2:3]).to(x.dtype)
         source = source.expand(len(x), -1, -1, -1)
         warped = F.grid_sample(source, flow.permute(0, 2, 3, 1).to(source.dtype), align_corners=False) * mask
-        return warped, warped + x * (1.0 - mask), field
+        return warped, 1.0 - mask, field

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CODE_VERSION = "1"  # raised whenever the same weights come to mean other pixels
+CPU_PIXELS = 2 * 256**2  # per forward pass: larger maps outgrow the caches and come from the system anew each time
 Direction = Literal["real2cartoon", "cartoon2real", "real", "cartoon"]  # driver's domain to source's, or one for both
 
 
@@ -21,7 +22,7 @@ class ToonTalker:
     """The paper's model. Without a checkpoint, the mini weights that come with this package (see weights/README.md).
 
     checkpoint: an official .pt/.pth, in-domain or cross-domain, or a .safetensors that `toonbench train` exported.
-    batch: driving frames per forward pass. direction: fixes the domains, whatever `animate` is told.
+    batch: most driving frames per forward pass; a CPU takes fewer large ones. direction: fixes the domains, whatever `animate` is told.
     Raises ToonbenchError for a missing, damaged or foreign checkpoint.
     """
 
@@ -45,7 +46,7 @@ class ToonTalker:
         self._network = load_network(path).to(device)
         self.revision = f"{CODE_VERSION}-{file_digest(path)[:10]}"
         self._device = device
-        self._batch = batch
+        self._batch = batch if device != "cpu" else max(1, min(batch, CPU_PIXELS // self._network.pixels))
         self._direction: Direction | None = direction
         self._size = self._network.domain("real").config.size
 

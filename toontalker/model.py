@@ -61,6 +61,11 @@ class ToonTalkerNetwork(nn.Module):
             raise TypeError(f"domain {name} holds a {type(network).__name__}")
         return network
 
+    @property
+    def pixels(self) -> int:
+        """Pixels of an image."""
+        return self.domain("real").config.size ** 2
+
     def share_queries(self) -> None:
         """Make the two domains hold the same pair of query transformers, for training."""
         cartoon, real = self.domain("cartoon").dec, self.domain("real").dec
