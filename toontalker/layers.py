@@ -147,7 +147,7 @@ class ModulatedConv2d(nn.Module):
         """The finished map of one sample times `factor`, its style in the weight, which is smaller than a large map."""
         weight = self.weight[0] * (self.modulation(z) * self.scale)[0, :, None, None]
         if self.demodulate:
-            factor = torch.rsqrt(weight.square().sum((1, 2, 3), keepdim=True) + 1e-8) * factor
+            weight = weight * torch.rsqrt(weight.square().sum((1, 2, 3), keepdim=True) + 1e-8)
         return self._convolve(x, (weight * factor).to(x.dtype))
 
     def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:

@@ -44,9 +44,8 @@ def print_scores(console: Console, scores: Scores, *, run: Run, as_json: bool, t
         console.print(note, markup=False, soft_wrap=True)
     print_failures(console, scores.failures, pairs=scores.pairs)
     if "puppets" in title:
-        console.print(
-            "Measured on puppets, which are not people: never compare with the paper's own numbers.", style="dim"
-        )
+        caption = "Measured on puppets, not on people: never to be compared with the paper's numbers."
+        console.print(caption, style="dim", soft_wrap=True)
     console.print(f"written: {run.scores} and {run.result.name}", markup=False, soft_wrap=True)
 
 
