@@ -125,6 +125,7 @@ def test_interrupting_says_so_in_one_line_and_keeps_what_was_made(tiny_data, tmp
     process = subprocess.Popen(
         command("eval", "--method", f"{SLOW}er", "--data", tiny_data, "--out", tmp_path, "--workers", 2),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background CI job ignores it, and children inherit that
     )  # fmt: skip
     limit = time.monotonic() + 60
     while not list(tmp_path.rglob("*~*.mkv")) and time.monotonic() < limit:
