@@ -11,7 +11,6 @@ splits, and the bytes do not depend on workers or on how often the run was kille
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from toonbench.data.folder import file_sha256
 from toonbench.pool import Progress, map_items
 from toonbench.puppets.look import Look, make_look, styles_of
 from toonbench.puppets.render import Rendered, render_clip
@@ -210,7 +210,7 @@ def _make(job: _Job) -> dict[str, object]:
         "title": f"{job.recipe.split}-s{job.recipe.seed}-{job.style}-{'play' if video else 'album'}-{job.index // 2:03d}",
         "split": job.recipe.split, "fps": FPS / job.recipe.step if video else 0.0,
         "frames": job.recipe.frames if video else 1, "width": job.recipe.size, "height": job.recipe.size,
-        "provenance": f"{PROVENANCE}; style {job.style}", "licence": LICENCE, "sha256": _sha256(path),
+        "provenance": f"{PROVENANCE}; style {job.style}", "licence": LICENCE, "sha256": file_sha256(path),
     }  # fmt: skip
 
 
@@ -227,7 +227,7 @@ def _make_target(job: _TargetJob) -> dict[str, object]:
         rig = relative(start, driver) if job.motion == "relative" else absolute(start, driver)
         write_lossless(path, render_clip(look, rig, size=size).frames, fps=job.fps or FPS, codec="h264")
     return {"source": job.source, "driving": job.driving, "motion": job.motion, "file": file, "frames": len(driver),
-            "sha256": _sha256(path)}  # fmt: skip
+            "sha256": file_sha256(path)}  # fmt: skip
 
 
 def _write_motion(path: Path, *, look: Look, look_seed: int, rig: Rig, drawn: Rendered) -> None:
@@ -246,11 +246,6 @@ def _write_table(path: Path, rows: list[dict[str, object]]) -> None:
 
     with writing(path) as temporary:
         pd.DataFrame(rows).to_parquet(temporary, index=False)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _card(recipe: _Recipe, *, rows: int) -> str:
