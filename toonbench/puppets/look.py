@@ -127,8 +127,6 @@ class Scene:
     distance: float = 9.0
     background: tuple[Colour, Colour, Colour] = ((0.4, 0.45, 0.5), (0.6, 0.6, 0.6), (0.3, 0.3, 0.35))
     background_seed: int = 0
-    grain: float = 0.0  # standard deviation in grey levels, one pattern per look
-    blur: float = 0.0  # standard deviation in pixels at 128 pixels height
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +139,6 @@ class Shading:
     gloss: float = 18.0
     scatter: float = 0.35  # red light leaking into the shadow edge of skin
     saturation: float = 1.0
-    glasses: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

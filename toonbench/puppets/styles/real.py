@@ -44,7 +44,7 @@ def draw(rng: np.random.Generator, name: str) -> Look:
         shape=_shape(rng, slender=slender, jaw=jaw + (0.6 if masculine else -0.5), masculine=masculine),
         palette=_palette(rng, masculine=masculine),
         hair=cut(rng, kind),
-        scene=scene(rng, grain=0.0, tint=0.09),
+        scene=scene(rng, tint=0.09),
         shading=Shading(specular=float(rng.uniform(0.06, 0.16)), gloss=14.0, ambient=float(rng.uniform(0.36, 0.5))),
     )
 
@@ -112,7 +112,7 @@ def _palette(rng: np.random.Generator, *, masculine: bool) -> Palette:
     )
 
 
-def scene(rng: np.random.Generator, *, grain: float, tint: float) -> Scene:
+def scene(rng: np.random.Generator, *, tint: float) -> Scene:
     """Draw a camera, three lights and a background of three colours around a common tint."""
     base = rng.uniform(0.25, 0.75)
     hues = [np.clip(base * rng.uniform(0.5, 1.35) + rng.normal(0, tint * 0.5, 3), 0.06, 0.94) for _ in range(3)]
@@ -129,8 +129,6 @@ def scene(rng: np.random.Generator, *, grain: float, tint: float) -> Scene:
         centre_y=around(rng, -0.08, 0.03),
         background=(one, two, three),
         background_seed=int(rng.integers(1 << 30)),
-        grain=grain,
-        blur=0.0,
     )
 
 
