@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 
 from toonbench import registry, stats, video
+from toonbench.data import read_motion
 from toonbench.generate import read_frames, read_source
 from toonbench.pool import Progress, map_items
 from toonbench.store import Run, write_bytes, write_json
-from toonbench.types import Metric, Need, Pair, Result, Rows, Sample, ToonbenchError
+from toonbench.types import Metric, Need, Pair, Result, Rows, Sample, ToonbenchError, Truth
 
 log = logging.getLogger(__name__)
 SCHEMA = 1
 ABSENT: dict[Need, str] = {
+    "motion": "not measured, for want of exact motion (puppets have it)",
     "target": "not measured, for want of exact targets (puppets and same-identity tasks have them)",
     "driving": "not measured, for want of driving frames",
     "source": "not measured, for want of source frames",
@@ -51,6 +53,8 @@ class Scores:
 
 def applicable(metric: Metric, pair: Pair) -> bool:
     """Whether the pair offers what the metric needs (every pair has a source and a driving clip)."""
+    if "motion" in metric.needs and (pair.target is None or pair.target.motion is None):
+        return False
     return "target" not in metric.needs or pair.target is not None
 
 
@@ -99,7 +103,7 @@ def reduce(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str], about: di
         metric = _metric(name)
         own = [pair for pair in pairs if applicable(metric, pair)]
         if not own:
-            skipped[name] = next(ABSENT[need] for need in ("target", "driving", "source") if need in metric.needs)
+            skipped[name] = next(ABSENT[need] for need in ABSENT if need in metric.needs)
             continue
         rows = {pair.id: run.read_rows(name, pair.id) for pair in own}
         values = {pair: _reduce_one(metric, found) for pair, found in rows.items()}
@@ -155,6 +159,7 @@ def _read_sample(job: Job) -> Sample:
         raise ToonbenchError(
             f"{job.video.name} is {_size(generated.shape)} and its target {_size(target.shape)}: write videos in the source's size"
         )
+    truth = _read_truth(pair, frames=len(generated)) if "motion" in needs else None
     skip = min(job.skip, len(generated) - 1)
     return Sample(
         pair=pair,
@@ -162,7 +167,26 @@ def _read_sample(job: Job) -> Sample:
         source=read_source(pair.source) if "source" in needs else None,
         driving=None if driving is None else driving[skip:],
         target=None if target is None else target[skip:],
+        truth=None if truth is None else _from(truth, skip),
     )
+
+
+def _read_truth(pair: Pair, *, frames: int) -> Truth:
+    """The exact motion of the pair's target, known to have as many frames as were generated."""
+    target = pair.target
+    if target is None or target.motion is None:
+        raise ToonbenchError(f"{pair.id} has no exact motion: leave out the metrics that need it")
+    truth = read_motion(target.motion, fps=target.fps)
+    if len(truth.rig) != frames:
+        raise ToonbenchError(
+            f"{target.motion.name} tells the motion of {len(truth.rig)} frames and the video has {frames}: "
+            "write one frame for every driving frame"
+        )
+    return truth
+
+
+def _from(truth: Truth, skip: int) -> Truth:
+    return Truth(rig=truth.rig[skip:], landmarks=truth.landmarks[skip:], visible=truth.visible[skip:], fps=truth.fps)
 
 
 def _size(shape: Sequence[int]) -> str:

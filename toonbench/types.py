@@ -17,9 +17,19 @@ if TYPE_CHECKING:  # the command line imports this module to print its help: it 
 Domain = Literal["real", "cartoon"]
 Motion = Literal["relative", "absolute"]
 Kind = Literal["video", "image"]
-Need = Literal["target", "driving", "source"]
+Need = Literal["target", "driving", "source", "motion"]
 
 DOMAINS: tuple[Domain, ...] = ("real", "cartoon")
+CHANNEL_LIMITS: dict[str, tuple[float, float]] = {
+    "yaw": (-35.0, 35.0), "pitch": (-20.0, 20.0), "roll": (-18.0, 18.0), "tx": (-0.25, 0.25), "ty": (-0.2, 0.2),
+    "scale": (-0.2, 0.2), "jaw_open": (0.0, 1.0), "mouth_wide": (0.0, 1.0), "mouth_pucker": (0.0, 1.0),
+    "smile": (0.0, 1.0), "frown": (0.0, 1.0), "blink_left": (0.0, 1.0), "blink_right": (0.0, 1.0),
+    "brow_up_left": (0.0, 1.0), "brow_up_right": (0.0, 1.0), "brow_furrow": (0.0, 1.0),
+    "gaze_x": (-1.0, 1.0), "gaze_y": (-1.0, 1.0),
+}  # fmt: skip
+"""The rig of every puppet: each channel's lowest and highest value; `toonbench.puppets.rig` tells what they mean."""
+CHANNELS: tuple[str, ...] = tuple(CHANNEL_LIMITS)
+LANDMARKS = 70  # the 68 points of the iBUG convention, then the pupils, each counted from the left of the picture
 
 Frame: TypeAlias = "NDArray[np.uint8]"  # (height, width, 3)
 Frames: TypeAlias = "NDArray[np.uint8]"  # (frames, height, width, 3)
@@ -36,6 +46,7 @@ class Clip:
 
     `id` is unique in its data set and fit for a file name. `fps` is frames per second, 0 for an image.
     `problem` says why the clip cannot be used (no face, unreadable); such a clip stays listed, and its pairs fail with it.
+    `motion` is the file of its exact motion, where that is known (puppets).
     """
 
     id: str
@@ -53,6 +64,7 @@ class Clip:
     licence: str = ""
     sha256: str = ""
     problem: str = ""
+    motion: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +82,21 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """The exact motion of a clip, known for puppets: rig curves and landmarks of every frame."""
+
+    rig: NDArray[np.float32]  # (frames, len(CHANNELS)), in the order of CHANNELS
+    landmarks: NDArray[np.float32]  # (frames, LANDMARKS, 2) pixels: x right, y down, pixel centres at .5
+    visible: NDArray[np.bool_]  # (frames, LANDMARKS): in the picture and not hidden
+    fps: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """What a metric measures: the generated frames of one pair beside whatever it may be compared with.
 
-    All arrays are RGB uint8 of one size; `target` and `driving` have as many frames as `generated`, or are None.
+    All arrays are RGB uint8 of one size; `target`, `driving` and `truth` have as many frames as `generated`, or are None.
+    `truth` is the exact motion of the target.
     """
 
     pair: Pair
@@ -81,6 +104,7 @@ class Sample:
     source: Frame | None = None
     driving: Frames | None = None
     target: Frames | None = None
+    truth: Truth | None = None
 
 
 @runtime_checkable

@@ -8,8 +8,8 @@ import pytest
 from toonbench.puppets.look import make_look
 from toonbench.puppets.make import make_puppets, render_targets
 from toonbench.puppets.render import render_clip
-from toonbench.puppets.rig import CHANNELS, relative
-from toonbench.types import ToonbenchError
+from toonbench.puppets.rig import relative
+from toonbench.types import CHANNELS, ToonbenchError
 from toonbench.video import read_image, read_video
 
 pytestmark = pytest.mark.usefixtures("drawing")

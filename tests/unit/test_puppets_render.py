@@ -8,8 +8,8 @@ from toonbench.puppets import render
 from toonbench.puppets.look import make_look, styles, styles_of
 from toonbench.puppets.mesh import LANDMARKS, build_puppet, pose_puppet
 from toonbench.puppets.render import project, render_clip, render_image
-from toonbench.puppets.rig import CHANNELS, INDEX, first_pose, generate, neutral, relative
-from toonbench.types import ToonbenchError
+from toonbench.puppets.rig import INDEX, first_pose, generate, neutral, relative
+from toonbench.types import CHANNELS, ToonbenchError
 
 pytestmark = pytest.mark.usefixtures("drawing")
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from toonbench.puppets.rig import CHANNELS, INDEX, LIMITS, absolute, clamp, generate, neutral, relative, seed_of
-from toonbench.types import ToonbenchError
+from toonbench.puppets.rig import INDEX, LIMITS, absolute, clamp, generate, neutral, relative, seed_of
+from toonbench.types import CHANNELS, ToonbenchError
 
 
 def _rigs(frames: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 DIR/metadata.parquet   a row a clip: the fields of `Clip`, with `file` relative to DIR
 DIR/clips/*.mkv|mp4    videos          DIR/images/*.png   sources
+DIR/motion/<id>.npz    the exact motion of a clip or of an answer `<source>~<driving>` (puppets)
 DIR/targets.parquet    source, driving, motion, file, frames, sha256: exact answers (puppets)
 DIR/failures.parquet   id, file, domain, kind, reason: what could not be prepared, kept in sight
 """
@@ -149,7 +150,7 @@ def _inside(root: Path, file: str) -> Path:
 
 
 def _clip(root: Path, row: dict[str, Any]) -> Clip:
-    known = {f.name for f in fields(Clip)} - {"path", "problem"}
+    known = {f.name for f in fields(Clip)} - {"path", "problem", "motion"}
     path = _inside(root, row["file"])
     if row["domain"] not in DOMAINS or row["kind"] not in ("video", "image"):
         raise ToonbenchError(
@@ -160,8 +161,16 @@ def _clip(root: Path, row: dict[str, Any]) -> Clip:
         raise ToonbenchError(f"{root}: id '{row['id']}' is not fit for a file name; leave out '/' and a leading '.'")
     problem = "" if path.is_file() else f"its file {row['file']} is missing"
     return Clip(
-        path=path, problem=problem, **{key: value for key, value in row.items() if key in known and value is not None}
+        path=path,
+        problem=problem,
+        motion=_motion(root, row["id"]),
+        **{key: value for key, value in row.items() if key in known and value is not None},
     )
+
+
+def _motion(root: Path, identifier: str) -> Path | None:
+    path = root / "motion" / f"{identifier}.npz"
+    return path if path.is_file() else None
 
 
 def _failed(root: Path, row: dict[str, Any]) -> Clip:
@@ -176,9 +185,12 @@ def _target(root: Path, row: dict[str, Any], by_id: Mapping[str, Clip]) -> Clip:
         )
     path = _inside(root, row["file"])
     problem = "" if path.is_file() else f"its file {row['file']} is missing"
+    identifier = f"{row['source']}~{row['driving']}"
     return Clip(
-        id=f"{row['source']}~{row['driving']}",
+        id=identifier,
         path=path,
+        motion=_motion(root, identifier),
+        fps=by_id[row["driving"]].fps,
         domain=source.domain,
         identity=source.identity,
         frames=int(row.get("frames") or 0),

@@ -22,9 +22,9 @@ from toonbench.data.folder import file_sha256
 from toonbench.pool import Progress, map_items
 from toonbench.puppets.look import Look, make_look, styles_of
 from toonbench.puppets.render import Rendered, render_clip
-from toonbench.puppets.rig import CHANNELS, FPS, Rig, absolute, first_pose, generate, relative, seed_of
+from toonbench.puppets.rig import FPS, Rig, absolute, first_pose, generate, relative, seed_of
 from toonbench.store import safe_name, write_bytes, writing
-from toonbench.types import DOMAINS, Domain, Kind, Motion, ToonbenchError
+from toonbench.types import CHANNELS, DOMAINS, Domain, Kind, Motion, ToonbenchError
 from toonbench.video import write_lossless, write_png
 
 VERSION = 0
@@ -220,12 +220,15 @@ def _make_target(job: _TargetJob) -> dict[str, object]:
     path = job.root / file
     with np.load(job.root / "motion" / f"{job.driving}.npz") as driving:
         driver: Rig = driving["rig"]
-    if not path.is_file():
+    motion_path = job.root / "motion" / f"{job.source}~{job.driving}.npz"
+    if not (path.is_file() and motion_path.is_file()):
         with np.load(job.root / "motion" / f"{job.source}.npz") as source:
-            look = make_look(str(source["style"]), int(source["look_seed"]))
-            start, size = source["rig"][0], int(source["size"])
+            look_seed, start, size = int(source["look_seed"]), source["rig"][0], int(source["size"])
+            look = make_look(str(source["style"]), look_seed)
         rig = relative(start, driver) if job.motion == "relative" else absolute(start, driver)
-        write_lossless(path, render_clip(look, rig, size=size).frames, fps=job.fps or FPS, codec="h264")
+        drawn = render_clip(look, rig, size=size)
+        _write_motion(motion_path, look=look, look_seed=look_seed, rig=rig, drawn=drawn)
+        write_lossless(path, drawn.frames, fps=job.fps or FPS, codec="h264")
     return {"source": job.source, "driving": job.driving, "motion": job.motion, "file": file, "frames": len(driver),
             "sha256": file_sha256(path)}  # fmt: skip
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from toonbench.puppets.head import Points
 from toonbench.puppets.look import Look, Scene
 from toonbench.puppets.mesh import LANDMARKS, Pose, Puppet, build_puppet, pose_puppet
-from toonbench.puppets.rig import CHANNELS, Rig
-from toonbench.types import Frame, Frames, ToonbenchError
+from toonbench.puppets.rig import Rig
+from toonbench.types import CHANNELS, Frame, Frames, ToonbenchError
 
 OVERSAMPLE = 2
 BACKDROP_Z = -4.0

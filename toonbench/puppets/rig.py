@@ -1,6 +1,6 @@
 """The rig: the named channels that move every puppet of every domain, and seeded talk-like motion in them.
 
-A rig is a (frames, channels) float32 array in the order of `CHANNELS`, at 30 frames per second unless said otherwise.
+A rig is a (frames, channels) float32 array in the order of `toonbench.types.CHANNELS`, at 30 frames per second unless said otherwise.
 Angles are degrees: yaw > 0 turns the face to the right of the picture, pitch > 0 looks up, roll > 0 tips the top of
 the head to the right of the picture. tx and ty are parts of the face's half height (right and up), scale is a
 logarithm to base 2 of the size. `frown` to `brow_furrow`, jaw, mouth and blinks run from 0 to 1, gaze from -1 to 1.
@@ -13,27 +13,12 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.types import ToonbenchError
+from toonbench.types import CHANNEL_LIMITS, CHANNELS, ToonbenchError
 
-CHANNELS: tuple[str, ...] = (
-    "yaw", "pitch", "roll", "tx", "ty", "scale",
-    "jaw_open", "mouth_wide", "mouth_pucker", "smile", "frown", "blink_left", "blink_right",
-    "brow_up_left", "brow_up_right", "brow_furrow", "gaze_x", "gaze_y",
-)  # fmt: skip
 FPS = 30.0
 
 INDEX: dict[str, int] = {name: i for i, name in enumerate(CHANNELS)}
-_POSE_LIMITS = {"yaw": 35.0, "pitch": 20.0, "roll": 18.0, "tx": 0.25, "ty": 0.2, "scale": 0.2}
-
-LIMITS: NDArray[np.float32] = np.array(
-    [
-        (-_POSE_LIMITS[name], _POSE_LIMITS[name])
-        if name in _POSE_LIMITS
-        else ((-1.0, 1.0) if name.startswith("gaze") else (0.0, 1.0))
-        for name in CHANNELS
-    ],
-    dtype=np.float32,
-)  # (channels, 2): lowest and highest value of each channel
+LIMITS: NDArray[np.float32] = np.array(list(CHANNEL_LIMITS.values()), dtype=np.float32)  # (channels, 2)
 
 Rig = NDArray[np.float32]  # (frames, channels)
 
