@@ -160,12 +160,8 @@ def _clip(root: Path, row: dict[str, Any]) -> Clip:
     if "/" in row["id"] or row["id"].startswith("."):
         raise ToonbenchError(f"{root}: id '{row['id']}' is not fit for a file name; leave out '/' and a leading '.'")
     problem = "" if path.is_file() else f"its file {row['file']} is missing"
-    return Clip(
-        path=path,
-        problem=problem,
-        motion=_motion(root, row["id"]),
-        **{key: value for key, value in row.items() if key in known and value is not None},
-    )
+    given = {key: value for key, value in row.items() if key in known and value is not None}
+    return Clip(path=path, problem=problem, motion=_motion(root, row["id"]), **given)
 
 
 def _motion(root: Path, identifier: str) -> Path | None:
