@@ -43,6 +43,8 @@ class Puppet:
     look: Look
     head: Head
     parts: tuple[Part, ...]
+    names: tuple[str, ...]  # of the parts, in their order; pairs such as ears come twice
+    part: Index  # (vertices,) the part that each vertex belongs to, so that outlines can be drawn between parts
     quads: Index  # (quads, 4) of all parts
     colour: NDArray[np.float64]  # (vertices, 3) linear light
     body: Field  # 1 stays with the body, 0 moves with the head
@@ -91,6 +93,7 @@ def build_puppet(look: Look) -> Puppet:
     eyes = [int(starts[i]) for i, part in enumerate(parts) if part.name == "eyeball"]
     return Puppet(
         look=look, head=head, parts=tuple(parts), quads=quads,
+        names=tuple(part.name for part in parts), part=np.repeat(np.arange(len(parts)), counts),
         colour=np.concatenate([part.colour for part in parts]) ** 2.2,
         body=np.concatenate([np.broadcast_to(part.body, n) for part, n in zip(parts, counts, strict=True)]),
         specular=spread([p.specular for p in parts]), gloss=spread([p.gloss for p in parts]),
