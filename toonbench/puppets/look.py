@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +21,12 @@ from toonbench.puppets.rig import seed_of
 from toonbench.types import Domain, ToonbenchError
 
 Colour = tuple[float, float, float]
+Tail = Literal["", "pony", "pigtails", "braids"]
+Glasses = Literal["", "round", "square"]
+Earrings = Literal["", "stud", "hoop"]
+Topping = Literal["", "headband", "bow", "flower", "cap", "beanie", "brim"]
+Garment = Literal["crew", "shirt", "hoodie", "turtleneck", "tank", "suit", "scarf"]
+Pattern = Literal["plain", "stripes", "dots", "checks"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +95,11 @@ class Palette:
     mottle: float = 0.03  # strength of skin variation
     stubble: float = 0.0
     beard: float = 0.0
+    rosy: float = 0.55  # strength of the blush
+    age: float = 0.0  # 0 to 1, folds and shadows of an old face
+    makeup: float = 0.0  # 0 to 1, colour on the lids
+    shadow: float = 1.0  # strength of the painted shade in sockets, creases and under the jaw; flat styles use less
+    streak: Colour | None = None  # of some locks; None for none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +122,38 @@ class Hair:
     bald: bool = False
     bun: float = 0.0  # radius of a bun
     flare: float = 0.0  # how far long hair swings outwards
+    strands: int = 0  # locks that lie on the cap and break its outline
+    bangs: int = 0  # locks that fall over the forehead
+    bangs_length: float = 0.2
+    bangs_side: float = 0.0  # -1 to 1, the side to which they fall
+    spikes: float = 0.0  # length of spikes on the crown
+    mohawk: float = 0.0  # height of a crest
+    tail: Tail = ""
+    puff: float = 0.0  # radius of the curls that cover the cap
+    wave: float = 0.0  # depth of waves in long hair
+    fade: float = 0.0  # 0 to 1, how short the sides are clipped
+    beard: float = 0.0  # how far a full beard stands out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worn:
+    """What a puppet wears on its head; an empty name is nothing. Lengths as in `Shape`."""
+
+    glasses: Glasses = ""
+    glasses_width: float = 0.235  # half width of one lens
+    earrings: Earrings = ""
+    top: Topping = ""
+    colour: Colour = (0.7, 0.2, 0.25)  # of `top`
+    frame: Colour = (0.12, 0.1, 0.1)  # of the glasses
+    metal: Colour = (0.85, 0.7, 0.35)  # of the earrings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clothes:
+    """What covers the shoulders, in the palette's `clothes` and `trim`."""
+
+    kind: Garment = "crew"
+    pattern: Pattern = "plain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +197,8 @@ class Look:
     hair: Hair
     scene: Scene
     shading: Shading
+    worn: Worn = Worn()
+    clothes: Clothes = Clothes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
