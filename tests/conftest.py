@@ -85,17 +85,3 @@ def write_data(root: Path, *, videos: int = 3, images: int = 4, targets: bool = 
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of blobs: three videos and four images a domain."""
     return write_data(tmp_path_factory.mktemp("tiny") / "blobs")
-
-
-@pytest.fixture(scope="session")
-def drawing() -> None:
-    """Off-screen rendering; tests that draw are skipped, visibly, on a machine without it."""
-    from toonbench.puppets.look import make_look
-    from toonbench.puppets.render import render_image
-    from toonbench.puppets.rig import first_pose
-    from toonbench.types import ToonbenchError
-
-    try:
-        render_image(make_look("real", 0), first_pose(0), size=32)
-    except ToonbenchError as error:
-        pytest.skip(str(error))

@@ -31,8 +31,7 @@ PACKAGES = (
     "onnxruntime",
     "lpips",
     "pytorch-fid",
-    "pyvista",
-    "vtk",
+    "numba",
 )
 DEVICES = ("auto", "cpu", "cuda", "mps")
 

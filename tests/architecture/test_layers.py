@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 LAYERS = [
     {"types"},
-    {"registry", "store", "video", "pool", "weights", "environment"},
+    {"registry", "store", "video", "pool", "weights", "environment", "compiled"},
     {"tasks", "metrics", "data", "stats"},
     {"generate", "score", "prepare", "puppets"},
     {"hub", "report"},
@@ -72,7 +72,7 @@ def test_importing_and_help_load_nothing_heavy(statement):
         "pyarrow",
         "av",
         "numba",
-        "pyvista",
+        "matplotlib",
         "skimage",
         "datasets",
         "insightface",

@@ -61,7 +61,6 @@ def test_doctor_fails_where_a_golden_differs(shared, tmp_path, capsys):
     assert "FAIL" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("drawing")
 def test_test_puppets_come_with_the_targets_that_their_tasks_draw(tmp_path, capsys):
     arguments = ["make-puppets", "--out", str(tmp_path / "p"), "--split", "test", "--clips", "2", "--images", "1", "--frames", "2",
                  "--size", "32", "--workers", "1"]  # fmt: skip

@@ -12,8 +12,6 @@ from toonbench.puppets.rig import relative
 from toonbench.types import CHANNELS, ToonbenchError
 from toonbench.video import read_image, read_video
 
-pytestmark = pytest.mark.usefixtures("drawing")
-
 RECIPE = {"split": "test", "clips": 1, "images": 1, "frames": 3, "size": 32, "seed": 7, "step": 4}
 
 

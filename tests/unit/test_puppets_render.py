@@ -4,14 +4,12 @@ import sys
 import numpy as np
 import pytest
 
-from toonbench.puppets import render
 from toonbench.puppets.look import make_look, styles, styles_of
-from toonbench.puppets.mesh import LANDMARKS, build_puppet, pose_puppet
+from toonbench.puppets.mesh import build_puppet, pose_puppet
+from toonbench.puppets.raster import Stage
 from toonbench.puppets.render import project, render_clip, render_image
 from toonbench.puppets.rig import INDEX, first_pose, generate, neutral, relative
-from toonbench.types import CHANNELS, ToonbenchError
-
-pytestmark = pytest.mark.usefixtures("drawing")
+from toonbench.types import CHANNELS, LANDMARKS, ToonbenchError
 
 STYLES = ("real", "disney3d")
 
@@ -30,6 +28,12 @@ def puppet(request):
 
 def _points(puppet, **channels: float) -> np.ndarray:
     return pose_puppet(puppet, _rig(**channels)).points[puppet.landmarks]
+
+
+def _drawn(puppet, **channels: float):
+    stage, pose = Stage(puppet, size=64), pose_puppet(puppet, _rig(**channels))
+    stage.draw(pose)
+    return project(puppet, pose, stage=stage, size=64)
 
 
 def _height(points: np.ndarray, upper: tuple[int, int], lower: tuple[int, int]) -> float:
@@ -92,7 +96,7 @@ def test_topology_stays_and_normals_are_of_unit_length(puppet):
 
 
 def test_a_shut_eye_hides_its_pupil(puppet):
-    _, visible = project(puppet, pose_puppet(puppet, _rig(blink_left=1)), size=64)
+    _, visible = _drawn(puppet, blink_left=1)
     assert not visible[69]
     assert visible[68]
 
@@ -136,15 +140,6 @@ def test_wrong_rigs_and_sizes_are_refused_in_one_line():
         render_clip(look, np.zeros((1, len(CHANNELS)), dtype=np.float32), size=4)
 
 
-def test_a_machine_without_opengl_is_told_what_to_install(monkeypatch):
-    def no_window() -> None:
-        raise RuntimeError("no EGL and no OSMesa library")
-
-    monkeypatch.setattr(render, "check_window", no_window)
-    with pytest.raises(ToonbenchError, match="apt-get install libegl1"):
-        render._plotter.__wrapped__()
-
-
 @pytest.mark.parametrize(("style", "least"), [("real", 0.95), ("disney3d", 0.8)])
 def test_a_face_detector_finds_the_puppets(style, least):
     facenet = pytest.importorskip("facenet_pytorch")
@@ -156,23 +151,32 @@ def test_a_face_detector_finds_the_puppets(style, least):
     assert np.mean(found) >= least
 
 
-def test_torch_can_be_imported_after_a_puppet_was_drawn():
+def test_a_landmark_behind_the_nose_or_out_of_the_picture_is_not_visible(puppet):
+    _, ahead = _drawn(puppet)
+    _, turned = _drawn(puppet, yaw=35)
+    assert ahead[17:].all()
+    assert not turned[14:17].any()  # the ear's side of the jaw has turned away
+    _, outside = _drawn(puppet, scale=0.2, tx=0.25, ty=-0.2)
+    assert outside.sum() <= ahead.sum()
+    stage, pose = Stage(puppet, size=64), pose_puppet(puppet, neutral())
+    stage.draw(pose)
+    stage._depth -= 0.5  # as if something stood before the whole face
+    assert not project(puppet, pose, stage=stage, size=64)[1][27:].any()
+
+
+def test_the_mask_covers_the_face_and_leaves_the_corners_to_the_backdrop():
+    clip = render_clip(make_look("disney3d", 3), neutral()[None], size=96)
+    x, y = np.floor(clip.landmarks[0, 30]).astype(int)
+    assert clip.mask[0, y, x] == 255
+    assert clip.mask[0, 0, 0] == 0
+    assert set(np.unique(clip.mask)) > {0, 255}
+
+
+def test_drawing_loads_no_opengl():
     code = (
         "from toonbench.puppets.look import make_look; from toonbench.puppets.render import render_image;"
-        "from toonbench.puppets.rig import neutral; render_image(make_look('real', 0), neutral(), size=32);"
-        "import torch._dynamo"
+        "from toonbench.puppets.rig import neutral; import sys;"
+        "print(render_image(make_look('real', 0), neutral(), size=32).std() > 20, 'vtkmodules' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-500:]
-
-
-def test_blank_or_random_pixels_of_a_broken_driver_never_pass(monkeypatch):
-    look, rig = make_look("real", 0), neutral()[None]
-    chance = np.random.default_rng(0)
-    for broken in (
-        lambda self, pose: np.zeros((32, 32, 3), np.uint8),
-        lambda self, pose: chance.integers(0, 255, (32, 32, 3), np.uint8),
-    ):
-        monkeypatch.setattr(render._Stage, "draw", broken)
-        with pytest.raises(ToonbenchError, match="the OpenGL driver is broken"):
-            render_clip(look, rig, size=32)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.split() == ["True", "False"]

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from toonbench.compiled import compile_loops
 from toonbench.metrics import _cpbd_kernels
 from toonbench.metrics.shared import mean_of_pair_means
 from toonbench.types import Need, Rows, Sample
@@ -111,27 +112,5 @@ def compiled_kernels() -> Kernels:
     Call it (or `cpbd` on any image) before starting worker processes, and they find the compiled code on disk.
     NUMBA_CACHE_DIR is respected; without a writable folder each process compiles for itself.
     """
-    numba: Any = importlib.import_module("numba")
-    chosen = numba.config.CACHE_DIR
-    folder = chosen or _cache_folder()
-    numba.config.CACHE_DIR = folder  # read when a function is wrapped, so that nobody else's is affected
-    try:
-        compiled = numba.njit(cache=bool(folder), nogil=True, error_model="numpy")
-        return Kernels(*(compiled(getattr(_cpbd_kernels, name)) for name in Kernels._fields))
-    finally:
-        numba.config.CACHE_DIR = chosen
-
-
-def _cache_folder() -> str:
-    """A writable folder of the user's for compiled code, or nothing: never the installed package."""
-    import tempfile
-
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("toonbench") / "numba"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return str(folder)
-    except OSError:
-        return ""
+    loops = compile_loops("toonbench.metrics._cpbd_kernels")
+    return Kernels(*(getattr(loops, name) for name in Kernels._fields))

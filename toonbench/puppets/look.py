@@ -16,6 +16,7 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toonbench.puppets.rig import seed_of
 from toonbench.types import Domain, ToonbenchError
@@ -158,7 +159,10 @@ class Clothes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Camera, light and background, fixed for all clips of a look. Angles in degrees, `view_height` in lengths."""
+    """Camera, light and background, fixed for all clips of a look. Angles in degrees, `view_height` in lengths.
+
+    `backdrop` is the name of a function in `toonbench.puppets.backdrops`.
+    """
 
     key_azimuth: float = -35.0
     key_elevation: float = 35.0
@@ -171,11 +175,12 @@ class Scene:
     distance: float = 9.0
     background: tuple[Colour, Colour, Colour] = ((0.4, 0.45, 0.5), (0.6, 0.6, 0.6), (0.3, 0.3, 0.35))
     background_seed: int = 0
+    backdrop: str = "studio"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shading:
-    """How a style turns light into colour."""
+    """How a style turns light into colour, and the picture into its own medium."""
 
     wrap: float = 0.25  # how far light reaches round the edge
     ambient: float = 0.42
@@ -183,6 +188,16 @@ class Shading:
     gloss: float = 18.0
     scatter: float = 0.35  # red light leaking into the shadow edge of skin
     saturation: float = 1.0
+    shadow: float = 0.6  # strength of cast shadows
+    bands: int = 0  # number of tones between shade and light (cel shading); 0 for smooth shading
+    softness: float = 0.15  # width of the step between two tones, parts of a tone
+    shade: Colour = (0.62, 0.55, 0.66)  # what the shade multiplies colours with (cel shading)
+    shine: float = 0.1  # highlights above this are drawn as flat spots (cel shading)
+    outline: float = 0.0  # width of the lines, parts of the picture's height
+    ink: Colour = (0.1, 0.07, 0.08)
+    crease: float = 0.12  # jump in depth, in lengths, that gets a line
+    blur: float = 0.0  # sigma of the lens, parts of the picture's height
+    grain: float = 0.0  # sigma of the sensor's noise, of 255, the same in each frame of a clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,14 +216,33 @@ class Look:
     clothes: Clothes = Clothes()
 
 
+Picture = NDArray[np.float32]  # (height, width, 3) sRGB in [0, 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """One rendered frame before it becomes pixels."""
+
+    look: Look
+    picture: Picture
+    mask: NDArray[np.float32]  # (height, width) in [0, 1]: covered by the puppet
+    lines: NDArray[np.float32]  # (height, width) in [0, 1]: covered by ink
+    backdrop: Picture
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """A way of drawing puppets: `draw` turns a random generator and a name into a look."""
+    """A way of drawing puppets: `draw` turns a random generator and a name into a look.
+
+    `finish` may turn each rendered canvas into another medium (paper, paint): it returns the picture, (h, w, 3) sRGB in
+    [0, 1], and moves nothing by more than a fraction of a pixel, since landmarks stay where they were.
+    """
 
     name: str
     domain: Domain
     about: str
     draw: Callable[[np.random.Generator, str], Look]
+    finish: Callable[[Canvas], Picture] | None = None
 
 
 @cache
