@@ -19,7 +19,7 @@ Points = NDArray[np.float64]  # (vertices, 3)
 Index = NDArray[np.int64]
 Field = NDArray[np.float64]
 
-CROWN_ROWS, BROW_ROWS, NOSE_ROWS, CHIN_ROWS, UNDER_ROWS, NECK_ROWS = 16, 26, 42, 24, 7, 7
+CROWN_ROWS, BROW_ROWS, NOSE_ROWS, CHIN_ROWS, UNDER_ROWS, NECK_ROWS = 11, 25, 43, 22, 6, 7
 JAW_HINGE = (-0.15, 0.0)  # y, z
 JAW_DEGREES = 15.0
 
@@ -50,6 +50,14 @@ class Eye:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """An expression at full strength: the vertices that it moves, and how far."""
+
+    at: Index
+    by: Points  # (len(at), 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """The rest mesh of the skin and everything about it that does not change from frame to frame."""
 
@@ -63,7 +71,8 @@ class Head:
     lip_upper: Index  # rim vertices from -x to +x
     lip_lower: Index
     chin_row: Index  # vertices of the jaw's edge, by direction
-    moves: dict[str, Points]  # expression -> displacement at full strength
+    moves: dict[str, Move]  # by channel
+    jaw_at: Index  # vertices with a share of the jaw's rotation
     grid: Points  # (rows, columns, 3) of the rest sheet before it was cut, for hair
 
 
@@ -78,9 +87,16 @@ def _profile(y: Field, keys: list[tuple[float, float]]) -> Field:
 
 def columns() -> Field:
     """Return the directions round the head in radians: dense in front, sparse behind."""
-    front = np.linspace(-74, 74, 135)
-    side = 74 + (180 - 74) * np.linspace(0, 1, 22)[1:]
+    front = np.linspace(-40, 40, 69)
+    cheek = 40 + 40 * np.linspace(0, 1, 19)[1:] ** 1.2
+    back = 80 + 100 * np.linspace(0, 1, 14)[1:] ** 1.1
+    side = np.concatenate([cheek, back])
     return np.radians(np.concatenate([-side[-2::-1], front, side]))
+
+
+def _toward(start: float, stop: float, count: int, *, power: float) -> Field:
+    """Return `count` heights from `start` to before `stop`, closer together near `stop`."""
+    return stop + (start - stop) * (1 - np.linspace(0, 1, count, endpoint=False)) ** power
 
 
 def base_sheet(shape: Shape) -> tuple[Points, Field, int, int]:
@@ -88,12 +104,13 @@ def base_sheet(shape: Shape) -> tuple[Points, Field, int, int]:
     lon = columns()
     top = 0.45
     angle = np.linspace(np.pi / 2, 0, CROWN_ROWS, endpoint=False)
+    u = np.linspace(0, 1, NOSE_ROWS, endpoint=False)
     heights = np.concatenate(
         [
             top + (shape.crown_y - top) * np.sin(angle),
-            np.linspace(top, 0.0, BROW_ROWS, endpoint=False),
-            np.linspace(0.0, shape.mouth_y, NOSE_ROWS, endpoint=False),
-            np.linspace(shape.mouth_y, shape.chin_y, CHIN_ROWS),
+            _toward(top, 0.0, BROW_ROWS, power=1.3),
+            shape.mouth_y * (u - 0.36 * np.sin(2 * np.pi * u) / (2 * np.pi)),  # lids and lips need the most rows
+            shape.mouth_y + (shape.chin_y - shape.mouth_y) * np.linspace(0, 1, CHIN_ROWS) ** 1.25,
         ]
     )
     shrink = np.ones_like(heights)
@@ -212,8 +229,8 @@ def build_head(look: Look) -> Head:
     base = sheet[order].reshape(-1, 3)[kept]
     all_lon = np.tile(lon, len(order))[kept]
     below = flat > upper_mouth
-    jaw = _jaw_share(base, all_lon, below=below, shape=shape)
     under = np.interp(flat, [upper_mouth + CHIN_ROWS, upper_mouth + CHIN_ROWS + UNDER_ROWS + 2], [1.0, 0.0])
+    jaw = _jaw_share(base, all_lon, below=below, shape=shape) * under
     eyes = tuple(
         _eye(
             side, shape=shape, rest=rest, base=base, flat=flat, row=upper_eye, ids=ids, slit=eye_slit & (lon * side > 0)
@@ -222,7 +239,7 @@ def build_head(look: Look) -> Head:
     )
     return Head(
         look=look, rest=rest, quads=_quads(ids, skip=(upper_eye, upper_mouth)), lon=all_lon,
-        weight=np.repeat(row_weight[order], len(lon))[kept], jaw=jaw * under, eyes=(eyes[0], eyes[1]),
+        weight=np.repeat(row_weight[order], len(lon))[kept], jaw=jaw, jaw_at=np.flatnonzero(jaw), eyes=(eyes[0], eyes[1]),
         lip_upper=ids[upper_mouth, mouth_slit], lip_lower=ids[upper_mouth + 1, mouth_slit],
         chin_row=ids[upper_mouth + CHIN_ROWS], moves=_moves(base, all_lon, shape=shape, below=below), grid=grid,
     )  # fmt: skip
@@ -264,8 +281,8 @@ def _eye(
     )  # fmt: skip
 
 
-def _moves(base: Points, lon: Field, *, shape: Shape, below: NDArray[np.bool_]) -> dict[str, Points]:
-    """Return each expression's displacement (vertices, 3) at full strength, without jaw and lids."""
+def _moves(base: Points, lon: Field, *, shape: Shape, below: NDArray[np.bool_]) -> dict[str, Move]:
+    """Return each expression's displacement, without jaw and lids."""
     x, y = base[:, 0], base[:, 1]
     sign, ax = np.sign(x), np.abs(x)
     front = ramp(np.abs(lon), np.radians(95), np.radians(55))
@@ -288,7 +305,12 @@ def _moves(base: Points, lon: Field, *, shape: Shape, below: NDArray[np.bool_]) 
         moves[name] = np.stack([nothing, 0.10 * lift, nothing], -1)
     knit = bump(ax - 0.14, 0.15) * bump(y - shape.brow_y, 0.13) * front
     moves["brow_furrow"] = np.stack([-0.035 * sign * knit, -0.07 * knit, 0.02 * knit], -1)
-    return moves
+    return {name: _sparse(move) for name, move in moves.items()}
+
+
+def _sparse(move: Points) -> Move:
+    at = np.flatnonzero(np.abs(move).max(axis=1) > 1e-4)
+    return Move(at=at, by=move[at])
 
 
 def turn_jaw(points: Points, share: Field | float, opening: float) -> Points:
@@ -304,12 +326,14 @@ def turn_jaw(points: Points, share: Field | float, opening: float) -> Points:
 def pose_head(head: Head, rig: NDArray[np.float32]) -> Points:
     """Deform the skin by one frame's expression channels, (vertices, 3), in the head's own frame."""
     shape = head.look.shape
-    points = turn_jaw(head.rest, head.jaw, float(rig[INDEX["jaw_open"]]) * min(shape.gain, 1.15))
-    points += shape.mouth_curve * head.moves["smile"]
+    points = head.rest.copy()
+    opening = float(rig[INDEX["jaw_open"]]) * min(shape.gain, 1.15)
+    if opening:
+        points[head.jaw_at] = turn_jaw(head.rest[head.jaw_at], head.jaw[head.jaw_at], opening)
     for name, move in head.moves.items():
-        strength = float(rig[INDEX[name]]) * shape.gain
+        strength = float(rig[INDEX[name]]) * shape.gain + (shape.mouth_curve if name == "smile" else 0.0)
         if strength:
-            points += strength * move
+            points[move.at] += strength * move.by
     for eye in head.eyes:
         _pose_lids(points, eye, shape=shape, rig=rig)
     return points

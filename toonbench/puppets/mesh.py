@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.puppets.hair import hair_parts, hairline
-from toonbench.puppets.head import Field, Head, Index, Points, build_head, bump, lip_reach, pose_head, ramp
+from toonbench.compiled import compile_loops
+from toonbench.puppets.hair import hair_parts
+from toonbench.puppets.head import Field, Head, Index, Points, build_head, pose_head
 from toonbench.puppets.look import Look
 from toonbench.puppets.parts import (
     Part,
@@ -31,8 +31,10 @@ from toonbench.puppets.parts import (
     torso,
 )
 from toonbench.puppets.rig import INDEX
+from toonbench.puppets.skin import skin_colour
 
 LANDMARKS = 70
+FLAT = frozenset({"brow", "lash", "teeth", "cavity"})  # strips, whose front is towards the camera
 PIVOT = np.array([0.0, -0.72, -0.2])  # the head turns about this point of the neck
 
 
@@ -53,7 +55,8 @@ class Puppet:
     unlit: Field
     scatter: Field
     landmarks: Index  # (70,) vertices
-    adjacency: Any  # sparse (vertices, quads), sums the normals of the quads at each vertex
+    rest: Points  # (vertices, 3) before head and body move
+    moving: tuple[tuple[Part, int], ...]  # parts that a frame places anew, and their first vertices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +69,6 @@ class Pose:
 
 def build_puppet(look: Look) -> Puppet:
     """Build the mesh of a look."""
-    from scipy.sparse import coo_matrix
-
     head = build_head(look)
     skin = Part(name="skin", quads=head.quads, colour=skin_colour(head), place=_skin_itself,
                 specular=look.shading.specular, gloss=look.shading.gloss, scatter=look.shading.scatter,
@@ -80,16 +81,15 @@ def build_puppet(look: Look) -> Puppet:
     counts = [len(part.colour) for part in parts]
     starts = np.concatenate([[0], np.cumsum(counts)])
     neutral = np.zeros(len(INDEX), dtype=np.float32)
+    rests = [part.place(head.rest, neutral) for part in parts]
     quads = np.concatenate([
-        _outward(part.quads, part.place(head.rest, neutral), flat=part.name in ("brow", "lash", "teeth", "cavity")) + start
-        for part, start in zip(parts, starts[:-1], strict=True)
+        _outward(part.quads, rest, flat=part.name in FLAT) + start
+        for part, rest, start in zip(parts, rests, starts[:-1], strict=True)
     ])  # fmt: skip
 
     def spread(values: list[float]) -> Field:
         return np.repeat(np.asarray(values, dtype=np.float64), counts)
 
-    corner = np.repeat(np.arange(len(quads)), 4)
-    adjacency = coo_matrix((np.ones(len(corner)), (quads.reshape(-1), corner)), shape=(starts[-1], len(quads))).tocsr()
     eyes = [int(starts[i]) for i, part in enumerate(parts) if part.name == "eyeball"]
     return Puppet(
         look=look, head=head, parts=tuple(parts), quads=quads,
@@ -98,7 +98,8 @@ def build_puppet(look: Look) -> Puppet:
         body=np.concatenate([np.broadcast_to(part.body, n) for part, n in zip(parts, counts, strict=True)]),
         specular=spread([p.specular for p in parts]), gloss=spread([p.gloss for p in parts]),
         unlit=spread([p.unlit for p in parts]), scatter=spread([p.scatter for p in parts]),
-        landmarks=np.concatenate([landmark_vertices(head), eyes]), adjacency=adjacency,
+        landmarks=np.concatenate([landmark_vertices(head), eyes]), rest=np.concatenate(rests),
+        moving=tuple((p, int(n)) for p, n in zip(parts[1:], starts[1:-1], strict=True) if not p.still),
     )  # fmt: skip
 
 
@@ -117,81 +118,19 @@ def _outward(quads: Index, points: Points, *, flat: bool) -> Index:
 
 def pose_puppet(puppet: Puppet, rig: NDArray[np.float32]) -> Pose:
     """Move a puppet by one frame of the rig, (channels,)."""
+    loops = compile_loops("toonbench.puppets._pose_kernels")
     skin = pose_head(puppet.head, rig)
-    points = np.concatenate([part.place(skin, rig) for part in puppet.parts])
+    points = puppet.rest.copy()
+    points[: len(skin)] = skin
+    for part, start in puppet.moving:
+        points[start : start + len(part.colour)] = part.place(skin, rig)
     value = {name: float(rig[i]) for name, i in INDEX.items()}
     turn = rotation(yaw=np.radians(value["yaw"]), pitch=np.radians(value["pitch"]), roll=np.radians(value["roll"]))
     follow = rotation(yaw=np.radians(0.15 * value["yaw"]), pitch=0.0, roll=np.radians(0.1 * value["roll"]))
-    turned = (points - PIVOT) @ turn.T + PIVOT
-    still = (points - PIVOT) @ follow.T + PIVOT
-    body = puppet.body[:, None]
-    points = turned * (1 - body) + still * body
-    points = points * 2.0 ** value["scale"] + np.array([value["tx"], value["ty"], 0.0])
-    corners = points[puppet.quads]
-    facets = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
-    normals = np.asarray(puppet.adjacency @ facets)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    return Pose(points=points, normals=normals)
-
-
-def skin_colour(head: Head) -> NDArray[np.float64]:
-    """Paint the skin: lips, blush, freckles, stubble, scalp, and the shade in sockets, nostrils and under the jaw."""
-    look, shape, palette = head.look, head.look.shape, head.look.palette
-    x, y, z = head.rest.T
-    ax = np.abs(x)
-    front = (z > 0.25) & (np.abs(head.lon) < 1.4)
-    rng = np.random.default_rng(look.scene.background_seed + 7)
-    colour = np.tile(np.asarray(palette.skin), (len(x), 1)) * (
-        1 + palette.mottle * rng.normal(size=(len(x), 1)) * (front & (head.weight == 1) & (y < 0.42))[:, None]
-    )
-    blush = 0.55 * bump(ax - 0.42, 0.17) * bump(y + 0.27, 0.13) + 0.5 * bump(x, 0.09) * bump(
-        y - shape.nose_y - 0.05, 0.09
-    )
-    colour = _mix(colour, palette.blush, blush * front)
-    if palette.freckles:
-        spots = (rng.random(len(x)) < 0.12) * bump(y + 0.2, 0.14) * (ax < 0.55) * front
-        colour = _mix(colour, tuple(0.72 * c for c in palette.skin), palette.freckles * spots)
-    brow_shade = bump(ax - shape.eye_x, shape.eye_half_width * 1.1) * bump(y - 0.03, 0.09)
-    shade = 1 - 0.16 * brow_shade * front
-    nostril = bump(ax - 0.62 * shape.nose_width, 0.03) * bump(y - shape.nose_y - 0.002, 0.016) * front
-    shade *= (1 - 0.72 * nostril) * (1 - 0.12 * bump(x, 0.16) * bump(y - shape.nose_y + 0.035, 0.03) * front)
-    shade *= 1 - 0.18 * bump(x, 0.18) * bump(y - shape.mouth_y + 0.15, 0.035) * front
-    neck = ramp(-y - 0.14 * np.cos(head.lon), 0.72, 1.0) * (
-        1 - bump(z - shape.chin_z, 0.22) * (y > shape.chin_y - 0.03)
-    )
-    shade *= 1 - 0.34 * neck
-    whiskers = _whiskers(head)
-    grit = 0.75 + 0.25 * rng.random(len(x))
-    amount = np.clip(whiskers * max(palette.beard, 0.45 * palette.stubble) * grit, 0, 1)
-    colour = _mix(colour, tuple(0.8 * c for c in palette.hair), amount)
-    reach = lip_reach(x, y, shape)
-    colour = _mix(colour, palette.lip, ramp(reach, 1.18, 0.86) * front)
-    shade *= 1 - 0.45 * bump(y - shape.mouth_y, 0.012) * (ax < shape.mouth_half_width * 1.02) * front
-    if not look.hair.bald:
-        scalp = ramp(y - hairline(look.hair, head.lon), -0.03, 0.05)
-        colour = _mix(colour, tuple(0.85 * c for c in palette.hair), scalp)
-    return np.clip(colour * shade[:, None], 0.004, 1)
-
-
-def _whiskers(head: Head) -> Field:
-    """Return where a beard grows, 0 to 1: jaw, chin and upper lip, soft towards cheeks and neck."""
-    shape = head.look.shape
-    x, y, z = head.rest.T
-    ax, around = np.abs(x), np.abs(head.lon)
-    top = shape.mouth_y + 0.02 + 0.36 * ramp(ax, 0.2, 0.62)  # the cheek line rises to the ear
-    jaw = ramp(top - y, -0.02, 0.12) * ramp(around, np.radians(100), np.radians(85)) * ramp(ax, 0.12, 0.28)
-    chin = ramp(shape.mouth_y - 0.12 - y, 0.0, 0.05) * (z > 0.1)
-    moustache = bump(y - 0.5 * (shape.nose_y + shape.mouth_y) + 0.02, 0.055) * ramp(
-        ax, shape.mouth_half_width * 1.1, 0.16
-    )
-    goatee = ramp(ax, 0.2, 0.24) * bump(ax - shape.mouth_half_width * 1.08, 0.07) * bump(y - shape.mouth_y + 0.04, 0.16)
-    hair = np.maximum.reduce([jaw, chin, moustache * (z > 0.3), goatee])
-    return np.clip(hair, 0, 1) * head.weight**8 * (y > shape.chin_y - 0.1)
-
-
-def _mix(colour: NDArray[np.float64], other: tuple[float, ...], amount: Field) -> NDArray[np.float64]:
-    share = np.clip(amount, 0, 1)[:, None]
-    return colour * (1 - share) + np.asarray(other) * share
+    shift, placed, normals = np.array([value["tx"], value["ty"], 0.0]), np.empty_like(points), np.empty_like(points)
+    loops.move_bodies(points, puppet.body, turn, follow, PIVOT, shift, 2.0 ** value["scale"], placed)
+    loops.sum_normals(placed, puppet.quads, normals)
+    return Pose(points=placed, normals=normals)
 
 
 def landmark_vertices(head: Head) -> Index:

@@ -32,6 +32,7 @@ class Part:
     unlit: float = 0.0  # 1 shows the colour whatever the light
     scatter: float = 0.0
     body: Field | float = 0.0
+    still: bool = False  # moves only as a whole, with head or body
 
 
 def fixed(points: Points) -> Place:
@@ -273,7 +274,7 @@ def ear(head: Head, side: int) -> Part:
     tint = (1 - 0.22 * bump(r - 0.35, 0.25) + 0 * b).reshape(-1, 1) * np.array([1.0, 0.93, 0.91])
     colour = _paint(rows * cols, head.look.palette.skin) * tint
     quads = sheet_quads(rows, cols, ring=True)
-    return Part(name="ear", quads=quads, colour=colour, place=fixed(rest), scatter=0.5)
+    return Part(name="ear", quads=quads, colour=colour, place=fixed(rest), still=True, scatter=0.5)
 
 
 def torso(head: Head) -> Part:
@@ -293,7 +294,8 @@ def torso(head: Head) -> Part:
     colour[:2] = head.look.palette.trim
     flat = rest.reshape(-1, 3)
     quads = sheet_quads(rest.shape[0], rest.shape[1], ring=True)
-    return Part(name="torso", quads=quads, colour=colour.reshape(-1, 3), place=fixed(flat), specular=0.03, body=1.0)
+    return Part(name="torso", quads=quads, colour=colour.reshape(-1, 3), place=fixed(flat), still=True, specular=0.03,
+                body=1.0)  # fmt: skip
 
 
 def rotation(*, yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toonbench.puppets.look import Colour, Look, Palette, Shading, Shape, Style
-from toonbench.puppets.styles._draw import around, cut, pick
+from toonbench.puppets.styles._draw import around, cut, cut_for, garment, pick, wear
 from toonbench.puppets.styles.real import scene
 
 SKINS: tuple[Colour, ...] = (
@@ -26,13 +26,12 @@ CLOTHES: tuple[Colour, ...] = (
     (0.82, 0.22, 0.24), (0.18, 0.46, 0.72), (0.96, 0.76, 0.24), (0.30, 0.62, 0.42), (0.55, 0.34, 0.66), (0.95, 0.94, 0.92),
     (0.24, 0.28, 0.38),
 )  # fmt: skip
-CUTS = ("short", "parted", "fringe", "bob", "long", "bun", "curly", "long", "short")
 
 
 def draw(rng: np.random.Generator, name: str) -> Look:
     """Draw a large-eyed cartoon look."""
-    kind = CUTS[int(rng.integers(len(CUTS)))]
-    boyish = rng.random() < (0.15 if kind in ("bob", "long", "bun", "fringe") else 0.8)
+    boyish = bool(rng.random() < 0.5)
+    kind = cut_for(rng, masculine=boyish, without=("bald", "receding"))
     return Look(
         name=name,
         style="disney3d",
@@ -42,6 +41,8 @@ def draw(rng: np.random.Generator, name: str) -> Look:
         hair=cut(rng, kind),
         scene=scene(rng, tint=0.2),
         shading=Shading(wrap=0.4, ambient=0.5, specular=0.18, gloss=26.0, scatter=0.45, saturation=1.15),
+        worn=wear(rng, masculine=boyish, kind=kind, colours=CLOTHES),
+        clothes=garment(rng, masculine=boyish),
     )
 
 

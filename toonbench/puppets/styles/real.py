@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from toonbench.puppets.look import Colour, Look, Palette, Scene, Shading, Shape, Style
-from toonbench.puppets.styles._draw import around, cut, near, pick
+from toonbench.puppets.styles._draw import CUTS, around, cut, cut_for, garment, near, pick, wear
 
 SKINS: tuple[Colour, ...] = (
     (0.93, 0.78, 0.69), (0.89, 0.72, 0.61), (0.85, 0.66, 0.53), (0.78, 0.58, 0.44),
@@ -26,26 +28,26 @@ CLOTHES: tuple[Colour, ...] = (
     (0.16, 0.18, 0.24), (0.55, 0.56, 0.58), (0.82, 0.81, 0.78), (0.36, 0.16, 0.17), (0.17, 0.29, 0.42), (0.25, 0.33, 0.26),
     (0.10, 0.10, 0.11), (0.62, 0.48, 0.38),
 )  # fmt: skip
-CUTS = ("crop", "short", "parted", "fringe", "bob", "long", "bun", "curly", "short", "long", "parted")
 
 
 def draw(rng: np.random.Generator, name: str) -> Look:
     """Draw a human look."""
     slender = around(rng, 0.0, 1.0)
     jaw = around(rng, 0.0, 1.0)
-    kind = CUTS[int(rng.integers(len(CUTS)))]
-    if rng.random() < 0.04:
-        kind = "bald"
-    masculine = rng.random() < (0.2 if kind in ("bob", "long", "bun", "fringe") else 0.75)
+    masculine = bool(rng.random() < 0.5)
+    kind = cut_for(rng, masculine=masculine, without=("spiky", "mohawk", "pigtails"))
+    palette = _palette(rng, masculine=masculine, bearded=masculine and CUTS[kind] is not False)
     return Look(
         name=name,
         style="real",
         domain="real",
         shape=_shape(rng, slender=slender, jaw=jaw + (0.6 if masculine else -0.5), masculine=masculine),
-        palette=_palette(rng, masculine=masculine),
-        hair=cut(rng, kind),
+        palette=palette,
+        hair=replace(cut(rng, kind), beard=0.07 * palette.beard),
         scene=scene(rng, tint=0.09),
         shading=Shading(specular=float(rng.uniform(0.06, 0.16)), gloss=14.0, ambient=float(rng.uniform(0.36, 0.5))),
+        worn=wear(rng, masculine=masculine, kind=kind, colours=CLOTHES),
+        clothes=garment(rng, masculine=masculine),
     )
 
 
@@ -89,13 +91,13 @@ def _shape(rng: np.random.Generator, *, slender: float, jaw: float, masculine: b
     )
 
 
-def _palette(rng: np.random.Generator, *, masculine: bool) -> Palette:
+def _palette(rng: np.random.Generator, *, masculine: bool, bearded: bool) -> Palette:
     skin = pick(rng, SKINS, tint=0.12)
     pale = skin[0] > 0.75
     hair = pick(rng, HAIRS if pale else HAIRS[:3], spread=0.1)
     red = np.asarray(skin) * np.array([0.86, 0.60, 0.60])
     lip: Colour = (float(red[0]), float(red[1]), float(red[2]))
-    beard = float(rng.uniform(0.6, 0.95)) if masculine and rng.random() < 0.25 else 0.0
+    beard = float(rng.uniform(0.6, 0.95)) if bearded and rng.random() < 0.3 else 0.0
     return Palette(
         skin=skin,
         lip=near(rng, lip, spread=0.05),
@@ -107,7 +109,7 @@ def _palette(rng: np.random.Generator, *, masculine: bool) -> Palette:
         trim=pick(rng, CLOTHES, spread=0.1),
         freckles=float(rng.uniform(0.2, 0.5)) if pale and rng.random() < 0.2 else 0.0,
         mottle=float(rng.uniform(0.01, 0.025)),
-        stubble=float(rng.uniform(0.1, 0.45)) if masculine and rng.random() < 0.6 else 0.0,
+        stubble=float(rng.uniform(0.05, 0.4)) if bearded and rng.random() < 0.5 else 0.0,
         beard=beard,
     )
 
