@@ -1,0 +1,126 @@
+"""What the motion metrics share: one pass of the landmark network over a video, and rows of estimate beside truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toonbench.types import CHANNEL_LIMITS, CHANNELS, Frames, Rows, Sample, ToonbenchError, Truth
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LIMITS: NDArray[np.float64] = np.array(list(CHANNEL_LIMITS.values()))  # (channels, 2)
+FACE = 0.5  # probability of a face below which a frame counts as not measured
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What the landmark network sees in a video; NaN in the frames where it finds no face."""
+
+    landmarks: NDArray[np.float32]  # (frames, LANDMARKS, 2) pixels of the video, as in `Truth`
+    rig: NDArray[np.float32]  # (frames, channels), within CHANNEL_LIMITS
+    face: NDArray[np.float32]  # (frames,) probability that a face is there, never NaN
+
+
+def truth_of(sample: Sample, metric: str) -> Truth:
+    """The exact motion of the sample's target, of as many frames as were generated.
+
+    Raises ToonbenchError if there is none, or if it has another number of frames.
+    """
+    if sample.truth is None:
+        raise ToonbenchError(
+            f"{metric} needs exact motion and pair '{sample.pair.id}' has none; "
+            "use puppets (toonbench make-puppets), or leave this metric out"
+        )
+    if len(sample.truth.rig) != len(sample.generated):
+        raise ToonbenchError(
+            f"{metric} of pair '{sample.pair.id}': {len(sample.generated)} frames were generated and the exact motion has "
+            f"{len(sample.truth.rig)}; generate one frame for every driving frame"
+        )
+    return sample.truth
+
+
+def estimate(frames: Frames) -> Estimate:
+    """Landmarks and rig of every frame, (frames, height, width, 3) uint8 RGB of any size.
+
+    The last two videos are remembered, so that the motion metrics of one pair share one pass. Runs on one thread of
+    the CPU whatever the machine has: sums in another order are other bytes.
+    """
+    return _estimate(frames.shape, frames.tobytes())
+
+
+def curves(sample: Sample, channels: Sequence[str], *, metric: str) -> Rows:
+    """The channels' estimates, then their truths, (frames, 2 * channels) float32; NaN estimates where no face is."""
+    truth = truth_of(sample, metric)
+    columns = [CHANNELS.index(name) for name in channels]
+    return np.concatenate([estimate(sample.generated).rig[:, columns], truth.rig[:, columns]], axis=1, dtype=np.float32)
+
+
+def estimate_and_truth(rows: Rows, *, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows back to (frames, width) estimates and what follows them, without frames whose truth is unknown."""
+    if rows.shape[1] <= width:  # a pair whose measurement failed altogether
+        return np.empty((0, width)), np.empty((0, width))
+    values = rows[np.isfinite(rows[:, width:]).all(axis=1)].astype(np.float64)
+    return values[:, :width], values[:, width:]
+
+
+@lru_cache(maxsize=2)
+def _estimate(shape: tuple[int, ...], content: bytes) -> Estimate:
+    import torch
+
+    frames = np.frombuffer(content, np.uint8).reshape(shape)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            parts = [_look(frames[at : at + _BATCH]) for at in range(0, len(frames), _BATCH)]
+    finally:
+        torch.set_num_threads(threads)
+    landmarks, rig, face = (np.concatenate(values) for values in zip(*parts, strict=True))
+    for values in (landmarks, rig, face):
+        values.flags.writeable = False
+    return Estimate(landmarks=landmarks, rig=rig, face=face)
+
+
+def _look(frames: Frames) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Landmarks, rig and probability of a face of one batch."""
+    from toonbench.metrics.landmark_net import SIZE
+
+    pictures, scale, corner = _pictures(frames, size=SIZE)
+    output = _network()(pictures)
+    face = output.face.sigmoid().numpy()
+    rig = LIMITS[:, 0] + output.rig.clamp(0, 1).numpy() * (LIMITS[:, 1] - LIMITS[:, 0])
+    landmarks = output.landmarks.numpy() / scale - corner
+    lost = ~(face >= FACE)
+    landmarks[lost], rig[lost] = np.nan, np.nan
+    return landmarks.astype(np.float32), rig.astype(np.float32), face.astype(np.float32)
+
+
+def _pictures(frames: Frames, *, size: int) -> tuple[Tensor, float, NDArray[np.float64]]:
+    """Frames as the network wants them, the factor of their size, and the x and y of their corner in the square."""
+    import torch
+    from torch.nn import functional
+
+    height, width = frames.shape[1:3]
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    square = np.zeros((len(frames), side, side, 3), np.uint8)
+    square[:, top : top + height, left : left + width] = frames
+    x = torch.from_numpy(square).permute(0, 3, 1, 2).float()
+    if side != size:
+        x = functional.interpolate(x, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    return (x / 127.5 - 1).contiguous(memory_format=torch.channels_last), size / side, np.array([left, top], np.float64)
+
+
+@cache
+def _network() -> Any:
+    from toonbench.metrics.landmark_net import read_weights
+
+    return read_weights()

@@ -1,0 +1,45 @@
+"""Blinks: are there as many as there should be, and when?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from toonbench.metrics._events import counts, f1
+from toonbench.metrics._motion import curves, estimate_and_truth, truth_of
+from toonbench.types import Need, Rows, Sample
+
+OPEN, SHUT = 0.35, 0.6
+
+
+class BlinkF1:
+    """F1 of the onsets of blinks, within 100 ms (at least one frame); 0 to 1.
+
+    A blink begins where the mean of both eyes' `blink` rises above 0.6 after it was below 0.35: a wink, 0.5, is none.
+    Estimated blinks are matched one to one with the target's; a frame without a face counts as a false blink, so that
+    losing frames never helps (proof in `toonbench/metrics/_events.py`). All clips are pooled.
+    """
+
+    name = "blink_f1"
+    version = 1
+    higher_is_better = True
+    distribution = True
+    needs: frozenset[Need] = frozenset({"motion"})
+
+    def measure(self, sample: Sample) -> Rows:
+        """(frames, 5) float32: estimates of the left and right eye, NaN where no face is found, truths, frames a second."""
+        rows = curves(sample, ("blink_left", "blink_right"), metric=self.name)
+        fps = np.full((len(rows), 1), truth_of(sample, self.name).fps)
+        return np.concatenate([rows, fps], axis=1, dtype=np.float32)
+
+    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
+        """Pooled over clips; NaN if there is no blink, none was seen and no frame is missing."""
+        return f1([_counts(one) for one in rows])
+
+
+def _counts(rows: Rows) -> tuple[int, int]:
+    estimate, rest = estimate_and_truth(rows, width=2)
+    if not len(rest):
+        return 0, 0
+    return counts(estimate.mean(axis=1), rest[:, :2].mean(axis=1), fps=float(rest[0, 2]), low=OPEN, high=SHUT)

@@ -1,0 +1,45 @@
+"""Openings of the mouth: are there as many as there should be, and when?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from toonbench.metrics._events import counts, f1
+from toonbench.metrics._motion import curves, estimate_and_truth, truth_of
+from toonbench.types import Need, Rows, Sample
+
+SHUT, OPEN = 0.2, 0.4
+
+
+class MouthF1:
+    """F1 of the onsets of openings of the mouth, within 100 ms (at least one frame); 0 to 1.
+
+    The mouth opens where `jaw_open` rises above 0.4 after it was below 0.2. Estimated openings are matched one to one
+    with the target's; a frame without a face counts as a false opening, so that losing frames never helps (proof in
+    `toonbench/metrics/_events.py`). All clips are pooled.
+    """
+
+    name = "mouth_f1"
+    version = 1
+    higher_is_better = True
+    distribution = True
+    needs: frozenset[Need] = frozenset({"motion"})
+
+    def measure(self, sample: Sample) -> Rows:
+        """(frames, 3) float32: estimate of `jaw_open`, NaN where no face is found, truth, frames a second."""
+        rows = curves(sample, ("jaw_open",), metric=self.name)
+        fps = np.full((len(rows), 1), truth_of(sample, self.name).fps)
+        return np.concatenate([rows, fps], axis=1, dtype=np.float32)
+
+    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
+        """Pooled over clips; NaN if the mouth never opens, was never seen to, and no frame is missing."""
+        return f1([_counts(one) for one in rows])
+
+
+def _counts(rows: Rows) -> tuple[int, int]:
+    estimate, rest = estimate_and_truth(rows, width=1)
+    if not len(rest):
+        return 0, 0
+    return counts(estimate[:, 0], rest[:, 0], fps=float(rest[0, 1]), low=SHUT, high=OPEN)

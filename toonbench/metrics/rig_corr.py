@@ -1,0 +1,60 @@
+"""Rig concordance: do the channels rise and fall when they should?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toonbench.metrics._motion import LIMITS, curves, estimate_and_truth
+from toonbench.types import CHANNELS, Need, Rows, Sample
+
+MOVES = 0.15  # of a channel's range: where the truth moves less in a clip, its direction is not worth asking for
+Values = NDArray[np.float64]
+
+
+class RigCorr:
+    """Concordance of each channel's curve with the truth's, over all pairs of frames; -1 (reversed) to 1 (same order).
+
+        sum_{i<j} |b_i - b_j| sign(a_i - a_j) sign(b_i - b_j) / sum_{i<j} |b_i - b_j|,   a estimate, b truth
+
+    This is Gini's correlation of the truth with the ranks of the estimate, Kendall's tau weighted by how much the truth
+    moves (Schechtman and Yitzhaki 1987, "A measure of association based on Gini's mean difference"). It is free of
+    offset and of scale: any rising function of the truth has 1, a frozen or unrelated curve 0 on average. A pair of
+    frames of which one has no face counts -1, so that losing a frame can never help; no such rule exists for Pearson's
+    correlation, which rises when frames that fit badly are left out, whatever stands in for them. Mean over
+    the channels whose truth moves by at least 0.15 of their range, then over pairs.
+    """
+
+    name = "rig_corr"
+    version = 1
+    higher_is_better = True
+    distribution = False
+    needs: frozenset[Need] = frozenset({"motion"})
+
+    def measure(self, sample: Sample) -> Rows:
+        """(frames, 36) float32: the 18 channels' estimates, NaN where no face is found, then their truths."""
+        return curves(sample, CHANNELS, metric=self.name)
+
+    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
+        """Mean over pairs; clips in which nothing moves are left out, NaN if nothing is left."""
+        values = [list(found.values()) for found in map(channel_concordance, rows) if found]
+        return float(np.mean([np.mean(one) for one in values])) if values else float("nan")
+
+
+def channel_concordance(rows: Rows) -> dict[str, float]:
+    """The concordance of every channel that moves in one clip, by name."""
+    estimate, truth = estimate_and_truth(rows, width=len(CHANNELS))
+    if len(truth) < 2:
+        return {}
+    moves = np.ptp(truth, axis=0) >= MOVES * (LIMITS[:, 1] - LIMITS[:, 0])
+    return {name: concordance(estimate[:, i], truth[:, i]) for i, name in enumerate(CHANNELS) if moves[i]}
+
+
+def concordance(estimate: Values, truth: Values) -> float:
+    """The formula of `RigCorr` for two curves (frames,), NaN in `estimate` where a frame was not measured."""
+    first, second = np.triu_indices(len(truth), k=1)
+    rise, wanted = estimate[first] - estimate[second], truth[first] - truth[second]
+    agree = np.where(np.isfinite(rise), np.sign(rise) * np.sign(wanted), -1.0)
+    return float((np.abs(wanted) * agree).sum() / np.abs(wanted).sum())

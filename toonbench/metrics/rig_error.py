@@ -1,0 +1,52 @@
+"""Rig error: how far the expression and pose are from what they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toonbench.metrics._motion import LIMITS, curves, estimate_and_truth
+from toonbench.types import CHANNELS, Need, Rows, Sample
+
+Values = NDArray[np.float64]
+
+
+class RigError:
+    """Mean over the 18 channels of |estimate - truth| / the channel's range; 0 to 1.
+
+    Estimates come from the landmark network and lie within the channels' limits, as truths do. A frame without a face
+    counts as wrong as it could be in every channel: max(truth - low, high - truth) / range. `breakdown` gives the
+    channels one by one. Error of the network itself, per style: `weights/landmarks.md`.
+    """
+
+    name = "rig_error"
+    version = 1
+    higher_is_better = False
+    distribution = False
+    needs: frozenset[Need] = frozenset({"motion"})
+
+    def measure(self, sample: Sample) -> Rows:
+        """(frames, 36) float32: the 18 channels' estimates, NaN where no face is found, then their truths."""
+        return curves(sample, CHANNELS, metric=self.name)
+
+    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
+        """Mean of pair means; frames without truth are left out, NaN if nothing is left."""
+        return float(np.mean(list(breakdown(rows).values())))
+
+
+def breakdown(rows: Sequence[Rows]) -> dict[str, float]:
+    """Each channel's error, mean of pair means; NaN if nothing was measured."""
+    pairs = [errors(one) for one in rows]
+    means = [one.mean(axis=0) for one in pairs if len(one)]
+    values = np.mean(means, axis=0) if means else np.full(len(CHANNELS), np.nan)
+    return dict(zip(CHANNELS, values.tolist(), strict=True))
+
+
+def errors(rows: Rows) -> Values:
+    """(frames, channels) errors in parts of a channel's range, without frames of unknown truth."""
+    estimate, truth = estimate_and_truth(rows, width=len(CHANNELS))
+    low, high = LIMITS.T
+    worst = np.maximum(truth - low, high - truth)
+    return np.where(np.isfinite(estimate), np.abs(estimate - truth), worst) / (high - low)
