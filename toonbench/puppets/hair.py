@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.puppets.head import Field, Head, Points, bump, columns, ramp
+from toonbench.puppets.head import Field, Head, Points, bump, columns, lip_reach, ramp
 from toonbench.puppets.locks import (
     CEILING,
     FLOOR,
@@ -168,12 +168,14 @@ def whiskers(head: Head) -> Field:
     ax, around = np.abs(x), np.abs(head.lon)
     top = shape.mouth_y + 0.02 + 0.36 * ramp(ax, 0.2, 0.62)  # the cheek line rises to the ear
     jaw = ramp(top - y, -0.02, 0.12) * ramp(around, np.radians(100), np.radians(85)) * ramp(ax, 0.12, 0.28)
-    chin = ramp(shape.mouth_y - 0.12 - y, 0.0, 0.05) * (z > 0.1)
+    reach = lip_reach(x, y, shape)
+    chin = (y < shape.mouth_y) * ramp(reach, 1.3, 1.75) * (z > 0.1) * ramp(ax, 0.42, 0.34)
+    chin = chin * (1 - 0.6 * bump(ax - 0.45 * shape.mouth_half_width, 0.07) * ramp(reach, 2.6, 1.4))  # bare beside the tuft
     moustache = bump(y - 0.5 * (shape.nose_y + shape.mouth_y) + 0.02, 0.055) * ramp(
         ax, shape.mouth_half_width * 1.1, 0.16
     )
     goatee = ramp(ax, 0.2, 0.24) * bump(ax - shape.mouth_half_width * 1.08, 0.07) * bump(y - shape.mouth_y + 0.04, 0.16)
-    hair = np.maximum.reduce([jaw, chin, moustache * (z > 0.3), goatee])
+    hair = np.maximum.reduce([jaw, chin, moustache * (z > 0.3), goatee]) * ramp(reach, 1.0, 1.3)
     return np.clip(hair, 0, 1) * head.weight**8 * (y > shape.chin_y - 0.1)
 
 

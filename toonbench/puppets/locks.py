@@ -159,16 +159,19 @@ def lock_colour(count: int, palette: Palette, rng: np.random.Generator) -> Colou
 
 def curls(scalp: Scalp, hair: Hair, palette: Palette, rng: np.random.Generator) -> Part:
     """Build a head of round curls: knobbly balls over the whole cap."""
-    count = int(np.clip(9.0 / hair.puff, 40, 105))
+    count = int(np.clip(1.5 / hair.puff**2, 70, 230))
     index = np.arange(count) + 0.5
-    lon, row = (index * 2.399963) % (2 * np.pi) - np.pi, np.sqrt(index / count) * 0.97
+    lon, row = (index * 2.399963) % (2 * np.pi) - np.pi, (index / count) ** 0.62 * 0.99
+    seen = (np.abs(lon) < 2.4) | (row < 0.55)
+    lon, row, count = lon[seen] + rng.normal(0, 0.03, int(seen.sum())), row[seen], int(seen.sum())
     centre = scalp.at(lon, row) - outward(scalp.at(lon, row)) * 0.35 * hair.puff
-    rows, cols = 6, 8
+    rows, cols = 5, 6
     a, b = np.linspace(0.0, np.pi, rows)[:, None], np.linspace(0, 2 * np.pi, cols, endpoint=False)[None]
     ball = np.stack(np.broadcast_arrays(np.sin(a) * np.cos(b), np.cos(a), np.sin(a) * np.sin(b)), -1).reshape(-1, 3)
     size = hair.puff * rng.uniform(0.75, 1.25, (count, 1, 1)) * (1 - 0.25 * row[:, None, None] ** 4)
     away = outward(centre)[:, None]
-    points = centre[:, None] + size * ball[None]
+    knob = 1 + 0.22 * rng.uniform(-1, 1, (count, len(ball), 1)) * (np.abs(ball[None, :, 1:2]) < 0.99)
+    points = centre[:, None] + size * knob * ball[None]
     deep = ((ball[None] * away).sum(-1) + 1) / 2  # dark where balls meet
     shade = rng.uniform(0.88, 1.1, (count, 1)) * (0.45 + 0.6 * deep)
     colour = np.clip(np.asarray(palette.hair) * shade[..., None], 0, 1).reshape(-1, 3)

@@ -55,11 +55,13 @@ class Shape:
     eyeball_out: float = 0.015
     iris_radius: float = 0.072
     pupil: float = 0.42  # part of the iris
+    catchlight: float = 0.27  # radius of the light in the eye, part of the iris
     socket: float = 0.09
     brow_y: float = 0.22
     brow_thickness: float = 0.042
     brow_arch: float = 0.035
     brow_out: float = 0.012
+    brow_hair: float = 0.0  # 0 a painted brow, 1 hairs with a soft edge
     nose_y: float = -0.38  # underside of the nose
     nose_out: float = 0.27
     nose_width: float = 0.125
@@ -196,6 +198,9 @@ class Shading:
     outline: float = 0.0  # width of the lines, parts of the picture's height
     ink: Colour = (0.1, 0.07, 0.08)
     crease: float = 0.12  # jump in depth, in lengths, that gets a line
+    lock_crease: float = 0.12  # the same within hair
+    ball: float = 0.0  # 0 to 1, how much head and hair are lit as if they were a ball (cel shading)
+    flat: float = 0.0  # 0 to 1, how much of the shade painted on hair is left out
     blur: float = 0.0  # sigma of the lens, parts of the picture's height
     grain: float = 0.0  # sigma of the sensor's noise, of 255, the same in each frame of a clip
 
@@ -227,6 +232,7 @@ class Canvas:
     picture: Picture
     mask: NDArray[np.float32]  # (height, width) in [0, 1]: covered by the puppet
     lines: NDArray[np.float32]  # (height, width) in [0, 1]: covered by ink
+    tones: NDArray[np.float32]  # (height, width) in [0, 1]: the share of light (cel shading), 1 on the backdrop
     backdrop: Picture
 
 

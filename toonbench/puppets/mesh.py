@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.compiled import compile_loops
+from toonbench.puppets.clothes import clothes_parts
 from toonbench.puppets.hair import hair_parts
 from toonbench.puppets.head import Field, Head, Index, Points, build_head, pose_head
 from toonbench.puppets.look import Look
@@ -28,13 +29,12 @@ from toonbench.puppets.parts import (
     rotation,
     teeth,
     tongue,
-    torso,
 )
 from toonbench.puppets.rig import INDEX
 from toonbench.puppets.skin import skin_colour
 
 LANDMARKS = 70
-FLAT = frozenset({"brow", "lash", "teeth", "cavity"})  # strips, whose front is towards the camera
+FLAT = frozenset({"brow", "lash", "teeth", "cavity", "tie"})  # strips, whose front is towards the camera
 PIVOT = np.array([0.0, -0.72, -0.2])  # the head turns about this point of the neck
 
 
@@ -73,7 +73,7 @@ def build_puppet(look: Look) -> Puppet:
     skin = Part(name="skin", quads=head.quads, colour=skin_colour(head), place=_skin_itself,
                 specular=look.shading.specular, gloss=look.shading.gloss, scatter=look.shading.scatter,
                 body=1 - head.weight)  # fmt: skip
-    parts = [skin, *(ear(head, s) for s in (-1, 1)), torso(head), mouth_cavity(head), teeth(head, upper=True),
+    parts = [skin, *(ear(head, s) for s in (-1, 1)), *clothes_parts(head), mouth_cavity(head), teeth(head, upper=True),
              teeth(head, upper=False), tongue(head)]  # fmt: skip
     for which, side in ((0, -1), (1, 1)):
         parts += [eyeball(head, which), catchlight(head, which), lash(head, which), brow(head, side)]

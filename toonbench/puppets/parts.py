@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.puppets.head import Field, Head, Index, Points, bump, columns, ramp, turn_jaw
+from toonbench.puppets.head import Field, Head, Index, Points, bump, ramp, turn_jaw
 from toonbench.puppets.look import Colour, Look, Shape
 from toonbench.puppets.rig import INDEX
 
@@ -99,7 +99,12 @@ def _eye_colour(look: Look, *, angles: Field, turn: Field, iris: float, pupil: f
     colour[depth > 0.82] *= 0.45
     colour[angles <= pupil] = 0.015
     outside = angles > iris
-    colour[outside] = white * (1 - 0.16 * ramp(angles[outside], iris, 1.1))[:, None]
+    above = np.sin(angles) * np.sin(turn)
+    lid = 1 - 0.42 * look.palette.shadow * ramp(above[outside], 0.1, 0.62)  # the upper lid's shadow
+    white = white * (lid * (1 - 0.14 * ramp(angles[outside], iris, 1.1)))[:, None] ** np.array([0.9, 1.05, 1.0])
+    corner = 0.35 * look.palette.shadow * ramp(np.abs(np.sin(angles) * np.cos(turn))[outside], 0.55, 0.9)[:, None]
+    colour[outside] = white * (1 - corner) + np.array([0.80, 0.55, 0.50]) * corner
+    colour[~outside] *= (1 - 0.3 * look.palette.shadow * ramp(above[~outside], 0.1, 0.5))[:, None]
     return colour
 
 
@@ -109,7 +114,8 @@ def catchlight(head: Head, which: int) -> Part:
     radius = look.shape.eyeball_radius * 1.018
     iris = np.arcsin(look.shape.iris_radius / look.shape.eyeball_radius)
     side = np.sign(look.scene.key_azimuth)
-    spots = [((side * 0.42 * iris, 0.45 * iris), 0.27 * iris), ((-side * 0.38 * iris, -0.40 * iris), 0.12 * iris)]
+    large = look.shape.catchlight
+    spots = [((side * 0.42 * iris, 0.45 * iris), large * iris), ((-side * 0.38 * iris, -0.40 * iris), 0.45 * large * iris)]
     turn = np.linspace(0, 2 * np.pi, 14, endpoint=False)
     discs = []
     for (ax, ay), size in spots:
@@ -171,13 +177,16 @@ def brow(head: Head, side: int) -> Part:
     """Build an eyebrow as a curved strip that rides on the skin."""
     from scipy.spatial import KDTree
 
-    shape, count, rows = head.look.shape, 22, 6
+    shape, count, rows = head.look.shape, 30, 6
+    soft = shape.brow_hair
+    rng = np.random.default_rng(head.look.scene.background_seed + 5)
     u = np.linspace(0, 1, count)
     out, middle = brow_line(shape, u)
     x = side * out
     half = 0.5 * shape.brow_thickness * (np.clip(u / 0.12, 0.45, 1) * np.clip((1.06 - u) / 0.6, 0, 1) ** 0.8)
     v = np.linspace(-1, 1, rows)
-    y = middle[None] + half[None] * v[:, None]
+    ragged = 1 + soft * np.where(v[:, None] > 0, 0.5, 0.3) * rng.uniform(-0.7, 0.7, (rows, count))
+    y = middle[None] + half[None] * v[:, None] * ragged
     plane = np.stack([np.broadcast_to(x, y.shape), y], -1).reshape(-1, 2)
     front = np.flatnonzero((head.rest[:, 2] > 0.2) & (head.weight == 1))
     tree = KDTree(head.rest[front, :2])
@@ -187,7 +196,9 @@ def brow(head: Head, side: int) -> Part:
     bound = front[near]
     puff = shape.brow_out * np.sqrt(np.clip(1 - v**2, 0, 1))[:, None] * np.ones(count) + 0.012
     shift = plane - (head.rest[bound, :2] * share[..., None]).sum(1)
-    shade = np.clip(0.9 + 0.15 * np.sin(u * 60)[None] * np.ones((rows, 1)), 0, 1.2).reshape(-1, 1)
+    thin = soft * (0.62 * np.abs(v[:, None]) ** 3 + 0.35 * ramp(u, 0.75, 1.0)[None] + 0.3 * ramp(u, 0.15, 0.0)[None])
+    thin = np.clip(thin + 0.22 * soft * rng.uniform(-1, 1, (rows, count)), 0, 0.85).reshape(-1, 1)
+    colour = _paint(rows * count, head.look.palette.brow) * (1 - thin) + 0.85 * np.asarray(head.look.palette.skin) * thin
 
     def place(skin: Points, rig: NDArray[np.float32]) -> Points:
         del rig
@@ -196,8 +207,8 @@ def brow(head: Head, side: int) -> Part:
         points[:, 2] += puff.reshape(-1)
         return points
 
-    return Part(name="brow", quads=sheet_quads(rows, count), colour=_paint(rows * count, head.look.palette.brow) * shade,
-                place=place, specular=0.02, unlit=0.15)  # fmt: skip
+    return Part(name="brow", quads=sheet_quads(rows, count), colour=colour, place=place, specular=0.02,
+                unlit=0.15)  # fmt: skip
 
 
 def mouth_cavity(head: Head) -> Part:
@@ -222,7 +233,7 @@ def teeth(head: Head, *, upper: bool) -> Part:
     """Build a row of teeth behind the lips; the lower row moves with the jaw."""
     shape, count, rows = head.look.shape, 31, 4
     rim = head.rest[head.lip_upper]
-    x = np.linspace(-0.86, 0.86, count) * shape.mouth_half_width
+    x = np.linspace(-0.92, 0.92, count) * shape.mouth_half_width
     z = np.interp(x, rim[:, 0], rim[:, 2]) - 0.055 - 0.35 * (x / shape.mouth_half_width) ** 4 * 0.15
     y = np.linspace(0.06, -0.032, rows) if upper else np.linspace(-0.004, -0.09, rows)
     rest = np.stack(np.broadcast_arrays(x[None], shape.mouth_y + y[:, None], z[None]), -1).reshape(-1, 3).copy()
@@ -233,8 +244,14 @@ def teeth(head: Head, *, upper: bool) -> Part:
     def place(skin: Points, rig: NDArray[np.float32]) -> Points:
         del skin
         points = rest if upper else turn_jaw(rest, 0.97, float(rig[INDEX["jaw_open"]]) * min(shape.gain, 1.15))
-        narrow = 1 - 0.45 * min(1.0, float(rig[INDEX["mouth_pucker"]]) * shape.gain)
-        return points * np.array([narrow, 1.0, 1.0])
+        smile, wide = float(rig[INDEX["smile"]]) * shape.gain + shape.mouth_curve, float(rig[INDEX["mouth_wide"]]) * shape.gain
+        pucker = min(1.0, float(rig[INDEX["mouth_pucker"]]) * shape.gain)
+        stretch = (1 - 0.45 * pucker) * (1 + 0.2 * smile + 0.16 * wide)
+        arc = (0.075 if upper else 0.05) * smile * (rest[:, 0] / shape.mouth_half_width) ** 2  # smiles show an arc of teeth
+        points = points * np.array([stretch, 1.0, 1.0])
+        points[:, 1] += arc
+        points[:, 2] -= 0.6 * arc
+        return points
 
     return Part(name="teeth", quads=sheet_quads(rows, count), colour=colour, place=place, specular=0.1, unlit=0.35)
 
@@ -245,8 +262,8 @@ def tongue(head: Head) -> Part:
     a, b = np.linspace(0.05, np.pi / 2, rows)[:, None], np.linspace(0, 2 * np.pi, cols, endpoint=False)[None]
     z = float(head.rest[head.lip_upper, 2].max()) - 0.30
     rest = np.stack(np.broadcast_arrays(
-        0.62 * shape.mouth_half_width * np.sin(a) * np.cos(b), shape.mouth_y - 0.10 + 0.07 * np.cos(a) + 0 * b,
-        z + 0.2 * np.sin(a) * np.sin(b),
+        0.62 * shape.mouth_half_width * np.sin(a) * np.cos(b), shape.mouth_y - 0.095 + 0.08 * np.cos(a) * (1 - 0.25 * bump(np.sin(a) * np.cos(b), 0.12)),
+        z + 0.03 + 0.2 * np.sin(a) * np.sin(b),
     ), -1).reshape(-1, 3).copy()  # fmt: skip
 
     def place(skin: Points, rig: NDArray[np.float32]) -> Points:
@@ -275,27 +292,6 @@ def ear(head: Head, side: int) -> Part:
     colour = _paint(rows * cols, head.look.palette.skin) * tint
     quads = sheet_quads(rows, cols, ring=True)
     return Part(name="ear", quads=quads, colour=colour, place=fixed(rest), still=True, scatter=0.5)
-
-
-def torso(head: Head) -> Part:
-    """Build shoulders and chest in clothes, with a collar of the trim's colour."""
-    lon, shape = columns()[::2], head.look.shape
-    keys = [(0.0, 1.24, 0.94), (0.06, 1.30, 1.02), (0.14, 1.62, 1.22), (0.3, 2.5, 1.6), (0.5, 3.3, 1.9), (0.7, 3.75, 2.1),
-            (0.85, 3.95, 2.2), (1.0, 4.0, 2.3)]  # fmt: skip
-    heights = np.array([-1.42, -1.46, -1.52, -1.63, -1.82, -2.1, -2.6, -3.4])
-    rows = []
-    for (_, wide, deep), y in zip(keys, heights, strict=True):
-        rows.append(
-            np.stack([0.42 * wide * np.sin(lon), y - 0.14 * bump(lon, 0.7), 0.42 * deep * np.cos(lon) - 0.22], -1)
-        )
-    rest = np.stack(rows)
-    rest[..., 0] *= shape.neck_width / 0.42 * 0.35 + 0.65
-    colour = np.tile(np.asarray(head.look.palette.clothes), (rest.shape[0], rest.shape[1], 1))
-    colour[:2] = head.look.palette.trim
-    flat = rest.reshape(-1, 3)
-    quads = sheet_quads(rest.shape[0], rest.shape[1], ring=True)
-    return Part(name="torso", quads=quads, colour=colour.reshape(-1, 3), place=fixed(flat), still=True, specular=0.03,
-                body=1.0)  # fmt: skip
 
 
 def rotation(*, yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:

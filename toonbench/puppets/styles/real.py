@@ -15,8 +15,9 @@ SKINS: tuple[Colour, ...] = (
 )  # fmt: skip
 HAIRS: tuple[Colour, ...] = (
     (0.07, 0.06, 0.06), (0.14, 0.09, 0.06), (0.23, 0.15, 0.09), (0.36, 0.23, 0.13),
-    (0.62, 0.47, 0.28), (0.48, 0.24, 0.12), (0.55, 0.54, 0.53),
+    (0.62, 0.47, 0.28), (0.48, 0.24, 0.12),
 )  # fmt: skip
+GREYS: tuple[Colour, ...] = ((0.55, 0.54, 0.53), (0.74, 0.73, 0.71), (0.36, 0.35, 0.35))
 IRISES: tuple[Colour, ...] = (
     (0.25, 0.14, 0.07),
     (0.36, 0.22, 0.11),
@@ -56,8 +57,8 @@ def _shape(rng: np.random.Generator, *, slender: float, jaw: float, masculine: b
     return Shape(
         skull_width=around(rng, 0.735, 0.015) - 0.012 * slender,
         cheek_width=around(rng, 0.70, 0.015) - 0.015 * slender,
-        jaw_width=0.575 + 0.028 * jaw - 0.012 * slender,
-        chin_width=0.33 + 0.03 * jaw,
+        jaw_width=0.605 + 0.026 * jaw - 0.012 * slender,
+        chin_width=0.40 + 0.035 * jaw,
         chin_y=around(rng, -1.0, 0.025) - 0.02 * slender,
         chin_out=around(rng, 0.05, 0.015),
         crown_y=around(rng, 1.06, 0.03),
@@ -72,13 +73,14 @@ def _shape(rng: np.random.Generator, *, slender: float, jaw: float, masculine: b
         socket=around(rng, 0.065, 0.012),
         brow_y=around(rng, 0.215, 0.014),
         brow_thickness=around(rng, 0.05 if masculine else 0.036, 0.006),
+        brow_hair=1.0,
         brow_arch=around(rng, 0.025 if masculine else 0.04, 0.01),
-        nose_y=around(rng, -0.385, 0.022),
+        nose_y=around(rng, -0.42, 0.022),
         nose_out=around(rng, 0.26, 0.025),
-        nose_width=around(rng, 0.125, 0.012),
+        nose_width=around(rng, 0.148, 0.014),
         nose_bridge=around(rng, 0.10, 0.02),
         nose_ball=around(rng, 0.075, 0.012),
-        mouth_y=around(rng, -0.63, 0.012),
+        mouth_y=around(rng, -0.645, 0.012),
         mouth_half_width=around(rng, 0.265, 0.018),
         lip_up=around(rng, 0.055, 0.01),
         lip_down=around(rng, 0.08, 0.012),
@@ -95,6 +97,9 @@ def _palette(rng: np.random.Generator, *, masculine: bool, bearded: bool) -> Pal
     skin = pick(rng, SKINS, tint=0.12)
     pale = skin[0] > 0.75
     hair = pick(rng, HAIRS if pale else HAIRS[:3], spread=0.1)
+    age = float(rng.uniform(0, 0.3)) if rng.random() < 0.72 else float(rng.uniform(0.3, 1.0))
+    if age > 0.6:
+        hair = pick(rng, GREYS, spread=0.08)
     red = np.asarray(skin) * np.array([0.86, 0.60, 0.60])
     lip: Colour = (float(red[0]), float(red[1]), float(red[2]))
     beard = float(rng.uniform(0.6, 0.95)) if bearded and rng.random() < 0.3 else 0.0
@@ -111,6 +116,9 @@ def _palette(rng: np.random.Generator, *, masculine: bool, bearded: bool) -> Pal
         mottle=float(rng.uniform(0.01, 0.025)),
         stubble=float(rng.uniform(0.05, 0.4)) if bearded and rng.random() < 0.5 else 0.0,
         beard=beard,
+        rosy=float(rng.uniform(0.35, 0.75)),
+        age=age,
+        makeup=0.0 if masculine else float(rng.uniform(0, 0.8)),
     )
 
 
@@ -127,8 +135,8 @@ def scene(rng: np.random.Generator, *, tint: float) -> Scene:
         fill=float(rng.uniform(0.22, 0.42)),
         rim=float(rng.uniform(0.1, 0.4)),
         warmth=around(rng, 0.15, 0.35),
-        view_height=around(rng, 2.95, 0.08),
-        centre_y=around(rng, -0.08, 0.03),
+        view_height=around(rng, 3.12, 0.08),
+        centre_y=around(rng, -0.17, 0.03),
         background=(one, two, three),
         background_seed=int(rng.integers(1 << 30)),
     )
