@@ -133,11 +133,13 @@ def light_vertices(
             out[i, k] = min(1.0, value) ** gamma
 
 
-def draw_lines(owner: Ints, depth: Floats, triangles: Ints, group: NDArray[np.int8], jump: float, reach: float,
-               ink: Floats) -> None:  # fmt: skip
-    """Mark samples within `reach` of a border between groups or of a jump in depth; groups < 0 have no lines."""
+def draw_lines(owner: Ints, depth: Floats, triangles: Ints, group: NDArray[np.int8], jump: Floats, outer: float,
+               inner: float, ink: Floats) -> None:  # fmt: skip
+    """Mark samples near borders between groups and near jumps in depth (`jump` by group); groups < 0 have no lines.
+
+    Lines reach `outer` samples to each side where the backdrop begins, `inner` samples elsewhere.
+    """
     height, width = owner.shape
-    span = math.ceil(reach)
     ink[:] = 0.0
     for row in range(height):
         for column in range(width):
@@ -148,35 +150,45 @@ def draw_lines(owner: Ints, depth: Floats, triangles: Ints, group: NDArray[np.in
                 if r >= height or c >= width:
                     continue
                 there = owner[r, c]
-                if here < 0 and there < 0:
+                if here == there:
                     continue
                 other = -2 if there < 0 else group[triangles[there, 0]]
                 if own == -1 or other == -1:
                     continue
-                if own == other and abs(depth[row, column] - depth[r, c]) <= jump:
+                if own == other and abs(depth[row, column] - depth[r, c]) <= jump[own]:
                     continue
-                for dy in range(-span, span + 1):
-                    for dx in range(-span, span + 1):
-                        away = math.sqrt(dx * dx + dy * dy)
-                        if away <= reach and 0 <= row + dy < height and 0 <= column + dx < width:
-                            dark = min(1.0, reach - away + 0.5)
-                            ink[row + dy, column + dx] = max(ink[row + dy, column + dx], dark)
+                reach = outer if own == -2 or other == -2 else inner
+                span = math.ceil(reach)
+                top, bottom = max(0, row - span), min(height - 1, row + span)
+                left, right = max(0, column - span), min(width - 1, column + span)
+                for y in range(top, bottom + 1):
+                    for x in range(left, right + 1):
+                        away = (y - row) * (y - row) + (x - column) * (x - column)
+                        if away < (reach + 0.5) * (reach + 0.5):
+                            dark = min(1.0, reach - math.sqrt(away) + 0.5)
+                            if dark > ink[y, x]:
+                                ink[y, x] = dark
 
 
 def resolve(
     x: Floats, y: Floats, triangles: Ints, owner: Ints, attributes: Floats, backdrop: Floats, ink: Floats,
     ink_colour: Floats, bands: int, softness: float, shine_cut: float, picture: Floats, mask: Floats, lines: Floats,
+    tones: Floats,
 ) -> None:  # fmt: skip
-    """Average samples into `picture` (h, w, 3) sRGB 0 to 1, `mask` (h, w) covered by the puppet, `lines` (h, w) inked."""
+    """Average samples into `picture` (h, w, 3) sRGB 0 to 1, `mask` (h, w) covered by the puppet, `lines` (h, w) inked.
+
+    With `bands`, `tones` (h, w) is the share of light, 1 on the backdrop.
+    """
     height, width = mask.shape
     over = owner.shape[0] // height
     share = 1.0 / (over * over)
     inked = ink.shape[0] > 0
     for row in range(height):
         for column in range(width):
-            red, green, blue, covered, drawn = 0.0, 0.0, 0.0, 0.0, 0.0
+            red, green, blue, covered, drawn, bright = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             for sample in range(over * over):
                 sy, sx = row * over + sample // over, column * over + sample % over
+                lit, dark = 1.0, ink[sy, sx] if inked else 0.0
                 t = owner[sy, sx]
                 if t < 0:
                     r, g, b = backdrop[row, column, 0], backdrop[row, column, 1], backdrop[row, column, 2]
@@ -203,8 +215,11 @@ def resolve(
                         shine = u * attributes[i, 7] + v * attributes[j, 7] + w * attributes[k, 7]
                         if shine > shine_cut:
                             r, g, b = 0.45 * r + 0.55, 0.45 * g + 0.55, 0.45 * b + 0.55
-                if inked:
-                    dark = ink[sy, sx]
+                    if inked:
+                        drawn_on = u * attributes[i, 8] + v * attributes[j, 8] + w * attributes[k, 8]
+                        dark = max(dark, min(1.0, drawn_on))
+                bright += lit * share
+                if dark > 0.0:
                     drawn += dark * share
                     r += (ink_colour[0] - r) * dark
                     g += (ink_colour[1] - g) * dark
@@ -217,3 +232,4 @@ def resolve(
             picture[row, column, 2] = blue
             mask[row, column] = covered
             lines[row, column] = drawn
+            tones[row, column] = bright

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from toonbench.compiled import compile_loops
 from toonbench.puppets.backdrops import paint_backdrop
+from toonbench.puppets.inking import INNER, drawn_lines, flat_colour
 from toonbench.puppets.look import Canvas, Picture, Scene, styles
 from toonbench.puppets.mesh import Pose, Puppet
 from toonbench.types import Frame
@@ -32,7 +33,7 @@ GROUPS: dict[str, int] = {
     "eyeball": 4,
     "catchlight": 4,
     "lash": -1,
-    "brow": -1,
+    "brow": 1,
     "hair": 7,
     "bun": 7,
 }  # fmt: skip  (parts between which no line is drawn; -1 never has one; other parts are groups of their own)
@@ -77,12 +78,19 @@ class Stage:
         self._ink = np.zeros((edge, edge) if shading.outline else (0, 0), np.float32)
         self._picture = np.empty((size, size, 3), np.float32)
         self._mask, self._lines = np.empty((size, size), np.float32), np.empty((size, size), np.float32)
-        self._attributes = np.zeros((len(puppet.colour), 8), np.float32)
+        self._tones = np.ones((size, size), np.float32)
+        self._attributes = np.zeros((len(puppet.colour), 9), np.float32)
+        if shading.outline:
+            samples = edge / puppet.look.scene.view_height
+            self._attributes[:, 8] = drawn_lines(puppet) * samples + 0.5
         self._constants = tuple(
             np.ascontiguousarray(a, np.float32)
-            for a in (puppet.colour, puppet.specular, puppet.gloss, puppet.unlit, puppet.scatter)
+            for a in (flat_colour(puppet), puppet.specular, puppet.gloss, puppet.unlit, puppet.scatter)
         )
         self._group = _groups(puppet)
+        self._jump = np.full(max(8, int(self._group.max()) + 1), shading.crease, np.float32)
+        self._jump[GROUPS["hair"]] = shading.lock_crease
+        self._skull = np.flatnonzero(puppet.head.weight == 1)
         self._shadow_depth = np.empty((SHADOW_CELLS, SHADOW_CELLS), np.float32)
         self._shadow_owner = np.empty((SHADOW_CELLS, SHADOW_CELLS), np.int32)
         self._backdrop = paint_backdrop(puppet.look, size=size)
@@ -102,13 +110,13 @@ class Stage:
         self._light(pose)
         shading = look.shading
         if shading.outline:
-            reach = max(0.5, 0.5 * shading.outline * edge)
-            self._loops.draw_lines(self._owner, self._depth, self._triangles, self._group, shading.crease, reach,
-                                   self._ink)  # fmt: skip
+            reach = 0.5 * shading.outline * edge
+            self._loops.draw_lines(self._owner, self._depth, self._triangles, self._group, self._jump, max(0.6, reach),
+                                   max(0.5, reach * INNER), self._ink)  # fmt: skip
         self._loops.resolve(
             x, y, self._triangles, self._owner, self._attributes, self._backdrop, self._ink,
             np.asarray(shading.ink, np.float32), shading.bands, shading.softness, shading.shine, self._picture, self._mask,
-            self._lines,
+            self._lines, self._tones,
         )  # fmt: skip
         picture = self._developed()
         return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8), (self._mask * 255 + 0.5).astype(np.uint8)
@@ -129,11 +137,21 @@ class Stage:
         tint = np.array([1 + 0.07 * scene.warmth, 1.0, 1 - 0.09 * scene.warmth], np.float32)
         amounts = (scene.key, scene.fill, scene.rim, shading.wrap, shading.ambient, shading.saturation, shading.shadow)
         self._loops.light_vertices(
-            points, pose.normals.astype(np.float32), *self._constants, self._shadow(points, key),
+            points, self._normals(pose), *self._constants, self._shadow(points, key),
             np.array([0.0, scene.centre_y, scene.distance], np.float32), key.astype(np.float32),
             direction(-scene.key_azimuth * 1.3, 8.0).astype(np.float32), tint, np.asarray(amounts, np.float32),
             np.asarray(shading.shade, np.float32) ** np.float32(2.2), shading.bands, self._attributes,
         )  # fmt: skip
+
+    def _normals(self, pose: Pose) -> Floats:
+        """Return normals (vertices, 3), as far as the style asks those of a ball, so that flat tones meet in calm lines."""
+        share = self._puppet.look.shading.ball
+        if not share:
+            return pose.normals.astype(np.float32)
+        away = pose.points - pose.points[self._skull].mean(0)
+        away /= np.linalg.norm(away, axis=1, keepdims=True)
+        mixed = pose.normals + (share * (1 - self._puppet.body))[:, None] * (away - pose.normals)
+        return (mixed / np.linalg.norm(mixed, axis=1, keepdims=True).clip(1e-6)).astype(np.float32)
 
     def _shadow(self, points: Floats, key: NDArray[np.float64]) -> Floats:
         """Return the share of the key light that each vertex gets, (vertices,), from a depth map seen from the light."""
@@ -158,7 +176,8 @@ class Stage:
         picture = self._picture
         if self._finish is not None:
             picture = self._finish(
-                Canvas(look=look, picture=picture, mask=self._mask, lines=self._lines, backdrop=self._backdrop)
+                Canvas(look=look, picture=picture, mask=self._mask, lines=self._lines, tones=self._tones,
+                       backdrop=self._backdrop)
             )
         if look.shading.blur:
             from scipy.ndimage import gaussian_filter
