@@ -115,10 +115,10 @@ def fold(network: LandmarkNet) -> LandmarkNet:
 
 def _fold(network: LandmarkNet) -> LandmarkNet:
     for module in network.modules():
-        if isinstance(module, nn.Sequential) and len(module) > 1 and isinstance(module[1], nn.BatchNorm2d):
+        if isinstance(module, nn.Sequential) and len(module) > 1:
             convolution, norm = module[0], module[1]
-            if isinstance(convolution, nn.Conv2d):
-                module[0] = torch.nn.utils.fuse_conv_bn_eval(convolution.eval(), norm.eval())
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                module[0] = torch.nn.utils.fuse_conv_bn_eval(convolution, norm)
                 module[1] = nn.Identity()
     return network
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 from torch.nn import functional
 
 from toonbench.metrics.landmark_net import LandmarkNet, Output
@@ -66,7 +67,7 @@ def train(data: Pictures, plan: Plan, *, folder: Path) -> LandmarkNet:
     path = folder / "checkpoint.pt"
     average = LandmarkNet()
     if _restore(path, plan, average=average) < plan.steps:
-        torch.multiprocessing.spawn(_learn, args=(data, plan, path, _Mean(plan)), nprocs=plan.team)
+        spawn(_learn, args=(data, plan, path, _Mean(plan)), nprocs=plan.team)
         _restore(path, plan, average=average)
     return average.eval()
 
