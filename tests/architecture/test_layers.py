@@ -12,7 +12,7 @@ LAYERS = [
     {"types"},
     {"registry", "store", "video", "pool", "weights", "environment", "compiled"},
     {"tasks", "metrics", "data", "stats"},
-    {"generate", "score", "prepare", "puppets"},
+    {"generate", "score", "prepare", "puppets", "calibrate"},
     {"hub", "report"},
     {"cli", "commands"},
 ]

@@ -1,0 +1,184 @@
+"""Measure what metrics say to injected errors and to the dummies, per style, and reduce it to a table.
+
+DIR/rows/<style>-<index>.npz   the rows of one puppet under every error, every level and every metric
+DIR/calibration.csv            a line for each style, metric, error and level: value, interval, coverage
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from toonbench import registry, stats
+from toonbench.calibrate.errors import ERRORS, MUTED, change
+from toonbench.pool import Progress, map_items
+from toonbench.puppets.look import make_look, styles
+from toonbench.puppets.render import Rendered, render_clip
+from toonbench.puppets.rig import FPS, Rig, first_pose, generate, relative, seed_of
+from toonbench.store import write_bytes, writing
+from toonbench.types import Clip, Frames, Metric, Pair, Rows, Sample, ToonbenchError, Truth
+
+DUMMIES = ("oracle", "static", "paste")
+COLUMNS = ("style", "metric", "error", "level", "value", "low", "high", "coverage", "clips")
+Line = dict[str, str | float | int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is measured: which metrics on which styles, and how many puppets of how many frames."""
+
+    metrics: tuple[str, ...]
+    styles: tuple[str, ...]
+    clips: int
+    frames: int
+    step: int
+    size: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """One puppet of one style."""
+
+    path: Path
+    setting: Setting
+    style: str
+    index: int
+
+
+def calibrate(out: Path, setting: Setting, *, workers: int = 1, on_progress: Progress | None = None) -> list[Line]:
+    """Measure into `out` and return the table's lines; what is already measured there is kept.
+
+    Raises ToonbenchError for unknown styles or metrics, bad numbers, or a folder measured with another setting.
+    """
+    _check(setting)
+    _claim(out, setting)
+    jobs = [
+        _Job(path=out / "rows" / f"{style}-{index:03d}.npz", setting=setting, style=style, index=index)
+        for index in range(setting.clips)
+        for style in setting.styles
+    ]
+    map_items(_measure, jobs, workers=workers, on_progress=on_progress)
+    lines = [
+        line for style in setting.styles for line in _lines([job.path for job in jobs if job.style == style], style)
+    ]
+    write_bytes(out / "calibration.csv", _csv(lines))
+    return lines
+
+
+def _check(setting: Setting) -> None:
+    if setting.clips < 1 or setting.frames < 4 or setting.step < 1:
+        raise ToonbenchError(
+            f"calibration needs clips >= 1, frames >= 4 and step >= 1; got {setting.clips}, {setting.frames} and "
+            f"{setting.step}: raise them"
+        )
+    for style in setting.styles:
+        make_look(style, 0)
+    for name in setting.metrics:
+        registry.load_metric(name)
+
+
+def _claim(out: Path, setting: Setting) -> None:
+    path = out / "setting.json"
+    text = json.dumps(asdict(setting), indent=2, sort_keys=True) + "\n"
+    if path.exists() and path.read_text() != text:
+        raise ToonbenchError(f"{out} holds a calibration with another setting (see {path.name}): choose another --out")
+    write_bytes(path, text.encode())
+
+
+def _measure(job: _Job) -> None:
+    """Measure one puppet under everything, unless its file is there."""
+    if job.path.exists():
+        return
+    rows: dict[str, Rows] = {}
+    metrics = {name: registry.load_metric(name) for name in job.setting.metrics}
+    for label, sample in _samples(job):
+        for name, metric in metrics.items():
+            if _offers(sample, metric):
+                rows[f"{name}|{label}"] = metric.measure(sample)
+    with writing(job.path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **rows)  # pyright: ignore[reportArgumentType]
+
+
+def _offers(sample: Sample, metric: Metric) -> bool:
+    return not (metric.needs - {"target", "driving", "source"}) or sample.truth is not None
+
+
+def _samples(job: _Job) -> Iterator[tuple[str, Sample]]:
+    """Yield (error|level, sample) of one puppet: the dummies, then every error at every level."""
+    setting = job.setting
+    seed = seed_of("calibrate", setting.seed, job.style, job.index)
+    rng = np.random.default_rng(seed)
+    look = make_look(job.style, seed)
+    source = first_pose(seed_of(seed, "source"))
+    driver, other = (
+        generate(seed_of(seed, who), frames=setting.frames, step=setting.step) for who in ("driver", "other")
+    )
+    wanted, wrong = relative(source, driver), relative(source, other)
+    answer = render_clip(look, wanted, size=setting.size)
+    actor_style = _actor_style(job.style)
+    actor = render_clip(make_look(actor_style, seed_of(seed, "actor")), driver, size=setting.size).frames
+
+    def sample(generated: Frames) -> Sample:
+        return _sample(job, generated, answer=answer, rig=wanted, driving=actor)
+
+    yield "oracle|0", sample(answer.frames)
+    yield "static|0", sample(np.repeat(answer.frames[:1], len(wanted), 0))
+    yield "paste|0", sample(actor)
+    for error in (*ERRORS, *MUTED):
+        for level in error.levels:
+            if error.image:
+                frames = error.image(answer.frames, level, rng)
+            else:
+                frames = render_clip(
+                    look, change(error, wanted, level=level, other=wrong, rng=rng), size=setting.size
+                ).frames
+            yield f"{error.name}|{level:g}", sample(frames)
+
+
+def _actor_style(style: str) -> str:
+    """The driver is of the other domain: the real style for cartoons, a cartoon for the real one."""
+    known = styles()
+    return next(name for name, other in known.items() if other.domain != known[style].domain)
+
+
+def _sample(job: _Job, generated: Frames, *, answer: Rendered, rig: Rig, driving: Frames) -> Sample:
+    """Put frames beside the answer, without the first frame, whose answer is the source itself."""
+    domain = styles()[job.style].domain
+    clip = Clip(id=f"{job.style}-{job.index}", path=job.path, domain=domain)
+    truth = Truth(rig=rig[1:], landmarks=answer.landmarks[1:], visible=answer.visible[1:], fps=FPS / job.setting.step)
+    return Sample(
+        pair=Pair(id=clip.id, source=clip, driving=clip, target=clip), generated=generated[1:], source=answer.frames[0],
+        driving=driving[1:], target=answer.frames[1:], truth=truth,
+    )  # fmt: skip
+
+
+def _lines(paths: Sequence[Path], style: str) -> Iterator[Line]:
+    """Reduce the rows of one style's puppets; each puppet is a cluster of its own."""
+    files = [dict(np.load(path, allow_pickle=False)) for path in paths]
+    for key in files[0]:
+        name, error, level = key.split("|")
+        metric, rows = registry.load_metric(name), [file[key] for file in files]
+        clusters = list(range(len(rows)))
+        if metric.distribution:
+            interval = stats.grouped_jackknife(rows, clusters, metric.reduce)
+        else:
+            interval = stats.cluster_bootstrap([metric.reduce([one]) for one in rows], clusters)
+        coverage = float(np.mean([np.isfinite(one).all(1).mean() for one in rows]))
+        yield dict(zip(COLUMNS, (style, name, error, float(level), interval.value, interval.low, interval.high, coverage,
+                                 len(rows)), strict=True))  # fmt: skip
+
+
+def _csv(lines: Sequence[Line]) -> bytes:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for line in lines:
+        writer.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in line.values()])
+    return buffer.getvalue().encode()

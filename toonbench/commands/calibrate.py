@@ -1,0 +1,71 @@
+"""`calibrate`: how every metric answers to errors of known size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toonbench.commands.shared import Names, Talk
+
+
+def calibrate(
+    *,
+    out: Path,
+    metrics: Names = None,
+    styles: Names = None,
+    clips: int = 6,
+    frames: int = 30,
+    step: int = 2,
+    size: int = 128,
+    seed: int = 0,
+    workers: int = 0,
+    talk: Talk | None = None,
+) -> int:
+    """Inject motion errors and image damage of known size into puppets, and draw what the metrics say.
+
+    Writes calibration.csv, calibration.md and a figure for each metric.
+
+    Parameters
+    ----------
+    out
+        The folder to write to; measurements found there are kept.
+    metrics
+        Only these; by default every metric of one clip (not of a whole set, as FID is).
+    styles
+        Only these puppet styles; all by default.
+    clips
+        Puppets of each style.
+    frames
+        Frames of each clip.
+    step
+        Take every step-th frame of the 30 fps motion.
+    size
+        Side in pixels.
+    seed
+        Another seed is another set of puppets.
+    workers
+        Local processes; 0 chooses. The numbers do not depend on it.
+    """
+    from toonbench import registry
+    from toonbench.calibrate import Setting
+    from toonbench.calibrate import calibrate as measure
+    from toonbench.pool import auto_workers
+    from toonbench.puppets.look import styles as known_styles
+    from toonbench.report.calibration import write_report
+
+    talk = talk or Talk()
+    talk.start()
+    chosen = tuple(metrics) if metrics else tuple(registry.names("metrics"))
+    setting = Setting(
+        metrics=chosen,
+        styles=tuple(styles) if styles else tuple(known_styles()),
+        clips=clips,
+        frames=frames,
+        step=step,
+        size=size,
+        seed=seed,
+    )
+    with talk.progress("calibrating") as on_progress:
+        lines = measure(out, setting, workers=auto_workers(workers), on_progress=on_progress)
+    write_report(out, lines, setting)
+    talk.say(f"written: {out / 'calibration.md'}")
+    return 0
