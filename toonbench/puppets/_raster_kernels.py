@@ -214,7 +214,7 @@ def resolve(
                         b = b * lit + (1.0 - lit) * (u * attributes[i, 5] + v * attributes[j, 5] + w * attributes[k, 5])
                         shine = u * attributes[i, 7] + v * attributes[j, 7] + w * attributes[k, 7]
                         if shine > shine_cut:
-                            r, g, b = 0.45 * r + 0.55, 0.45 * g + 0.55, 0.45 * b + 0.55
+                            r, g, b = min(1.0, 1.25 * r + 0.14), min(1.0, 1.25 * g + 0.14), min(1.0, 1.25 * b + 0.14)
                     if inked:
                         drawn_on = u * attributes[i, 8] + v * attributes[j, 8] + w * attributes[k, 8]
                         dark = max(dark, min(1.0, drawn_on))

@@ -11,6 +11,7 @@ from toonbench.puppets.mesh import Puppet
 
 INNER = 0.72  # width of the lines inside a figure, parts of its outline's
 NONE = -1.0  # no line here: a length outside
+MOUTH = {"teeth": (1.0, 0.99, 0.97), "cavity": (0.32, 0.09, 0.11), "tongue": (0.82, 0.40, 0.42)}  # flat colours
 Line = list[tuple[float, float]]  # corners (x, y) in the rest pose, on the puppet's left (x > 0)
 
 
@@ -38,7 +39,7 @@ def _skin_lines(head: Head, half: float, *, seed: int) -> Field:
     crease = 0.5 * shape.eye_up + 0.02
     corner = shape.eye_half_width
     lid: Line = [(shape.eye_x + u * corner, crease * (1 - 0.25 * u * u)) for u in (-0.75, -0.3, 0.2, 0.7)]
-    lines.append((lid, 0.5))
+    lines.append((lid, 0.75))
     lines.append(([(-0.05, shape.mouth_y - shape.lip_down - 0.055), (0.05, shape.mouth_y - shape.lip_down - 0.055)], 0.5))
     if age > 0.4:
         wing = (shape.nose_width + 0.05, shape.nose_y + 0.06)
@@ -81,7 +82,7 @@ def _ear_line(points: NDArray[np.float64], half: float) -> Field:
 
 
 def flat_colour(puppet: Puppet) -> NDArray[np.float64]:
-    """Return the puppet's colours, (vertices, 3) linear light, with hair in flat colours as far as its shading asks."""
+    """Return the puppet's colours, (vertices, 3) linear light, with hair and mouth in flat colours as far as its shading asks."""
     look = puppet.look
     if not look.shading.flat:
         return puppet.colour
@@ -91,10 +92,31 @@ def flat_colour(puppet: Puppet) -> NDArray[np.float64]:
     known += [np.asarray(look.palette.trim)] if look.hair.tail else []
     flat = np.stack(known) ** 2.2
     colour = puppet.colour.copy()
-    hairy = np.array([name in ("hair", "bun", "beard") for name in puppet.names])[puppet.part]
+    for name, plain in MOUTH.items():
+        inside = _of(puppet, name)
+        colour[inside] += look.shading.flat * (np.asarray(plain) ** 2.2 - colour[inside])
+    hairy = _of(puppet, "hair", "bun", "beard")
     own = colour[hairy]
     tone = own / np.linalg.norm(own, axis=1, keepdims=True).clip(1e-6)
     hue = flat / np.linalg.norm(flat, axis=1, keepdims=True)
     gap = np.linalg.norm(own[:, None] - flat[None], axis=2) + np.linalg.norm(tone[:, None] - hue[None], axis=2)
     colour[hairy] += look.shading.flat * (flat[gap.argmin(1)] - own)
     return colour
+
+
+def hair_gleam(puppet: Puppet) -> Field | None:
+    """Return how far inside the band of light on the hair each vertex lies, in radians, (vertices,); None for no band."""
+    look, points = puppet.look, puppet.rest
+    if not look.shading.gleam:
+        return None
+    x, y, z = (points - np.array([0.0, 0.15, 0.0])).T
+    up, around = np.arctan2(y, np.hypot(x, z)), np.arctan2(x, z)
+    zigzag = np.abs((around * 4.3) % 1.0 - 0.5) * 0.3  # the band runs in points, as from lock to lock
+    middle = np.radians(0.6 * look.scene.key_azimuth)
+    band = 0.5 * look.shading.gleam * (1 - (np.abs(around - middle) / 1.0) ** 3) - np.abs(up - 0.8 - zigzag)
+    return np.where(_of(puppet, "hair", "bun"), band, NONE)
+
+
+def _of(puppet: Puppet, *names: str) -> NDArray[np.bool_]:
+    """Return which vertices belong to the parts of these names."""
+    return np.array([name in names for name in puppet.names])[puppet.part]

@@ -26,6 +26,9 @@ Tail = Literal["", "pony", "pigtails", "braids"]
 Glasses = Literal["", "round", "square"]
 Earrings = Literal["", "stud", "hoop"]
 Topping = Literal["", "headband", "bow", "flower", "cap", "beanie", "brim"]
+Ears = Literal["", "cat", "fox", "bear", "dog", "rabbit", "mouse", "fin"]
+Marking = Literal["", "tabby", "mask", "panda", "patch", "spots", "blaze"]
+Horns = Literal["", "horns", "antennae", "curls"]
 Garment = Literal["crew", "shirt", "hoodie", "turtleneck", "tank", "suit", "scarf"]
 Pattern = Literal["plain", "stripes", "dots", "checks"]
 
@@ -73,7 +76,10 @@ class Shape:
     lip_down: float = 0.085
     lip_out: float = 0.055
     mouth_curve: float = 0.2  # part of a smile in the rest pose
+    teeth: float = 0.032  # how far the upper teeth reach below the mouth line
     cheek_puff: float = 0.05
+    muzzle: float = 0.0  # how far nose and mouth stand out together, as an animal's
+    dents: float = 0.0  # depth of dents and fingerprints, as of clay
     ear: float = 0.23  # half height
     ear_out: float = 0.10
     neck_width: float = 0.42
@@ -160,6 +166,35 @@ class Clothes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Creature:
+    """What an animal's or a monster's head has in place of human ears and hair. Lengths as in `Shape`, angles in degrees.
+
+    The coat has the palette's `skin`; a bare creature has skin instead of fur.
+    """
+
+    species: str
+    pale: Colour  # muzzle, throat, spots over the eyes
+    mark: Colour  # of `marking`, of the ears' tips
+    inner: Colour  # insides of the ears
+    nose: Colour
+    ears: Ears = ""
+    ear_length: float = 0.6
+    ear_width: float = 0.26  # half width
+    ear_at: float = 45.0  # elevation of the ears' roots, 90 at the crown
+    ear_tilt: float = 25.0  # how far the ears lean outwards
+    ear_droop: float = 0.0  # how far they bend outwards on the way to the tip
+    ear_tip: bool = False  # tips in the colour of `mark`
+    muzzle_width: float = 0.36  # half width of the pale muzzle; 0 for none
+    marking: Marking = ""
+    pad: float = 0.11  # half width of the nose's pad; 0 for none
+    whiskers: bool = False
+    cheeks: float = 0.0  # length of the tufts at the cheeks
+    tuft: float = 0.0  # length of the tuft on the crown
+    horns: Horns = ""
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """Camera, light and background, fixed for all clips of a look. Angles in degrees, `view_height` in lengths.
 
@@ -194,13 +229,14 @@ class Shading:
     bands: int = 0  # number of tones between shade and light (cel shading); 0 for smooth shading
     softness: float = 0.15  # width of the step between two tones, parts of a tone
     shade: Colour = (0.62, 0.55, 0.66)  # what the shade multiplies colours with (cel shading)
+    gleam: float = 0.0  # width of the band of light on hair, in radians (cel shading)
     shine: float = 0.1  # highlights above this are drawn as flat spots (cel shading)
     outline: float = 0.0  # width of the lines, parts of the picture's height
     ink: Colour = (0.1, 0.07, 0.08)
     crease: float = 0.12  # jump in depth, in lengths, that gets a line
     lock_crease: float = 0.12  # the same within hair
     ball: float = 0.0  # 0 to 1, how much head and hair are lit as if they were a ball (cel shading)
-    flat: float = 0.0  # 0 to 1, how much of the shade painted on hair is left out
+    flat: float = 0.0  # 0 to 1, how much of the shade painted on hair and in the mouth is left out
     blur: float = 0.0  # sigma of the lens, parts of the picture's height
     grain: float = 0.0  # sigma of the sensor's noise, of 255, the same in each frame of a clip
 
@@ -219,6 +255,7 @@ class Look:
     shading: Shading
     worn: Worn = Worn()
     clothes: Clothes = Clothes()
+    creature: Creature | None = None  # None for humans
 
 
 Picture = NDArray[np.float32]  # (height, width, 3) sRGB in [0, 1]

@@ -235,7 +235,7 @@ def teeth(head: Head, *, upper: bool) -> Part:
     rim = head.rest[head.lip_upper]
     x = np.linspace(-0.92, 0.92, count) * shape.mouth_half_width
     z = np.interp(x, rim[:, 0], rim[:, 2]) - 0.055 - 0.35 * (x / shape.mouth_half_width) ** 4 * 0.15
-    y = np.linspace(0.06, -0.032, rows) if upper else np.linspace(-0.004, -0.09, rows)
+    y = np.linspace(0.06, -shape.teeth, rows) if upper else np.linspace(-0.004, -0.09, rows)
     rest = np.stack(np.broadcast_arrays(x[None], shape.mouth_y + y[:, None], z[None]), -1).reshape(-1, 3).copy()
     gaps = 1 - 0.10 * (np.cos(np.arange(count) * 2 * np.pi / 3) > 0.9)
     fade = (1 - 0.45 * np.abs(x / x[-1]) ** 2) * gaps * (0.97 if upper else 0.85)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from toonbench.compiled import compile_loops
 from toonbench.puppets.backdrops import paint_backdrop
-from toonbench.puppets.inking import INNER, drawn_lines, flat_colour
+from toonbench.puppets.inking import INNER, drawn_lines, flat_colour, hair_gleam
 from toonbench.puppets.look import Canvas, Picture, Scene, styles
 from toonbench.puppets.mesh import Pose, Puppet
 from toonbench.types import Frame
@@ -83,6 +83,7 @@ class Stage:
         if shading.outline:
             samples = edge / puppet.look.scene.view_height
             self._attributes[:, 8] = drawn_lines(puppet) * samples + 0.5
+        self._gleam = hair_gleam(puppet)
         self._constants = tuple(
             np.ascontiguousarray(a, np.float32)
             for a in (flat_colour(puppet), puppet.specular, puppet.gloss, puppet.unlit, puppet.scatter)
@@ -142,6 +143,8 @@ class Stage:
             direction(-scene.key_azimuth * 1.3, 8.0).astype(np.float32), tint, np.asarray(amounts, np.float32),
             np.asarray(shading.shade, np.float32) ** np.float32(2.2), shading.bands, self._attributes,
         )  # fmt: skip
+        if self._gleam is not None:
+            self._attributes[:, 7] = self._gleam + shading.shine
 
     def _normals(self, pose: Pose) -> Floats:
         """Return normals (vertices, 3), as far as the style asks those of a ball, so that flat tones meet in calm lines."""

@@ -38,6 +38,8 @@ SETS: tuple[tuple[Colour, Colour, Colour], ...] = (
     ((0.54, 0.78, 0.78), (0.84, 0.94, 0.92), (0.28, 0.54, 0.60)),
     ((0.95, 0.93, 0.88), (0.85, 0.82, 0.76), (0.70, 0.66, 0.60)),
 )  # fmt: skip
+FACES = ((0.0, 0.0, 0.0, 0.0), (1.2, -0.8, 0.8, 1.0), (-1.0, 1.2, -0.2, 0.0), (0.3, 0.2, 1.6, 1.8), (0.2, 0.0, -1.0, -1.2), (0.0, 0.3, 2.2, 1.2))
+"""Width, length, jaw and chin of oval, round, long, square, heart and pear faces."""
 BACKDROPS = ("rays", "dots", "hills", "stripes", "plain", "hills")
 
 
@@ -54,11 +56,11 @@ def draw(rng: np.random.Generator, name: str) -> Look:
         domain="cartoon",
         shape=_shape(rng, boyish=boyish, age=age),
         palette=palette,
-        hair=replace(hair, curl=0.5 * hair.curl, beard=0.09 * palette.beard),
+        hair=replace(hair, curl=0.5 * hair.curl, beard=0.09 * palette.beard, bangs_length=0.75 * hair.bangs_length),
         scene=scene(rng, SETS, BACKDROPS),
         shading=Shading(
-            wrap=0.5, ball=0.85, bands=1, softness=0.07, shade=_shade(rng), shine=0.075, shadow=0.85, specular=0.0,
-            outline=around(rng, 0.0085, 0.0008), ink=_ink(palette), crease=0.10, lock_crease=0.05, flat=1.0,
+            wrap=0.62, ball=0.85, bands=1, softness=0.07, shade=_shade(rng), shine=1.0, shadow=0.85, specular=0.0,
+            outline=around(rng, 0.0085, 0.0008), ink=_ink(palette), crease=0.10, lock_crease=0.075, flat=1.0, gleam=around(rng, 0.17, 0.04),
         ),
         worn=wear(rng, masculine=boyish, kind=kind, colours=CLOTHES),
         clothes=garment(rng, masculine=boyish),
@@ -70,7 +72,7 @@ def scene(rng: np.random.Generator, sets: tuple[tuple[Colour, Colour, Colour], .
     one, two, three = (pick(rng, (c,), spread=0.03) for c in sets[int(rng.integers(len(sets)))])
     return Scene(
         key_azimuth=float(rng.choice([-1.0, 1.0])) * float(rng.uniform(25, 50)),
-        key_elevation=float(rng.uniform(32, 52)),
+        key_elevation=float(rng.uniform(22, 42)),
         key=1.0,
         view_height=around(rng, 3.1, 0.1),
         centre_y=around(rng, -0.02, 0.03),
@@ -91,15 +93,16 @@ def _ink(palette: Palette) -> Colour:
 
 
 def _shape(rng: np.random.Generator, *, boyish: bool, age: float) -> Shape:
-    wide, long = around(rng, 0.0, 1.0), around(rng, 0.0, 1.0)  # of the whole face
-    jaw = around(rng, 0.0, 1.0) + (0.5 if boyish else -0.6) + 0.8 * (age > 0)
+    wide, long, jaw, chin = FACES[int(rng.integers(len(FACES)))]
+    wide, long = wide + around(rng, 0.0, 0.5), long + around(rng, 0.0, 0.5)
+    jaw = jaw + around(rng, 0.0, 0.5) + (0.4 if boyish else -0.4) + 0.5 * (age > 0)
     young = 1.0 - min(1.0, 1.4 * age)
     eye = around(rng, 0.185, 0.016) + 0.03 * young - (0.02 if boyish else 0.0)
     return Shape(
         skull_width=around(rng, 0.80, 0.015) + 0.02 * wide + 0.03 * young,
         cheek_width=around(rng, 0.745, 0.02) + 0.035 * wide + 0.03 * young,
         jaw_width=0.62 + 0.045 * jaw + 0.02 * wide,
-        chin_width=0.29 + 0.05 * jaw,
+        chin_width=0.31 + 0.05 * chin + 0.02 * jaw,
         chin_y=-0.95 - 0.035 * long + 0.02 * young,
         chin_out=0.03,
         crown_y=around(rng, 1.1, 0.03) + 0.02 * long,
@@ -133,6 +136,7 @@ def _shape(rng: np.random.Generator, *, boyish: bool, age: float) -> Shape:
         lip_up=around(rng, 0.03 if boyish else 0.04, 0.006),
         lip_down=around(rng, 0.045 if boyish else 0.06, 0.008),
         lip_out=0.02,
+        teeth=around(rng, 0.07, 0.008),
         mouth_curve=around(rng, 0.3, 0.1),
         cheek_puff=around(rng, 0.04, 0.015),
         ear=around(rng, 0.22, 0.025),
