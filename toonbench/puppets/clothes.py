@@ -46,6 +46,7 @@ def torso(head: Head) -> Part:
     colour = _pattern(head, points)
     if look.clothes.kind == "tank":
         x, y = points[..., 0], points[..., 1]
+        colour[:] = look.palette.clothes
         strap = ramp(np.abs(np.abs(x) - 0.62), 0.14, 0.11)
         top = ramp(y + 0.1 * bump(x, 0.4), -1.72, -1.75)
         cover = np.maximum(strap, top)[..., None]
@@ -76,7 +77,8 @@ def _pattern(head: Head, points: Points) -> Colours:
         on = (cols // 3 + rows // 3) % 2 == 0
     else:
         return colour
-    colour[on] = look.palette.trim
+    soft = 0.5 if kind == "checks" else 0.9
+    colour[on] = (1 - soft) * colour[on] + soft * np.asarray(look.palette.trim)
     return colour
 
 

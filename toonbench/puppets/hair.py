@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,29 +38,31 @@ def hairline(hair: Hair, lon: Field) -> Field:
     return hair.back + (side - hair.back) * ramp(a, 125, 88)
 
 
-def hair_parts(head: Head) -> list[Part]:
-    """Return the hair of a look; a bald one may have a beard only."""
+def hair_parts(head: Head) -> tuple[list[Part], Scalp | None]:
+    """Return the hair of a look and the scalp that it grows on; a bald one has no scalp, and may have a beard only."""
     look, hair = head.look, head.look.hair
     parts = [beard(head)] if hair.beard else []
     if hair.bald:
-        return parts
+        return parts, None
+    if look.worn.top in ("cap", "beanie", "brim"):
+        hair = replace(hair, bangs=0, spikes=0.0, mohawk=0.0)
     rng = np.random.default_rng(look.scene.background_seed + 1)
     scalp, top = cap(head, rng)
-    parts.append(top)
+    own = [top]
     sets = [grow(scalp, hair, rng) for grow, wanted in (
         (strands, hair.strands), (bangs, hair.bangs), (spikes, hair.spikes or hair.mohawk)) if wanted]  # fmt: skip
     if sets:
         centre, width = np.concatenate([s[0] for s in sets]), np.concatenate([s[1] for s in sets])
         points, quads = lock_mesh(centre, width)
-        parts.append(Part(name="hair", quads=quads, colour=lock_colour(len(centre), look.palette, rng), place=fixed(points),
-                          still=True, specular=0.14, gloss=14.0, body=_hanging(points)))  # fmt: skip
+        own.append(Part(name="hair", quads=quads, colour=lock_colour(len(centre), look.palette, rng), place=fixed(points),
+                        still=True, specular=0.14, gloss=14.0, body=_hanging(points)))  # fmt: skip
     if hair.puff:
-        parts.append(curls(scalp, hair, look.palette, rng))
+        own.append(curls(scalp, hair, look.palette, rng))
     if hair.bun:
-        parts.append(bun(head))
+        own.append(bun(head))
     if hair.tail:
-        parts += tails(hair, look.palette, width=look.shape.skull_width, crown=look.shape.crown_y)
-    return parts
+        own += tails(hair, look.palette, width=look.shape.skull_width, crown=look.shape.crown_y)
+    return parts + own, scalp
 
 
 def _hanging(points: Points) -> Field:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from toonbench.puppets.dents import dents
 from toonbench.puppets.look import Look, Shape
 from toonbench.puppets.rig import INDEX
 
@@ -115,8 +116,8 @@ def base_sheet(shape: Shape) -> tuple[Points, Field, int, int]:
     )
     shrink = np.ones_like(heights)
     shrink[:CROWN_ROWS] = np.cos(angle) ** 0.9
-    rise = 0.44 * ramp(np.abs(lon), np.radians(12), np.radians(92))
-    lift = ramp(heights, shape.mouth_y + 0.12, shape.chin_y)
+    rise = 0.40 * ramp(np.abs(lon), np.radians(10), np.radians(96))
+    lift = ramp(heights, shape.mouth_y + 0.2, shape.chin_y - 0.02)
     y = heights[:, None] + lift[:, None] * rise[None]
     width = shrink[:, None] * _profile(y, [
         (top, shape.skull_width), (0.05, 0.5 * (shape.skull_width + shape.cheek_width)), (-0.2, shape.cheek_width),
@@ -181,6 +182,7 @@ def feature_depth(x: Field, y: Field, shape: Shape) -> Field:
     )
     out -= 0.035 * bump(x, 0.2) * bump(y - (ym - 0.17), 0.055)
     out += shape.cheek_puff * bump(ax - 0.43, 0.2) * bump(y + 0.28, 0.2)
+    out += shape.muzzle * bump(x, 0.34) * bump(y - 0.62 * ym - 0.38 * yn, 0.27)
     out -= 0.014 * bump(x, 0.022) * bump(y - 0.5 * (ym + yn), 0.07)
     return out + _lips(x, y, shape)
 
@@ -191,7 +193,7 @@ def lip_reach(x: Field, y: Field, shape: Shape) -> Field:
     taper = np.clip(1 - q**2, 0, 1) ** 0.75
     bow = 1 - 0.22 * bump(x, 0.035) + 0.10 * bump(np.abs(x) - 0.07, 0.05)
     height = np.where(y >= shape.mouth_y, shape.lip_up * bow, shape.lip_down) * taper
-    return np.abs(y - shape.mouth_y) / np.maximum(height, 1e-4)
+    return np.where(q < 1, np.abs(y - shape.mouth_y) / np.maximum(height, 1e-4), 99.0)
 
 
 def _lips(x: Field, y: Field, shape: Shape) -> Field:
@@ -214,6 +216,8 @@ def build_head(look: Look) -> Head:
     depth = feature_depth(sheet[rows_of_face, :, 0], sheet[rows_of_face, :, 1], shape) * front
     depth[mouth_row + CHIN_ROWS :] *= np.linspace(0.8, 0, UNDER_ROWS)[:, None]
     grid[rows_of_face, :, 2] += depth
+    if shape.dents:
+        grid[rows_of_face] += shape.dents * dents(sheet[rows_of_face], seed=look.scene.background_seed)
     order = np.sort(np.concatenate([np.arange(len(sheet)), [eye_row, mouth_row]]))
     upper_eye, upper_mouth = eye_row, mouth_row + 1  # rows in `order`; the lower copy is the next row
     x_eye = np.abs(sheet[eye_row, :, 0])

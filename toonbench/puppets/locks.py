@@ -181,16 +181,24 @@ def curls(scalp: Scalp, hair: Hair, palette: Palette, rng: np.random.Generator) 
                 gloss=9.0)  # fmt: skip
 
 
-def tube(path: Points, radius: Field, *, around: int = 10) -> tuple[Points, Index]:
-    """Build a tube (len(path) * around, 3) along a path (points, 3) with a radius for each of its points."""
-    along = np.gradient(path, axis=0)
+def tube(path: Points, radius: Field, *, around: int = 10, closed: bool = False) -> tuple[Points, Index]:
+    """Build a tube (len(path) * around, 3) along a path (points, 3) with a radius for each of its points.
+
+    A `closed` path goes on from its last point to its first.
+    """
+    along = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0) if closed else np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     first = np.cross(along, np.array([0.0, 0.25, 1.0]))
     first /= np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-9)
     second = np.cross(along, first)
     turn = np.linspace(0, 2 * np.pi, around, endpoint=False)
     ring = np.cos(turn)[None, :, None] * first[:, None] + np.sin(turn)[None, :, None] * second[:, None]
-    return (path[:, None] + radius[:, None, None] * ring).reshape(-1, 3), sheet_quads(len(path), around, ring=True)
+    points, quads = (path[:, None] + radius[:, None, None] * ring).reshape(-1, 3), sheet_quads(len(path), around, ring=True)
+    if not closed:
+        return points, quads
+    last, first_row = np.arange(around) + (len(path) - 1) * around, np.arange(around)
+    seam = np.stack([last, first_row, np.roll(first_row, -1), np.roll(last, -1)], -1)
+    return points, np.concatenate([quads, seam])
 
 
 def tails(hair: Hair, palette: Palette, *, width: float, crown: float) -> list[Part]:

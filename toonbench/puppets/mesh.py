@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.compiled import compile_loops
+from toonbench.puppets.accessories import under_hat, worn_parts
 from toonbench.puppets.clothes import clothes_parts
+from toonbench.puppets.creature_parts import creature_parts
 from toonbench.puppets.hair import hair_parts
 from toonbench.puppets.head import Field, Head, Index, Points, build_head, pose_head
 from toonbench.puppets.look import Look
@@ -73,14 +75,20 @@ def build_puppet(look: Look) -> Puppet:
     skin = Part(name="skin", quads=head.quads, colour=skin_colour(head), place=_skin_itself,
                 specular=look.shading.specular, gloss=look.shading.gloss, scatter=look.shading.scatter,
                 body=1 - head.weight)  # fmt: skip
-    parts = [skin, *(ear(head, s) for s in (-1, 1)), *clothes_parts(head), mouth_cavity(head), teeth(head, upper=True),
-             teeth(head, upper=False), tongue(head)]  # fmt: skip
+    ears = [] if look.creature else [ear(head, s) for s in (-1, 1)]
+    parts = [skin, *ears, *clothes_parts(head), mouth_cavity(head), teeth(head, upper=True), teeth(head, upper=False),
+             tongue(head)]  # fmt: skip
     for which, side in ((0, -1), (1, 1)):
         parts += [eyeball(head, which), catchlight(head, which), lash(head, which), brow(head, side)]
-    parts += hair_parts(head)
+    neutral, scalp = np.zeros(len(INDEX), dtype=np.float32), None
+    if look.creature:
+        parts += creature_parts(head, look.creature)
+    else:
+        hair, scalp = hair_parts(head)
+        parts += [under_hat(head, p, p.place(head.rest, neutral)) if p.still else p for p in hair]
+    parts += worn_parts(head, scalp)
     counts = [len(part.colour) for part in parts]
     starts = np.concatenate([[0], np.cumsum(counts)])
-    neutral = np.zeros(len(INDEX), dtype=np.float32)
     rests = [part.place(head.rest, neutral) for part in parts]
     quads = np.concatenate([
         _outward(part.quads, rest, flat=part.name in FLAT) + start
@@ -145,8 +153,8 @@ def landmark_vertices(head: Head) -> Index:
         return [int(front[i]) for i in np.atleast_1d(tree.query(np.asarray(points))[1])]
 
     edge = head.lon[head.chin_row]
-    jaw = [int(head.chin_row[np.argmin(np.abs(edge - np.radians(a)))]) for a in np.linspace(-80, 80, 11)]
-    side = np.flatnonzero(np.abs(np.abs(head.lon) - np.radians(82)) < 0.06)
+    jaw = [int(head.chin_row[np.argmin(np.abs(edge - np.radians(a)))]) for a in np.linspace(-74, 74, 11)]
+    side = np.flatnonzero(np.abs(np.abs(head.lon) - np.radians(76)) < 0.06)
     ends: dict[int, list[int]] = {-1: [], 1: []}
     for s, y in ((s, y) for s in (-1, 1) for y in (-0.05, -0.22, -0.4)):
         own = side[head.lon[side] * s > 0]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from toonbench.puppets.creature_parts import coat
 from toonbench.puppets.hair import hairline, whiskers
 from toonbench.puppets.head import Field, Head, bump, lip_reach, ramp
 
@@ -23,6 +24,8 @@ def skin_colour(head: Head) -> Colours:
     rng = np.random.default_rng(head.look.scene.background_seed + 7)
     front = ((head.rest[:, 2] > 0.25) & (np.abs(head.lon) < 1.4)).astype(np.float64)
     colour = _tones(head, front, rng)
+    if head.look.creature:
+        colour = coat(head, colour, creature=head.look.creature)
     colour = _lids(head, colour, front)
     colour = _lips(head, colour, front)
     colour = _grow_hair(head, colour, rng)

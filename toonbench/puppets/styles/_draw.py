@@ -98,9 +98,9 @@ def wear(rng: np.random.Generator, *, masculine: bool, kind: str, colours: Seque
     allowed = [t for t in toppings if not (high and t in ("cap", "beanie", "brim")) and not (kind == "mohawk" or kind == "bald" and t in ("bow", "flower", "headband"))]
     earrings: tuple[Earrings, ...] = ("stud", "hoop")
     return Worn(
-        glasses=("round" if which < 0.5 else "square") if glasses < 0.16 else "",
+        glasses=("round" if which < 0.5 else "square") if glasses < 0.14 else "",
         glasses_width=around(rng, 0.235, 0.012),
-        earrings=earrings[int(which * 2)] if ears < (0.05 if masculine else 0.25) else "",
+        earrings=earrings[int(which * 2)] if ears < (0.04 if masculine else 0.2) else "",
         top=allowed[int(which * len(allowed))] if allowed and top < (0.12 if masculine else 0.18) else "",
         colour=pick(rng, colours),
         frame=pick(rng, ((0.07, 0.06, 0.06), (0.32, 0.17, 0.09), (0.45, 0.46, 0.48), (0.45, 0.12, 0.14), (0.12, 0.18, 0.32))),

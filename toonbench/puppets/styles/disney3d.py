@@ -98,7 +98,8 @@ def _shape(rng: np.random.Generator, *, boyish: bool) -> Shape:
 
 def _palette(rng: np.random.Generator, *, boyish: bool) -> Palette:
     skin = pick(rng, SKINS, spread=0.03, tint=0.2)
-    hair = pick(rng, HAIRS, spread=0.08)
+    dark = skin[0] < 0.7 and rng.random() < 0.8
+    hair = pick(rng, HAIRS[:3] if dark else HAIRS, spread=0.08)
     lip: Colour = (skin[0] * 0.9, skin[1] * (0.68 if boyish else 0.52), skin[2] * (0.68 if boyish else 0.55))
     return Palette(
         skin=skin,
