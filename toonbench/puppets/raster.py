@@ -64,7 +64,7 @@ class Stage:
     def __init__(self, puppet: Puppet, *, size: int) -> None:
         """Prepare buffers for pictures of `size` pixels."""
         self._loops: Any = compile_loops("toonbench.puppets._raster_kernels")
-        self._puppet, self._size = puppet, size
+        self.puppet, self._size = puppet, size
         quads = puppet.quads
         self._triangles = np.ascontiguousarray(
             np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
@@ -100,7 +100,7 @@ class Stage:
 
     def draw(self, pose: Pose) -> tuple[Frame, NDArray[np.uint8]]:
         """Draw one pose: the picture (size, size, 3) and the puppet's coverage (size, size), 0 to 255."""
-        look = self._puppet.look
+        look = self.puppet.look
         edge = self._size * OVERSAMPLE
         pixels = to_pixels(pose.points, look.scene, size=edge)
         x, y = np.ascontiguousarray(pixels[:, 0], np.float32), np.ascontiguousarray(pixels[:, 1], np.float32)
@@ -132,7 +132,7 @@ class Stage:
         return self._depth[rows, columns].reshape(len(pixels), -1).max(1).astype(np.float64)
 
     def _light(self, pose: Pose) -> None:
-        scene, shading = self._puppet.look.scene, self._puppet.look.shading
+        scene, shading = self.puppet.look.scene, self.puppet.look.shading
         key = direction(scene.key_azimuth, scene.key_elevation)
         points = pose.points.astype(np.float32)
         tint = np.array([1 + 0.07 * scene.warmth, 1.0, 1 - 0.09 * scene.warmth], np.float32)
@@ -148,18 +148,18 @@ class Stage:
 
     def _normals(self, pose: Pose) -> Floats:
         """Return normals (vertices, 3), as far as the style asks those of a ball, so that flat tones meet in calm lines."""
-        share = self._puppet.look.shading.ball
+        share = self.puppet.look.shading.ball
         if not share:
             return pose.normals.astype(np.float32)
         away = pose.points - pose.points[self._skull].mean(0)
         away /= np.linalg.norm(away, axis=1, keepdims=True)
-        mixed = pose.normals + (share * (1 - self._puppet.body))[:, None] * (away - pose.normals)
+        mixed = pose.normals + (share * (1 - self.puppet.body))[:, None] * (away - pose.normals)
         return (mixed / np.linalg.norm(mixed, axis=1, keepdims=True).clip(1e-6)).astype(np.float32)
 
     def _shadow(self, points: Floats, key: NDArray[np.float64]) -> Floats:
         """Return the share of the key light that each vertex gets, (vertices,), from a depth map seen from the light."""
         out = np.ones(len(points), np.float32)
-        if self._puppet.look.shading.shadow <= 0:
+        if self.puppet.look.shading.shadow <= 0:
             return out
         right = np.cross([0.0, 1.0, 0.0], key)
         right /= np.linalg.norm(right)
@@ -175,7 +175,7 @@ class Stage:
 
     def _developed(self) -> Picture:
         """Give the rendered picture its medium: the style's own finish, the lens, the grain."""
-        look = self._puppet.look
+        look = self.puppet.look
         picture = self._picture
         if self._finish is not None:
             picture = self._finish(

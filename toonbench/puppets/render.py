@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +38,8 @@ def render_clip(look: Look, motion: Rig, *, size: int) -> Rendered:
         )
     if not 16 <= size <= 2048:
         raise ToonbenchError(f"A puppet's size must be 16 to 2048 pixels; got {size}. Choose e.g. 128 or 256.")
-    puppet = build_puppet(look)
-    stage = Stage(puppet, size=size)
+    stage = _stage(look, size)
+    puppet = stage.puppet
     drawn = Rendered(
         frames=np.empty((len(motion), size, size, 3), dtype=np.uint8),
         mask=np.empty((len(motion), size, size), dtype=np.uint8),
@@ -50,6 +51,12 @@ def render_clip(look: Look, motion: Rig, *, size: int) -> Rendered:
         drawn.frames[i], drawn.mask[i] = stage.draw(pose)
         drawn.landmarks[i], drawn.visible[i] = project(puppet, pose, stage=stage, size=size)
     return drawn
+
+
+@lru_cache(maxsize=1)
+def _stage(look: Look, size: int) -> Stage:
+    """Keep the last puppet with its stage: many callers draw one look with several motions in turn."""
+    return Stage(build_puppet(look), size=size)
 
 
 def render_image(look: Look, rig: NDArray[np.float32], *, size: int) -> Frame:
