@@ -74,7 +74,7 @@ def room(rng: np.random.Generator, x: Field, y: Field, colours: Colours) -> Fiel
     """A room out of focus: a wall, a bright window or a door, a shelf with things on it, a lamp."""
     one, two, three = colours
     picture = _slope(y, one * 1.1, one * 0.85)
-    soft = rng.uniform(0.06, 0.14)
+    soft = rng.uniform(0.1, 0.2)
 
     def box(left: float, top: float, right: float, bottom: float) -> Field:
         return _step(x - left, soft) * _step(right - x, soft) * _step(y - top, soft) * _step(bottom - y, soft)

@@ -40,7 +40,7 @@ def draw(rng: np.random.Generator, name: str) -> Look:
         shape=_shape(rng, boyish=boyish),
         palette=_palette(rng, boyish=boyish),
         hair=cut(rng, kind),
-        scene=scene(rng, tint=0.2),
+        scene=scene(rng, tint=0.2, backdrops=("studio", "studio", "room", "park")),
         shading=Shading(wrap=0.4, ambient=0.5, specular=0.18, gloss=26.0, scatter=0.45, saturation=1.15),
         worn=wear(rng, masculine=boyish, kind=kind, colours=CLOTHES),
         clothes=garment(rng, masculine=boyish),

@@ -45,8 +45,14 @@ def draw(rng: np.random.Generator, name: str) -> Look:
         shape=_shape(rng, slender=slender, jaw=jaw + (0.6 if masculine else -0.5), masculine=masculine),
         palette=palette,
         hair=replace(cut(rng, kind), beard=0.07 * palette.beard),
-        scene=scene(rng, tint=0.09),
-        shading=Shading(specular=float(rng.uniform(0.06, 0.16)), gloss=14.0, ambient=float(rng.uniform(0.36, 0.5))),
+        scene=scene(rng, tint=0.09, backdrops=("studio", "room", "room", "park", "street")),
+        shading=Shading(
+            specular=float(rng.uniform(0.06, 0.16)),
+            gloss=14.0,
+            ambient=float(rng.uniform(0.36, 0.5)),
+            blur=float(rng.uniform(0.0025, 0.0045)),
+            grain=float(rng.uniform(0.5, 1.5)),
+        ),
         worn=wear(rng, masculine=masculine, kind=kind, colours=CLOTHES),
         clothes=garment(rng, masculine=masculine),
     )
@@ -122,8 +128,8 @@ def _palette(rng: np.random.Generator, *, masculine: bool, bearded: bool) -> Pal
     )
 
 
-def scene(rng: np.random.Generator, *, tint: float) -> Scene:
-    """Draw a camera, three lights and a background of three colours around a common tint."""
+def scene(rng: np.random.Generator, *, tint: float, backdrops: tuple[str, ...]) -> Scene:
+    """Draw a camera, three lights and one of the backdrops, in three colours around a common tint."""
     base = rng.uniform(0.25, 0.75)
     hues = [np.clip(base * rng.uniform(0.5, 1.35) + rng.normal(0, tint * 0.5, 3), 0.06, 0.94) for _ in range(3)]
     side = float(rng.choice([-1.0, 1.0]))
@@ -139,6 +145,7 @@ def scene(rng: np.random.Generator, *, tint: float) -> Scene:
         centre_y=around(rng, -0.17, 0.03),
         background=(one, two, three),
         background_seed=int(rng.integers(1 << 30)),
+        backdrop=backdrops[int(rng.integers(len(backdrops)))],
     )
 
 
