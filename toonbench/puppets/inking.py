@@ -35,7 +35,7 @@ def _skin_lines(head: Head, half: float, *, seed: int) -> Field:
     mouth = shape.mouth_half_width * 1.04
     taper = np.clip(1.0 - (ax / mouth) ** 4, 0, 1)
     out = np.where(ax < mouth, 0.95 * half * (0.35 + 0.65 * taper) - np.abs(y - shape.mouth_y), NONE)
-    lines = [(_nose(shape, kind=seed % 3), 0.9)]
+    lines = [(_nose(shape, kind=seed % 4), 0.9)]
     crease = 0.5 * shape.eye_up + 0.02
     corner = shape.eye_half_width
     lid: Line = [(shape.eye_x + u * corner, crease * (1 - 0.25 * u * u)) for u in (-0.75, -0.3, 0.2, 0.7)]
@@ -53,12 +53,14 @@ def _skin_lines(head: Head, half: float, *, seed: int) -> Field:
 
 
 def _nose(shape: Shape, *, kind: int) -> Line:
-    """Return a line under the nose: a short arc, nostrils, or an arc up to the wings."""
+    """Return a line of the nose: a short arc under it, nostrils, an arc up to the wings, or its profile on one side."""
     low, wide = shape.nose_y + 0.005, shape.nose_width
     if kind == 0:
         return [(0.0, low - 0.01), (0.45 * wide, low), (0.65 * wide, low + 0.02)]
     if kind == 1:
         return [(0.35 * wide, low), (0.7 * wide, low + 0.01)]
+    if kind == 3:
+        return [(-0.5 * wide, 0.45 * low), (-0.75 * wide, low + 0.08), (-0.7 * wide, low + 0.02), (-0.3 * wide, low - 0.005), (0.35 * wide, low)]
     return [(0.3 * wide, low), (0.8 * wide, low + 0.005), (1.05 * wide, low + 0.05), (1.0 * wide, low + 0.09)]
 
 

@@ -85,7 +85,7 @@ def _shape(rng: np.random.Generator, *, masculine: bool, age: float) -> Shape:
         eye_tilt=around(rng, 0.01, 0.015),
         eyeball_radius=0.22,
         eyeball_out=0.03,
-        iris_radius=0.55 * eye + 0.018,
+        iris_radius=0.66 * eye + 0.022,
         pupil=0.62,
         catchlight=around(rng, 0.3, 0.04),
         socket=0.04,
@@ -145,9 +145,9 @@ def print_on_paper(canvas: Canvas) -> Picture:
     screen, grain = _sheet(size, SHADES[seed % len(SHADES)], seed % 1000)
     shade = np.clip((1 - canvas.tones) * canvas.mask, 0, 1) * screen * (1 - canvas.lines)
     picture = canvas.picture * (1 - shade[..., None] * (1 - np.array([0.72, 0.60, 0.66], np.float32)))
-    thin = canvas.lines * np.clip(grain - 0.9, 0, 0.5) * 0.5
+    thin = canvas.lines * np.clip(grain - 1.2, 0, 0.6) * 0.4
     picture = picture + (1 - picture) * thin[..., None]
-    return (picture * (1 + 0.022 * np.clip(grain, -2, 2))[..., None]).astype(np.float32)
+    return (picture * (1 + 0.010 * np.clip(grain, -2, 2))[..., None]).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
