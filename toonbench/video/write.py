@@ -21,7 +21,7 @@ Codec = Literal["ffv1", "h264"]
 
 _LOSSLESS: dict[Codec, tuple[str, dict[str, str]]] = {
     "ffv1": ("ffv1", {"level": "3", "coder": "1", "g": "1", "slicecrc": "1"}),
-    "h264": ("libx264rgb", {"qp": "0", "preset": "medium", "g": "50"}),
+    "h264": ("libx264rgb", {"qp": "0", "preset": "veryslow", "g": "50"}),
 }
 
 
