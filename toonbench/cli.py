@@ -24,6 +24,7 @@ for name, place, about in (
     ("score", "evaluate:score", "Score a folder of videos, or what generate made."),
     ("list", "listing:show", "List methods, tasks, metrics or data."),
     ("make-puppets", "puppets:make", "Render puppets: paired clips with exact motion."),
+    ("make-films", "films:make", "Make films of puppets: exact shots, tracks and boxes."),
     ("calibrate", "calibrate:calibrate", "Show how every metric answers to errors of known size."),
     ("train", "train:train", "Train a method."),
     ("validate", "validate:validate", "Check a data folder, a folder of videos, or a result."),
