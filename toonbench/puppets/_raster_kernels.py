@@ -216,8 +216,10 @@ def resolve(
                         if shine > shine_cut:
                             r, g, b = min(1.0, 1.25 * r + 0.14), min(1.0, 1.25 * g + 0.14), min(1.0, 1.25 * b + 0.14)
                     if inked:
-                        drawn_on = u * attributes[i, 8] + v * attributes[j, 8] + w * attributes[k, 8]
-                        dark = max(dark, min(1.0, drawn_on))
+                        half = u * attributes[i, 9] + v * attributes[j, 9] + w * attributes[k, 9]
+                        if half > 0.0:
+                            away = abs(u * attributes[i, 8] + v * attributes[j, 8] + w * attributes[k, 8])
+                            dark = max(dark, min(1.0, half - away + 0.5))
                 bright += lit * share
                 if dark > 0.0:
                     drawn += dark * share

@@ -5,21 +5,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.puppets.head import Field, Head
+from toonbench.puppets.head import Field, Head, Points
 from toonbench.puppets.look import Shape
 from toonbench.puppets.mesh import Puppet
 
 INNER = 0.72  # width of the lines inside a figure, parts of its outline's
-NONE = -1.0  # no line here: a length outside
+NEAR = 0.045  # a line is known to the vertices this near, more than the mesh's spacing
 MOUTH = {"teeth": (1.0, 0.99, 0.97), "cavity": (0.32, 0.09, 0.11), "tongue": (0.82, 0.40, 0.42)}  # flat colours
 Line = list[tuple[float, float]]  # corners (x, y) in the rest pose, on the puppet's left (x > 0)
 
 
-def drawn_lines(puppet: Puppet) -> Field:
-    """Return how far inside a drawn line each vertex lies, in lengths, (vertices,); below 0 outside of all lines."""
+def drawn_lines(puppet: Puppet) -> Points:
+    """Return two lengths for each vertex, (vertices, 2): its signed distance from the nearest line, and that line's half width.
+
+    Both change linearly across a triangle, so that lines may be thinner than the mesh; a half width < 0 draws nothing.
+    """
     look = puppet.look
     half = 0.5 * INNER * look.shading.outline * look.scene.view_height
-    out = np.full(len(puppet.colour), NONE)
+    out = np.tile([0.0, -half], (len(puppet.colour), 1))
     out[: len(puppet.head.rest)] = _skin_lines(puppet.head, half, seed=look.scene.background_seed)
     for number, name in enumerate(puppet.names):
         if name == "ear":
@@ -28,28 +31,42 @@ def drawn_lines(puppet: Puppet) -> Field:
     return out
 
 
-def _skin_lines(head: Head, half: float, *, seed: int) -> Field:
-    shape, age = head.look.shape, head.look.palette.age
+def _skin_lines(head: Head, half: float, *, seed: int) -> Points:
+    shape = head.look.shape
     x, y, z = head.rest.T
     ax, front = np.abs(x), (z > 0.1) & (np.abs(head.lon) < 1.4)
     mouth = shape.mouth_half_width * 1.04
-    taper = np.clip(1.0 - (ax / mouth) ** 4, 0, 1)
-    out = np.where(ax < mouth, 0.95 * half * (0.35 + 0.65 * taper) - np.abs(y - shape.mouth_y), NONE)
-    lines = [(_nose(shape, kind=seed % 4), 0.9)]
-    crease = 0.5 * shape.eye_up + 0.02
-    corner = shape.eye_half_width
+    away = y - shape.mouth_y
+    width = 0.95 * half * (0.35 + 0.65 * np.clip(1 - (ax / mouth) ** 4, 0, 1)) - 0.5 * np.clip(ax - mouth, 0, None)
+    signed, width = away, np.where(np.abs(away) < NEAR, width, -half)
+    best = np.abs(away) + np.clip(ax - mouth, 0, None)
+    for line, weight in _lines(shape, age=head.look.palette.age, nose=seed % 4):
+        distance, across = _distance(ax if line[0][0] >= 0 else x, y, line)
+        past = np.sqrt(np.maximum(distance**2 - across**2, 0))  # beyond the line's end, where it thins out
+        own = np.where(distance < NEAR, weight * half - 0.6 * past, -half)
+        nearer = distance < best
+        best, signed, width = (
+            np.where(nearer, new, old) for new, old in ((distance, best), (across, signed), (own, width))
+        )
+    return np.stack([signed, np.where(front, width, -half)], -1)
+
+
+def _lines(shape: Shape, *, age: float, nose: int) -> list[tuple[Line, float]]:
+    """Return the lines of a face and their weights: nose, lids, chin, and the folds of an old face."""
+    crease, corner = 0.5 * shape.eye_up + 0.02, shape.eye_half_width
+    low = shape.mouth_y - shape.lip_down - 0.055
     lid: Line = [(shape.eye_x + u * corner, crease * (1 - 0.25 * u * u)) for u in (-0.75, -0.3, 0.2, 0.7)]
-    lines.append((lid, 0.75))
-    lines.append(([(-0.05, shape.mouth_y - shape.lip_down - 0.055), (0.05, shape.mouth_y - shape.lip_down - 0.055)], 0.5))
+    lines: list[tuple[Line, float]] = [(_nose(shape, kind=nose), 0.9), (lid, 0.6), ([(-0.05, low), (0.05, low)], 0.5)]
     if age > 0.4:
-        wing = (shape.nose_width + 0.05, shape.nose_y + 0.06)
-        fold: Line = [wing, (shape.mouth_half_width + 0.02, shape.mouth_y + 0.12), (shape.mouth_half_width + 0.04, shape.mouth_y + 0.03)]
+        wide, bag = shape.mouth_half_width, -shape.eye_down - 0.05
+        fold: Line = [
+            (shape.nose_width + 0.05, shape.nose_y + 0.06),
+            (wide + 0.02, shape.mouth_y + 0.12),
+            (wide + 0.04, shape.mouth_y + 0.03),
+        ]
         lines += [(fold, 0.6), ([(-0.2, 0.5), (0.0, 0.52), (0.2, 0.5)], 0.5), ([(-0.14, 0.6), (0.14, 0.6)], 0.45)]
-        bag = -shape.eye_down - 0.05
         lines.append(([(shape.eye_x - 0.6 * corner, bag), (shape.eye_x + 0.1, bag - 0.02)], 0.45))
-    for line, weight in lines:
-        out = np.maximum(out, weight * half - _distance(ax, y, line) if line[0][0] >= 0 else weight * half - _distance(x, y, line))
-    return np.where(front, out, NONE)
+    return lines
 
 
 def _nose(shape: Shape, *, kind: int) -> Line:
@@ -60,30 +77,40 @@ def _nose(shape: Shape, *, kind: int) -> Line:
     if kind == 1:
         return [(0.35 * wide, low), (0.7 * wide, low + 0.01)]
     if kind == 3:
-        return [(-0.5 * wide, 0.45 * low), (-0.75 * wide, low + 0.08), (-0.7 * wide, low + 0.02), (-0.3 * wide, low - 0.005), (0.35 * wide, low)]
+        return [
+            (-0.5 * wide, 0.45 * low),
+            (-0.75 * wide, low + 0.08),
+            (-0.7 * wide, low + 0.02),
+            (-0.3 * wide, low - 0.005),
+            (0.35 * wide, low),
+        ]
     return [(0.3 * wide, low), (0.8 * wide, low + 0.005), (1.05 * wide, low + 0.05), (1.0 * wide, low + 0.09)]
 
 
-def _distance(x: Field, y: Field, line: Line) -> Field:
-    """Return the distance of points to a broken line."""
-    out = np.full(len(x), np.inf)
+def _distance(x: Field, y: Field, line: Line) -> tuple[Field, Field]:
+    """Return the distance of points to a broken line, and their signed distance across its nearest part."""
+    out, across = np.full(len(x), np.inf), np.zeros(len(x))
     for (ax, ay), (bx, by) in zip(line[:-1], line[1:], strict=True):
-        dx, dy = bx - ax, by - ay
-        t = np.clip(((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy), 0, 1)
-        out = np.minimum(out, np.hypot(x - ax - t * dx, y - ay - t * dy))
-    return out
+        dx, dy, length = bx - ax, by - ay, np.hypot(bx - ax, by - ay)
+        t = np.clip(((x - ax) * dx + (y - ay) * dy) / length**2, 0, 1)
+        far = np.hypot(x - ax - t * dx, y - ay - t * dy)
+        side = ((x - ax) * dy - (y - ay) * dx) / length
+        inner = np.sign(side) * far  # round a corner, the distance itself
+        ends = ((t == 0) & ((ax, ay) == line[0])) | ((t == 1) & ((bx, by) == line[-1]))
+        across = np.where(far < out, np.where(ends, side, inner), across)
+        out = np.minimum(out, far)
+    return out, across
 
 
-def _ear_line(points: NDArray[np.float64], half: float) -> Field:
-    """Return the line inside an ear, an arc along its rim."""
+def _ear_line(points: Points, half: float) -> Points:
+    """Return the line inside an ear, an arc along its rim, as in `drawn_lines`."""
     low, high = points.min(0), points.max(0)
     middle, size = 0.5 * (low + high), 0.5 * (high - low)
     v, w = (points[:, 1] - middle[1]) / size[1], (points[:, 2] - middle[2]) / size[2]
-    rim = np.hypot(v, w)
-    return np.where(v - 0.6 * w > -0.35, 0.8 * half - np.abs(rim - 0.58) * size[1], NONE)
+    return np.stack([(np.hypot(v, w) - 0.58) * size[1], np.where(v - 0.6 * w > -0.35, 0.8 * half, -half)], -1)
 
 
-def flat_colour(puppet: Puppet) -> NDArray[np.float64]:
+def flat_colour(puppet: Puppet) -> Points:
     """Return the puppet's colours, (vertices, 3) linear light, with hair and mouth in flat colours as far as its shading asks."""
     look = puppet.look
     if not look.shading.flat:
@@ -116,7 +143,7 @@ def hair_gleam(puppet: Puppet) -> Field | None:
     zigzag = np.abs((around * 4.3) % 1.0 - 0.5) * 0.3  # the band runs in points, as from lock to lock
     middle = np.radians(0.6 * look.scene.key_azimuth)
     band = 0.5 * look.shading.gleam * (1 - (np.abs(around - middle) / 1.0) ** 3) - np.abs(up - 0.8 - zigzag)
-    return np.where(_of(puppet, "hair", "bun"), band, NONE)
+    return np.where(_of(puppet, "hair", "bun"), band, -1.0)
 
 
 def _of(puppet: Puppet, *names: str) -> NDArray[np.bool_]:

@@ -79,10 +79,10 @@ class Stage:
         self._picture = np.empty((size, size, 3), np.float32)
         self._mask, self._lines = np.empty((size, size), np.float32), np.empty((size, size), np.float32)
         self._tones = np.ones((size, size), np.float32)
-        self._attributes = np.zeros((len(puppet.colour), 9), np.float32)
+        self._attributes = np.zeros((len(puppet.colour), 10), np.float32)
         if shading.outline:
             samples = edge / puppet.look.scene.view_height
-            self._attributes[:, 8] = drawn_lines(puppet) * samples + 0.5
+            self._attributes[:, 8:] = drawn_lines(puppet) * samples
         self._gleam = hair_gleam(puppet)
         self._constants = tuple(
             np.ascontiguousarray(a, np.float32)

@@ -38,7 +38,14 @@ SETS: tuple[tuple[Colour, Colour, Colour], ...] = (
     ((0.54, 0.78, 0.78), (0.84, 0.94, 0.92), (0.28, 0.54, 0.60)),
     ((0.95, 0.93, 0.88), (0.85, 0.82, 0.76), (0.70, 0.66, 0.60)),
 )  # fmt: skip
-FACES = ((0.0, 0.0, 0.0, 0.0), (1.2, -0.8, 0.8, 1.0), (-1.0, 1.2, -0.2, 0.0), (0.3, 0.2, 1.6, 1.8), (0.2, 0.0, -1.0, -1.2), (0.0, 0.3, 2.2, 1.2))
+FACES = (
+    (0.0, 0.0, 0.0, 0.0),
+    (1.2, -0.8, 0.8, 1.0),
+    (-1.0, 1.2, -0.2, 0.0),
+    (0.3, 0.2, 1.6, 1.8),
+    (0.2, 0.0, -1.0, -1.2),
+    (0.0, 0.3, 2.2, 1.2),
+)
 """Width, length, jaw and chin of oval, round, long, square, heart and pear faces."""
 BACKDROPS = ("rays", "dots", "hills", "stripes", "plain", "hills")
 
@@ -60,14 +67,16 @@ def draw(rng: np.random.Generator, name: str) -> Look:
         scene=scene(rng, SETS, BACKDROPS),
         shading=Shading(
             wrap=0.62, ball=0.85, bands=1, softness=0.07, shade=_shade(rng), shine=1.0, shadow=0.85, specular=0.0,
-            outline=around(rng, 0.0085, 0.0008), ink=_ink(palette), crease=0.10, lock_crease=0.075, flat=1.0, gleam=around(rng, 0.17, 0.04),
+            outline=around(rng, 0.0105, 0.001), ink=_ink(palette), crease=0.10, lock_crease=0.075, flat=1.0, gleam=around(rng, 0.17, 0.04),
         ),
         worn=wear(rng, masculine=boyish, kind=kind, colours=CLOTHES),
         clothes=garment(rng, masculine=boyish),
     )  # fmt: skip
 
 
-def scene(rng: np.random.Generator, sets: tuple[tuple[Colour, Colour, Colour], ...], backdrops: tuple[str, ...]) -> Scene:
+def scene(
+    rng: np.random.Generator, sets: tuple[tuple[Colour, Colour, Colour], ...], backdrops: tuple[str, ...]
+) -> Scene:
     """Draw a camera, a light and a drawn background in one of some sets of colours."""
     one, two, three = (pick(rng, (c,), spread=0.03) for c in sets[int(rng.integers(len(sets)))])
     return Scene(
@@ -97,7 +106,7 @@ def _shape(rng: np.random.Generator, *, boyish: bool, age: float) -> Shape:
     wide, long = wide + around(rng, 0.0, 0.5), long + around(rng, 0.0, 0.5)
     jaw = jaw + around(rng, 0.0, 0.5) + (0.4 if boyish else -0.4) + 0.5 * (age > 0)
     young = 1.0 - min(1.0, 1.4 * age)
-    eye = around(rng, 0.185, 0.016) + 0.03 * young - (0.02 if boyish else 0.0)
+    eye = around(rng, 0.176, 0.016) + 0.03 * young - (0.02 if boyish else 0.0)
     return Shape(
         skull_width=around(rng, 0.80, 0.015) + 0.02 * wide + 0.03 * young,
         cheek_width=around(rng, 0.745, 0.02) + 0.035 * wide + 0.03 * young,
@@ -112,14 +121,14 @@ def _shape(rng: np.random.Generator, *, boyish: bool, age: float) -> Shape:
         back_z=0.97,
         roundness=around(rng, 2.2, 0.05),
         eye_x=around(rng, 0.335, 0.012),
-        eye_half_width=around(rng, 0.205, 0.012) + 0.012 * young,
+        eye_half_width=around(rng, 0.196, 0.012) + 0.012 * young,
         eye_up=eye,
         eye_down=around(rng, 0.115, 0.01) + 0.01 * young,
         eye_tilt=around(rng, 0.02, 0.02),
         eyeball_radius=0.31,
         eyeball_out=0.03,
-        iris_radius=0.80 * eye + 0.012,
-        catchlight=around(rng, 0.34, 0.03),
+        iris_radius=0.75 * eye + 0.012,
+        catchlight=around(rng, 0.37, 0.03),
         pupil=0.5,
         socket=0.03,
         brow_y=0.20 + eye,
@@ -127,14 +136,14 @@ def _shape(rng: np.random.Generator, *, boyish: bool, age: float) -> Shape:
         brow_arch=around(rng, 0.03 if boyish else 0.05, 0.015),
         brow_out=0.006,
         nose_y=around(rng, -0.335, 0.02) - 0.02 * long,
-        nose_out=around(rng, 0.15, 0.025) + 0.07 * age,
-        nose_width=around(rng, 0.085, 0.01) + 0.03 * age,
+        nose_out=around(rng, 0.19, 0.03) + 0.07 * age,
+        nose_width=around(rng, 0.1, 0.012) + 0.03 * age,
         nose_bridge=0.015 + 0.05 * age,
-        nose_ball=around(rng, 0.075, 0.01) + 0.02 * age,
+        nose_ball=around(rng, 0.083, 0.01) + 0.02 * age,
         mouth_y=around(rng, -0.585, 0.015) - 0.01 * long,
         mouth_half_width=around(rng, 0.235, 0.025),
-        lip_up=around(rng, 0.03 if boyish else 0.04, 0.006),
-        lip_down=around(rng, 0.045 if boyish else 0.06, 0.008),
+        lip_up=around(rng, 0.04 if boyish else 0.052, 0.007),
+        lip_down=around(rng, 0.06 if boyish else 0.078, 0.009),
         lip_out=0.02,
         teeth=around(rng, 0.07, 0.008),
         mouth_curve=around(rng, 0.3, 0.1),
@@ -156,7 +165,7 @@ def _brow(hair: Colour, skin: Colour) -> Colour:
 def _palette(rng: np.random.Generator, *, boyish: bool, age: float, bearded: bool) -> Palette:
     skin = pick(rng, SKINS, spread=0.02, tint=0.2)
     hair = pick(rng, GREY if age > 0.5 else NATURAL if rng.random() < 0.55 else FANCY, spread=0.05)
-    red = (0.93, 0.72, 0.68) if boyish else (0.95, 0.56, 0.56)
+    red = (0.90, 0.64, 0.60) if boyish else (0.92, 0.50, 0.50)
     lip: Colour = (skin[0] * red[0], skin[1] * red[1], skin[2] * red[2])
     return Palette(
         skin=skin,
@@ -173,7 +182,7 @@ def _palette(rng: np.random.Generator, *, boyish: bool, age: float, bearded: boo
         rosy=float(rng.uniform(0.1, 0.6)),
         beard=0.95 if bearded and rng.random() < 0.3 else 0.0,
         age=age if age > 0.5 else 0.0,
-        shadow=0.12,
+        shadow=0.32,
         streak=pick(rng, FANCY) if rng.random() < 0.12 else None,
     )
 

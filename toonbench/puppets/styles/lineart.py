@@ -29,7 +29,14 @@ EDITIONS: tuple[tuple[tuple[Colour, Colour, Colour], tuple[Colour, Colour]], ...
     (((0.97, 0.97, 0.96), (0.90, 0.90, 0.89), (0.75, 0.75, 0.75)), ((0.55, 0.62, 0.66), (0.85, 0.30, 0.26))),
     (((0.85, 0.82, 0.90), (0.94, 0.92, 0.97), (0.62, 0.56, 0.72)), ((0.45, 0.60, 0.42), (0.97, 0.90, 0.70))),
 )  # fmt: skip
-FACES = ((0.0, 0.0, 0.0, 0.0), (1.5, -1.2, 1.0, 1.2), (-1.4, 1.6, -0.6, -0.2), (0.4, 0.2, 2.0, 2.2), (0.4, 0.0, -1.2, -1.4), (0.0, 0.4, 2.8, 1.4))
+FACES = (
+    (0.0, 0.0, 0.0, 0.0),
+    (1.5, -1.2, 1.0, 1.2),
+    (-1.4, 1.6, -0.6, -0.2),
+    (0.4, 0.2, 2.0, 2.2),
+    (0.4, 0.0, -1.2, -1.4),
+    (0.0, 0.4, 2.8, 1.4),
+)
 """Width, length, jaw and chin of oval, round, long, square, heart and pear faces."""
 BACKDROPS = ("plain", "plain", "plain", "stripes", "dots", "hills", "rays")
 SHADES = ("dots", "hatching", "dots", "none")
@@ -39,9 +46,13 @@ def draw(rng: np.random.Generator, name: str) -> Look:
     """Draw a look of a printed comic."""
     masculine = bool(rng.random() < 0.5)
     age = float(rng.choice([0.0, 0.4, 0.9], p=[0.3, 0.45, 0.25]))  # child, grown up, old
-    kind = cut_for(rng, masculine=masculine, without=("receding", "bald", "mohawk") if age < 0.3 else ("pigtails", "spiky"))
+    kind = cut_for(
+        rng, masculine=masculine, without=("receding", "bald", "mohawk") if age < 0.3 else ("pigtails", "spiky")
+    )
     backdrop, cloth = EDITIONS[int(rng.integers(len(EDITIONS)))]
-    palette = _palette(rng, masculine=masculine, age=age, bearded=masculine and age > 0 and CUTS[kind] is not False, cloth=cloth)
+    palette = _palette(
+        rng, masculine=masculine, age=age, bearded=masculine and age > 0 and CUTS[kind] is not False, cloth=cloth
+    )
     hair = cut(rng, kind)
     return Look(
         name=name,
@@ -114,7 +125,9 @@ def _shape(rng: np.random.Generator, *, masculine: bool, age: float) -> Shape:
     )
 
 
-def _palette(rng: np.random.Generator, *, masculine: bool, age: float, bearded: bool, cloth: tuple[Colour, Colour]) -> Palette:
+def _palette(
+    rng: np.random.Generator, *, masculine: bool, age: float, bearded: bool, cloth: tuple[Colour, Colour]
+) -> Palette:
     skin = pick(rng, SKINS, spread=0.015, tint=0.2)
     hair = pick(rng, GREY if age > 0.6 else HAIRS if skin[0] > 0.85 else HAIRS[:2], spread=0.03)
     red = (0.97, 0.80, 0.74) if masculine else (0.90, 0.50, 0.48)
