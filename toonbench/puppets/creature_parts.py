@@ -151,13 +151,13 @@ def tufts(head: Head, creature: Creature) -> Part:
         y = np.tile(np.array([-0.12, -0.28, -0.44, -0.60]), 2) + rng.normal(0, 0.02, 8)
         side = np.repeat([-1.0, 1.0], 4)
         reach = np.interp(-y, [0.0, 0.3, 0.65], [shape.cheek_width, 0.98 * shape.cheek_width, shape.jaw_width])
-        root = np.stack([side * reach * 0.9, y, np.full(8, 0.18)], -1)
-        out = np.stack([side, -0.35 - 0.5 * np.tile([0.0, 0.3, 0.6, 0.9], 2), np.full(8, 0.0)], -1)
-        size = creature.cheeks * np.tile([0.55, 0.95, 1.0, 0.75], 2)
+        root = np.stack([side * reach * 0.72, y + 0.08, np.full(8, 0.22)], -1)
+        out = np.stack([side, -0.45 - 0.5 * np.tile([0.0, 0.3, 0.6, 0.9], 2), np.full(8, 0.0)], -1)
+        size = 0.2 + creature.cheeks * np.tile([0.6, 1.0, 0.9, 0.6], 2)
         bend = np.stack([0 * side, np.full(8, -0.12), np.full(8, -0.05)], -1)
         centres.append(root[:, None] + t * (size[:, None] * out)[:, None] + t**2 * bend[:, None])
-        widths.append(np.full(8, 0.22))
-        tones.append(np.tile(creature.pale if creature.muzzle_width else head.look.palette.skin, (8, 1)))
+        widths.append(np.full(8, 0.34))
+        tones.append(np.tile(creature.pale, (8, 1)))
     if creature.tuft:
         x = np.array([-0.14, -0.05, 0.05, 0.14, 0.0])
         root = np.stack([x, np.full(5, shape.crown_y - 0.10), np.array([0.3, 0.34, 0.34, 0.3, 0.15])], -1)
@@ -198,14 +198,19 @@ def coat(head: Head, colour: Colours, *, creature: Creature) -> Colours:
     shape = head.look.shape
     x, y, z = head.rest.T
     ax, front = np.abs(x), (z > 0.0).astype(np.float64)
+    if creature.face:
+        top = shape.brow_y + 0.24 - 0.10 * bump(x, 0.13)  # a heart, with a dip in the middle of the forehead
+        reach = np.hypot(ax / 0.66, (y + 0.2) / np.where(y > -0.2, top + 0.2, 0.95))
+        colour = _tint(colour, creature.pale, creature.face * ramp(reach, 1.06, 0.92) * front)
     colour = _mark(head, colour, creature)
     if creature.muzzle_width:
         wide, middle = creature.muzzle_width, 0.55 * shape.mouth_y + 0.45 * shape.nose_y
         reach = np.hypot(ax / wide, (y - middle) / np.where(y > middle, 0.30, 0.44))
         throat = ramp(ax, 0.36, 0.26) * ramp(y, shape.mouth_y, shape.mouth_y - 0.15)
         colour = _tint(colour, creature.pale, np.maximum(ramp(reach, 1.08, 0.9), throat) * front)
-        spot = np.hypot((ax - shape.eye_x * 0.9) / 0.14, (y - shape.brow_y - 0.13) / 0.085)
-        colour = _tint(colour, creature.pale, 0.75 * ramp(spot, 1.15, 0.8) * front)
+    if creature.cheeks:
+        cheek = ramp(ax + 0.35 * (y + 0.25), 0.40, 0.52) * ramp(y, -0.06, -0.2) * ramp(z, -0.15, 0.1)
+        colour = _tint(colour, creature.pale, 0.9 * cheek)
     if creature.pad:
         philtrum = bump(x, 0.017) * ramp(y, shape.mouth_y - 0.005, shape.mouth_y + 0.02) * (y < shape.nose_y)
         colour = _tint(colour, creature.nose, 0.7 * philtrum * front)

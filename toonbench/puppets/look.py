@@ -185,6 +185,7 @@ class Creature:
     ear_droop: float = 0.0  # how far they bend outwards on the way to the tip
     ear_tip: bool = False  # tips in the colour of `mark`
     muzzle_width: float = 0.36  # half width of the pale muzzle; 0 for none
+    face: float = 0.0  # strength of a pale, heart-shaped face round eyes and muzzle
     marking: Marking = ""
     pad: float = 0.11  # half width of the nose's pad; 0 for none
     whiskers: bool = False

@@ -9,8 +9,8 @@ import numpy as np
 from toonbench.puppets.look import Colour, Creature, Ears, Hair, Horns, Look, Marking, Palette, Scene, Shading, Shape, Style
 from toonbench.puppets.styles._draw import around, garment, near, pick
 
-CREAM: Colour = (0.97, 0.91, 0.80)
-WHITE: Colour = (0.96, 0.95, 0.93)
+CREAM: Colour = (0.97, 0.83, 0.70)
+WHITE: Colour = (0.98, 0.89, 0.81)  # a warm one: cold faces look ill
 BLACK: Colour = (0.13, 0.11, 0.12)
 BROWN: Colour = (0.42, 0.25, 0.15)
 PINK: Colour = (0.90, 0.60, 0.58)
@@ -44,6 +44,9 @@ class Kind:
     horns: tuple[Horns, ...] = ("",)
     bare: bool = False
     wide: float = 0.0  # wider cheeks and jaw
+    crown: float = 0.0  # higher skull
+    skull: float = 0.0  # wider skull
+    bulge: float = 0.0  # how far the eyes stand out of the head
 
 
 KINDS: dict[str, Kind] = {
@@ -55,10 +58,10 @@ KINDS: dict[str, Kind] = {
                 marks=(BLACK, (0.24, 0.14, 0.12)), markings=("", "", "blaze"), ears="fox", ear=(0.74, 0.29, 50.0, 18.0, 0.0),
                 ear_tip=True, muzzle=0.17, muzzle_width=0.44, pad=0.085, cheeks=0.32),
     "bear": Kind(coats=((0.52, 0.34, 0.22), (0.74, 0.54, 0.34), (0.94, 0.93, 0.91), (0.36, 0.28, 0.26)),
-                 pales=((0.88, 0.74, 0.56), CREAM), markings=("",), ears="bear", ear=(0.42, 0.27, 40.0, 40.0, 0.0), muzzle=0.17,
+                 pales=((0.93, 0.77, 0.60), CREAM), markings=("",), ears="bear", ear=(0.50, 0.31, 42.0, 38.0, 0.0), muzzle=0.17,
                  muzzle_width=0.35, pad=0.13, wide=0.6),
-    "panda": Kind(coats=(WHITE,), pales=(WHITE,), marks=((0.16, 0.15, 0.17), (0.40, 0.24, 0.16)), noses=(BLACK,),
-                  markings=("panda",), ears="bear", ear=(0.44, 0.28, 42.0, 40.0, 0.0), muzzle=0.14, muzzle_width=0.34, pad=0.11, wide=0.7),
+    "panda": Kind(coats=((0.96, 0.95, 0.93),), pales=(WHITE,), marks=((0.16, 0.15, 0.17), (0.40, 0.24, 0.16)), noses=(BLACK,),
+                  markings=("panda",), ears="bear", ear=(0.50, 0.31, 42.0, 40.0, 0.0), muzzle=0.14, muzzle_width=0.34, pad=0.11, wide=0.7),
     "dog": Kind(coats=((0.82, 0.62, 0.38), (0.94, 0.90, 0.82), (0.58, 0.38, 0.24), (0.62, 0.60, 0.58), (0.30, 0.26, 0.26)),
                 marks=((0.46, 0.28, 0.17), (0.22, 0.19, 0.19), (0.72, 0.45, 0.24)), markings=("patch", "blaze", "", "spots"),
                 ears="dog", ear=(1.05, 0.27, 34.0, 62.0, 112.0), muzzle=0.20, muzzle_width=0.36, pad=0.13),
@@ -68,16 +71,18 @@ KINDS: dict[str, Kind] = {
     "mouse": Kind(coats=((0.66, 0.64, 0.66), (0.72, 0.58, 0.46), (0.92, 0.90, 0.88)), noses=(PINK,), ears="mouse",
                   ear=(0.74, 0.40, 40.0, 44.0, 0.0), muzzle=0.16, muzzle_width=0.28, pad=0.075, whiskers=True),
     "raccoon": Kind(coats=((0.62, 0.60, 0.58), (0.68, 0.52, 0.42)), pales=(WHITE,), marks=((0.34, 0.30, 0.31), (0.42, 0.24, 0.18)),
-                    noses=(BLACK,), markings=("mask",), ears="cat", ear=(0.42, 0.24, 44.0, 34.0, 0.0), muzzle=0.16,
+                    noses=(BLACK,), markings=("mask",), ears="cat", ear=(0.50, 0.28, 46.0, 32.0, 0.0), muzzle=0.16,
                     muzzle_width=0.34, pad=0.095, cheeks=0.28, wide=0.4),
     "frog": Kind(coats=((0.52, 0.74, 0.30), (0.36, 0.66, 0.46), (0.70, 0.74, 0.30), (0.86, 0.52, 0.26)),
-                 pales=((0.92, 0.92, 0.68), (0.88, 0.94, 0.80)), marks=((0.24, 0.44, 0.22), (0.50, 0.36, 0.14)),
-                 markings=("spots", "spots", ""), muzzle=0.05, muzzle_width=0.46, pad=0.0, bare=True, wide=0.9),
+                 pales=((0.95, 0.90, 0.66), (0.97, 0.86, 0.70)), marks=((0.24, 0.44, 0.22), (0.50, 0.36, 0.14)),
+                 markings=("spots", "spots", ""), muzzle=0.05, muzzle_width=0.46, pad=0.0, bare=True, wide=1.1, crown=-0.22,
+                 skull=-0.04, bulge=0.12),
     "alien": Kind(coats=((0.62, 0.84, 0.66), (0.62, 0.70, 0.90), (0.82, 0.66, 0.88), (0.54, 0.80, 0.82)),
-                  pales=((0.86, 0.95, 0.86), (0.94, 0.90, 0.98)), marks=((0.98, 0.80, 0.34), (0.94, 0.50, 0.56)),
-                  markings=("", "spots"), muzzle=0.02, muzzle_width=0.0, pad=0.0, horns=("antennae",), bare=True),
+                  pales=((0.90, 0.93, 0.80), (0.96, 0.86, 0.88)), marks=((0.98, 0.80, 0.34), (0.94, 0.50, 0.56)),
+                  markings=("", "spots"), muzzle=0.02, muzzle_width=0.0, pad=0.0, horns=("antennae",), bare=True, wide=-1.5,
+                  crown=0.16, skull=0.10),
     "monster": Kind(coats=((0.48, 0.42, 0.78), (0.28, 0.58, 0.74), (0.90, 0.48, 0.40), (0.44, 0.68, 0.42), (0.86, 0.48, 0.68)),
-                    pales=((0.96, 0.88, 0.70), (0.82, 0.78, 0.94)), marks=((0.95, 0.88, 0.72), (0.30, 0.24, 0.42)),
+                    pales=((0.97, 0.84, 0.68), (0.95, 0.80, 0.80)), marks=((0.95, 0.88, 0.72), (0.30, 0.24, 0.42)),
                     noses=((0.26, 0.18, 0.34), (0.70, 0.30, 0.40)), markings=("", "", "blaze"), ears="fin",
                     ear=(0.42, 0.20, 8.0, 78.0, 0.0), muzzle=0.10, muzzle_width=0.38, pad=0.12, cheeks=0.14, horns=("horns", "curls", "antennae"), wide=0.6),
 }  # fmt: skip
@@ -121,6 +126,7 @@ def _creature(rng: np.random.Generator, species: str) -> Creature:
         ear_droop=droop * around(rng, 1.0, 0.08) + (110.0 if lop else 0.0),
         ear_tip=kind.ear_tip or species == "panda" or (species == "rabbit" and rng.random() < 0.3),
         muzzle_width=kind.muzzle_width * around(rng, 1.0, 0.07),
+        face=float(rng.uniform(0.6, 0.85)),
         marking=kind.markings[int(rng.integers(len(kind.markings)))],
         pad=kind.pad * around(rng, 1.0, 0.08),
         whiskers=kind.whiskers,
@@ -150,30 +156,30 @@ def _scene(rng: np.random.Generator) -> Scene:
 def _shape(rng: np.random.Generator, kind: Kind) -> Shape:
     wide, child = kind.wide + around(rng, 0.0, 0.4), float(rng.uniform(0, 1))
     return Shape(
-        skull_width=around(rng, 0.84, 0.02) + 0.02 * wide,
-        cheek_width=0.83 + 0.06 * wide,
-        jaw_width=0.68 + 0.07 * wide,
-        chin_width=0.32 + 0.07 * wide,
-        chin_y=-0.96 + 0.04 * child,
+        skull_width=around(rng, 0.85, 0.02) + 0.02 * wide + kind.skull,
+        cheek_width=0.93 + 0.07 * wide,
+        jaw_width=0.79 + 0.09 * wide,
+        chin_width=0.42 + 0.08 * wide,
+        chin_y=-0.95 + 0.04 * child,
         chin_out=0.02,
-        crown_y=around(rng, 0.98, 0.03),
+        crown_y=around(rng, 1.05, 0.04) + kind.crown,
         forehead_z=0.88,
         face_z=0.84,
         chin_z=0.78,
-        back_z=0.95,
-        roundness=2.15,
-        eye_x=around(rng, 0.335, 0.012),
-        eye_half_width=around(rng, 0.195, 0.01) + 0.02 * child,
-        eye_up=around(rng, 0.155, 0.012) + 0.02 * child,
-        eye_down=around(rng, 0.115, 0.01) + 0.015 * child,
+        back_z=0.92,
+        roundness=2.0,
+        eye_x=around(rng, 0.345, 0.012) + 0.3 * kind.bulge,
+        eye_half_width=around(rng, 0.192, 0.008) + 0.015 * child,
+        eye_up=around(rng, 0.138, 0.008) + 0.015 * child,
+        eye_down=around(rng, 0.098, 0.006) + 0.012 * child,
         eye_tilt=around(rng, 0.02, 0.015),
-        eyeball_radius=0.29,
-        eyeball_out=0.06 if not kind.bare else 0.09,
-        iris_radius=around(rng, 0.125, 0.008),
+        eyeball_radius=0.27,
+        eyeball_out=0.06 + 0.6 * kind.bulge,
+        iris_radius=around(rng, 0.120, 0.004) + 0.01 * child,
         pupil=around(rng, 0.55, 0.05),
-        socket=0.03,
-        brow_y=around(rng, 0.36, 0.02),
-        brow_thickness=around(rng, 0.075, 0.012),
+        socket=0.03 - kind.bulge,
+        brow_y=around(rng, 0.34, 0.015) + 0.02 * child,
+        brow_thickness=around(rng, 0.09, 0.012),
         brow_arch=around(rng, 0.045, 0.015),
         brow_out=0.035,
         nose_y=around(rng, -0.34, 0.015),
@@ -184,12 +190,12 @@ def _shape(rng: np.random.Generator, kind: Kind) -> Shape:
         muzzle=kind.muzzle * around(rng, 1.0, 0.1),
         mouth_y=around(rng, -0.60, 0.012),
         mouth_half_width=around(rng, 0.27, 0.02) + (0.12 if kind.bare and not kind.pad and kind.wide else 0.03 * kind.wide),
-        lip_up=0.038,
-        lip_down=around(rng, 0.055, 0.006),
+        lip_up=around(rng, 0.055, 0.004),
+        lip_down=around(rng, 0.080, 0.005),
         lip_out=0.035,
         mouth_curve=around(rng, 0.35, 0.1),
         cheek_puff=around(rng, 0.07, 0.015),
-        neck_width=around(rng, 0.42, 0.03),
+        neck_width=around(rng, 0.54, 0.03),
         lash=around(rng, 0.035, 0.01),
         gain=1.3,
     )
@@ -197,14 +203,14 @@ def _shape(rng: np.random.Generator, kind: Kind) -> Shape:
 
 def _palette(rng: np.random.Generator, *, coat: Colour, creature: Creature) -> Palette:
     base = np.asarray(creature.pale if creature.muzzle_width else coat)
-    lip = base * (0.80, 0.58, 0.56)
+    lip = base * (0.76, 0.40, 0.42)
     dark = np.asarray(coat) * 0.38
-    light = sum(coat) < 1.1  # brows must stand out from a dark coat
-    brow = 0.35 * np.asarray(creature.pale) + 0.55 * np.asarray(coat) if light else dark
+    light = sum(coat) < 0.98  # brows must stand out from a dark coat
+    brow = 0.75 * np.asarray(creature.pale) if light else dark
     return Palette(
         skin=coat,
         lip=(float(lip[0]), float(lip[1]), float(lip[2])),
-        blush=(min(1.0, coat[0] * 1.04), coat[1] * 0.8, coat[2] * 0.8),
+        blush=(min(1.0, creature.pale[0]), creature.pale[1] * 0.72, creature.pale[2] * 0.70),
         hair=near(rng, coat, spread=0.08),
         brow=(float(brow[0]), float(brow[1]), float(brow[2])),
         iris=pick(rng, IRISES),
@@ -212,8 +218,8 @@ def _palette(rng: np.random.Generator, *, coat: Colour, creature: Creature) -> P
         trim=pick(rng, CLOTHES),
         white=(0.98, 0.975, 0.96),
         mottle=0.008 if creature.bare else 0.03,
-        rosy=0.4,
-        shadow=0.6,
+        rosy=1.0,
+        shadow=1.0,
     )
 
 
