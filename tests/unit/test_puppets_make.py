@@ -36,7 +36,7 @@ def test_the_table_describes_the_files(made):
     table = pd.read_parquet(made / "metadata.parquet").set_index("id")
     assert set(table.columns) == {
         "file", "domain", "kind", "identity", "title", "split", "fps", "frames", "width", "height", "provenance",
-        "licence", "sha256",
+        "licence", "sha256", "style",
     }  # fmt: skip
     for name, row in table.iterrows():
         path = made / row["file"]

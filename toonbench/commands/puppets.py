@@ -12,7 +12,7 @@ def make(
     out: Path,
     split: str = "train",
     clips: int = 20,
-    images: int = 20,
+    images: int | None = None,
     frames: int = 40,
     size: int = 128,
     step: int = 1,
@@ -32,7 +32,7 @@ def make(
     clips
         Videos of each domain.
     images
-        Source images of each domain.
+        Source images of each domain; as many as clips by default.
     frames
         Frames of each video.
     size
@@ -58,7 +58,7 @@ def make(
             out,
             split=split,
             clips=clips,
-            images=images,
+            images=clips if images is None else images,
             frames=frames,
             size=size,
             seed=seed,

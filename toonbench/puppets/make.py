@@ -21,13 +21,13 @@ import numpy as np
 from toonbench.data.folder import file_sha256
 from toonbench.pool import Progress, map_items
 from toonbench.puppets.look import Look, make_look, styles_of
-from toonbench.puppets.render import Rendered, render_clip
+from toonbench.puppets.render import Rendered, render_clip, warm_up
 from toonbench.puppets.rig import FPS, Rig, absolute, first_pose, generate, relative, seed_of
 from toonbench.store import safe_name, write_bytes, writing
 from toonbench.types import CHANNELS, DOMAINS, Domain, Kind, Motion, ToonbenchError
 from toonbench.video import write_lossless, write_png
 
-VERSION = 0
+VERSION = 1
 LICENCE = "CC0-1.0"
 PROVENANCE = f"toonbench puppets version {VERSION}: procedural, no person is shown"
 Pairs = Callable[[Path], Sequence[tuple[str, str]]]  # a data set's folder -> (source id, driving id)
@@ -121,6 +121,7 @@ def make_puppets(
     domains: list[Domain] = [d for d in DOMAINS if any(style.name in recipe.styles for style in styles_of(d))]
     jobs = [_Job(out=out, recipe=recipe, domain=d, kind="video", index=i) for d in domains for i in range(clips)]
     jobs += [_Job(out=out, recipe=recipe, domain=d, kind="image", index=i) for d in domains for i in range(images)]
+    warm_up()
     rows = map_items(_make, jobs, workers=workers, on_progress=on_progress)
     write_bytes(out / "README.md", _card(recipe, rows=len(rows)).encode())
     _write_table(out / "metadata.parquet", rows)
@@ -152,6 +153,7 @@ def render_targets(
         _TargetJob(root=root, source=s, driving=d, motion=motion, fps=float(table.loc[d, "fps"]))  # pyright: ignore[reportArgumentType]
         for s, d in sorted(set(pairs))
     ]
+    warm_up()
     rows = map_items(_make_target, jobs, workers=workers, on_progress=on_progress)
     _write_table(root / "targets.parquet", rows)
     return len(rows)
@@ -209,7 +211,7 @@ def _make(job: _Job) -> dict[str, object]:
         "id": job.id, "file": job.file, "domain": job.domain, "kind": job.kind, "identity": f"{job.id}-identity",
         "title": f"{job.recipe.split}-s{job.recipe.seed}-{job.style}-{'play' if video else 'album'}-{job.index // 2:03d}",
         "split": job.recipe.split, "fps": FPS / job.recipe.step if video else 0.0,
-        "frames": job.recipe.frames if video else 1, "width": job.recipe.size, "height": job.recipe.size,
+        "style": job.style, "frames": job.recipe.frames if video else 1, "width": job.recipe.size, "height": job.recipe.size,
         "provenance": f"{PROVENANCE}; style {job.style}", "licence": LICENCE, "sha256": file_sha256(path),
     }  # fmt: skip
 

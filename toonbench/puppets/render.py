@@ -8,10 +8,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.puppets.look import Look
+from toonbench.puppets.look import Look, make_look
 from toonbench.puppets.mesh import Pose, Puppet, build_puppet, pose_puppet
 from toonbench.puppets.raster import Stage, to_pixels
-from toonbench.puppets.rig import Rig
+from toonbench.puppets.rig import Rig, neutral
 from toonbench.types import CHANNELS, LANDMARKS, Frame, Frames, ToonbenchError
 
 HIDDEN = 0.07  # a landmark this far (in lengths) behind what is drawn there is hidden
@@ -62,6 +62,11 @@ def _stage(look: Look, size: int) -> Stage:
 def render_image(look: Look, rig: NDArray[np.float32], *, size: int) -> Frame:
     """Draw one frame of a look, (size, size, 3)."""
     return render_clip(look, rig[None], size=size).frames[0]
+
+
+def warm_up() -> None:
+    """Compile the loops (seconds, once per machine), so that worker processes started afterwards find them on disk."""
+    render_image(make_look("real", 0), neutral(), size=16)
 
 
 def project(puppet: Puppet, pose: Pose, *, stage: Stage, size: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
