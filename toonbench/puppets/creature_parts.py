@@ -34,7 +34,9 @@ def creature_parts(head: Head, creature: Creature) -> list[Part]:
 def _root(head: Head, elevation: float) -> Points:
     """Return a point (3,) on the right half of the skull at an elevation in degrees, a little inside."""
     shape, a = head.look.shape, np.radians(elevation)
-    return np.array([0.93 * shape.skull_width * np.cos(a) ** 0.9, 0.45 + (shape.crown_y - 0.45) * np.sin(a) - 0.06, -0.02])
+    return np.array(
+        [0.93 * shape.skull_width * np.cos(a) ** 0.9, 0.45 + (shape.crown_y - 0.45) * np.sin(a) - 0.06, -0.02]
+    )
 
 
 def _outline(creature: Creature, t: Field) -> Field:
@@ -78,7 +80,9 @@ def animal_ear(head: Head, creature: Creature, *, side: int) -> Part:
     colour = _tint(np.asarray(head.look.palette.skin), creature.inner, bowl.reshape(-1))
     colour *= (1 - 0.25 * bowl * ramp(t, 0.35, 0.0)[:, None]).reshape(-1, 1)
     if creature.ear_tip:
-        colour = _tint(colour, creature.mark, np.broadcast_to(ramp(t, 0.58, 0.74)[:, None] * (1 - bowl), (ROWS, RING)).reshape(-1))
+        colour = _tint(
+            colour, creature.mark, np.broadcast_to(ramp(t, 0.58, 0.74)[:, None] * (1 - bowl), (ROWS, RING)).reshape(-1)
+        )
     return Part(name="ear", quads=sheet_quads(ROWS, RING, ring=True), colour=colour, place=place, scatter=0.4)
 
 
@@ -103,10 +107,14 @@ def nose_pad(head: Head, creature: Creature) -> Part:
         np.broadcast_arrays(wide * np.cos(b), 0.66 * creature.pad * high, 0.085 * np.sin(a) * np.sin(b)), -1
     ).reshape(-1, 3)
     tip = _front_vertex(head, 0.0, head.look.shape.nose_y + 0.07)
-    slot = bump(np.abs(local[:, 0]) - 0.5 * creature.pad, 0.2 * creature.pad) * bump(
-        local[:, 1] + 0.18 * creature.pad, 0.2 * creature.pad
-    ) * (local[:, 2] > 0)
-    colour = np.asarray(creature.nose) * (1 - 0.55 * slot + 0.25 * bump(local[:, 1] - 0.4 * creature.pad, 0.03))[:, None]
+    slot = (
+        bump(np.abs(local[:, 0]) - 0.5 * creature.pad, 0.2 * creature.pad)
+        * bump(local[:, 1] + 0.18 * creature.pad, 0.2 * creature.pad)
+        * (local[:, 2] > 0)
+    )
+    colour = (
+        np.asarray(creature.nose) * (1 - 0.55 * slot + 0.25 * bump(local[:, 1] - 0.4 * creature.pad, 0.03))[:, None]
+    )
 
     def place(skin: Points, rig: NDArray[np.float32]) -> Points:
         del rig
@@ -184,10 +192,16 @@ def horn(head: Head, creature: Creature, *, side: int) -> Part:
     elif creature.horns == "curls":
         angle = 4.6 * t
         bend = np.stack([0.10 + 0.24 * t, 0.19 * np.sin(angle) + 0.06 * t, -0.24 * (1 - np.cos(angle)) + 0.12 * t], -1)
-        radius, tone = 0.135 * (1 - 0.85 * t) + 0.008, np.asarray(creature.mark) * (0.85 + 0.15 * np.sin(46 * t))[:, None]
+        radius, tone = (
+            0.135 * (1 - 0.85 * t) + 0.008,
+            np.asarray(creature.mark) * (0.85 + 0.15 * np.sin(46 * t))[:, None],
+        )
     else:
         bend = np.stack([0.22 * np.sin(2.2 * t), 0.46 * t, -0.02 * t], -1)
-        radius, tone = 0.115 * (1 - t) ** 0.8 + 0.008, np.asarray(creature.mark) * (0.86 + 0.14 * np.sin(34 * t))[:, None]
+        radius, tone = (
+            0.115 * (1 - t) ** 0.8 + 0.008,
+            np.asarray(creature.mark) * (0.86 + 0.14 * np.sin(34 * t))[:, None],
+        )
     points, quads = tube((root + bend - [0, 0.04, 0]) * flip, radius, around=14)
     colour = np.repeat(np.clip(tone, 0, 1), 14, axis=0)
     return Part(name="horn", quads=quads, colour=colour, place=fixed(points), still=True, specular=0.15, gloss=20.0)
@@ -209,7 +223,7 @@ def coat(head: Head, colour: Colours, *, creature: Creature) -> Colours:
         throat = ramp(ax, 0.36, 0.26) * ramp(y, shape.mouth_y, shape.mouth_y - 0.15)
         colour = _tint(colour, creature.pale, np.maximum(ramp(reach, 1.08, 0.9), throat) * front)
     if creature.cheeks:
-        cheek = ramp(ax + 0.35 * (y + 0.25), 0.40, 0.52) * ramp(y, -0.06, -0.2) * ramp(z, -0.15, 0.1)
+        cheek = ramp(ax + 0.35 * (y + 0.25), 0.40, 0.52) * ramp(y - 0.3 * (ax - 0.6), 0.04, -0.22) * ramp(z, -0.15, 0.1)
         colour = _tint(colour, creature.pale, 0.9 * cheek)
     if creature.pad:
         philtrum = bump(x, 0.017) * ramp(y, shape.mouth_y - 0.005, shape.mouth_y + 0.02) * (y < shape.nose_y)
@@ -229,12 +243,17 @@ def _mark(head: Head, colour: Colours, creature: Creature) -> Colours:
     amount = np.zeros_like(x)
     if creature.marking == "tabby":
         crown = np.clip(np.sin(x * 21 + np.pi / 2) - 0.2, 0, 1) * bump(ax, 0.42) * ramp(y, 0.45, 0.62) * front
-        cheek = np.clip(np.sin(y * 24 + 2.5 * ax) - 0.2, 0, 1) * ramp(ax, 0.5, 0.66) * bump(y + 0.18, 0.28) * ramp(z, -0.2, 0.1)
+        cheek = (
+            np.clip(np.sin(y * 24 + 2.5 * ax) - 0.2, 0, 1)
+            * ramp(ax, 0.5, 0.66)
+            * bump(y + 0.18, 0.28)
+            * ramp(z, -0.2, 0.1)
+        )
         amount = 1.25 * np.maximum(crown, cheek)
     elif creature.marking == "mask":
-        amount = ramp(np.hypot(ax / 0.86, (y - 0.04 + 0.22 * ax) / 0.27), 1.05, 0.85) * front
+        amount = ramp(np.hypot(ax / 0.86, (y - 0.05 + 0.22 * ax) / 0.24), 1.05, 0.85) * front
     elif creature.marking == "panda":
-        amount = ramp(np.hypot(eye * 0.86, 0.35 * (y < -0.1)), 1.12, 0.92) * front
+        amount = ramp(np.hypot(eye, 0.35 * (y < -0.1)), 1.12, 0.92) * front
     elif creature.marking == "patch":
         own = np.where(x * (1 if rng.random() < 0.5 else -1) > 0, eye, 9.0)
         amount = ramp(own * 0.8, 1.1, 0.9) * front

@@ -12,7 +12,7 @@ def dents(points: NDArray[np.float64], *, seed: int) -> NDArray[np.float64]:
     """Return displacements (rows, columns, 3) of surface points (rows, columns, 3), outwards and about 1 at most."""
     rng = np.random.default_rng(seed + 13)
     waves, phase = rng.normal(0, 1, (8, 3)), rng.uniform(0, 2 * np.pi, 8)
-    waves *= rng.uniform(3.5, 8.0, (8, 1)) / np.linalg.norm(waves, axis=1, keepdims=True)
+    waves *= rng.uniform(3.0, 7.0, (8, 1)) / np.linalg.norm(waves, axis=1, keepdims=True)
     height = 0.28 * np.sin(points @ waves.T + phase).sum(-1)
     away = points / np.maximum(np.linalg.norm(points, axis=-1, keepdims=True), 1e-9)
     for _ in range(PRINTS):

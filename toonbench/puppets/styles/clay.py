@@ -128,7 +128,11 @@ def _shape(rng: np.random.Generator, *, boyish: bool) -> Shape:
 
 def _palette(rng: np.random.Generator, *, boyish: bool, age: float) -> Palette:
     skin = pick(rng, SKINS, spread=0.04, tint=0.25)
-    hair: Colour = near(rng, (0.76, 0.73, 0.69), spread=0.05) if age > 0.5 else pick(rng, HAIRS if skin[0] > 0.75 else HAIRS[:2], spread=0.08)
+    hair: Colour = (
+        near(rng, (0.76, 0.73, 0.69), spread=0.05)
+        if age > 0.5
+        else pick(rng, HAIRS if skin[0] > 0.75 else HAIRS[:2], spread=0.08)
+    )
     return Palette(
         skin=skin,
         lip=(skin[0] * 0.84, skin[1] * (0.62 if boyish else 0.48), skin[2] * (0.62 if boyish else 0.52)),

@@ -6,7 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toonbench.puppets.look import Colour, Creature, Ears, Hair, Horns, Look, Marking, Palette, Scene, Shading, Shape, Style
+from toonbench.puppets.look import (
+    Colour,
+    Creature,
+    Ears,
+    Hair,
+    Horns,
+    Look,
+    Marking,
+    Palette,
+    Scene,
+    Shading,
+    Shape,
+    Style,
+)
 from toonbench.puppets.styles._draw import around, garment, near, pick
 
 CREAM: Colour = (0.97, 0.83, 0.70)
@@ -21,7 +34,13 @@ CLOTHES: tuple[Colour, ...] = (
 IRISES: tuple[Colour, ...] = (
     (0.86, 0.62, 0.14), (0.36, 0.60, 0.24), (0.24, 0.52, 0.80), (0.46, 0.25, 0.10), (0.70, 0.40, 0.10), (0.44, 0.30, 0.66),
 )  # fmt: skip
-SKIES: tuple[Colour, ...] = ((0.42, 0.62, 0.72), (0.72, 0.62, 0.46), (0.50, 0.58, 0.44), (0.60, 0.48, 0.62), (0.78, 0.76, 0.70))
+SKIES: tuple[Colour, ...] = (
+    (0.42, 0.62, 0.72),
+    (0.72, 0.62, 0.46),
+    (0.50, 0.58, 0.44),
+    (0.60, 0.48, 0.62),
+    (0.78, 0.76, 0.70),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +65,7 @@ class Kind:
     wide: float = 0.0  # wider cheeks and jaw
     crown: float = 0.0  # higher skull
     skull: float = 0.0  # wider skull
+    eyes: float = 1.0  # size of the eyes, a factor
     bulge: float = 0.0  # how far the eyes stand out of the head
 
 
@@ -60,27 +80,27 @@ KINDS: dict[str, Kind] = {
     "bear": Kind(coats=((0.52, 0.34, 0.22), (0.74, 0.54, 0.34), (0.94, 0.93, 0.91), (0.36, 0.28, 0.26)),
                  pales=((0.93, 0.77, 0.60), CREAM), markings=("",), ears="bear", ear=(0.50, 0.31, 42.0, 38.0, 0.0), muzzle=0.17,
                  muzzle_width=0.35, pad=0.13, wide=0.6),
-    "panda": Kind(coats=((0.96, 0.95, 0.93),), pales=(WHITE,), marks=((0.16, 0.15, 0.17), (0.40, 0.24, 0.16)), noses=(BLACK,),
+    "panda": Kind(coats=((0.96, 0.95, 0.93),), pales=(WHITE,), marks=((0.36, 0.31, 0.32), (0.50, 0.36, 0.28)), noses=(BLACK,),
                   markings=("panda",), ears="bear", ear=(0.50, 0.31, 42.0, 40.0, 0.0), muzzle=0.14, muzzle_width=0.34, pad=0.11, wide=0.7),
     "dog": Kind(coats=((0.82, 0.62, 0.38), (0.94, 0.90, 0.82), (0.58, 0.38, 0.24), (0.62, 0.60, 0.58), (0.30, 0.26, 0.26)),
                 marks=((0.46, 0.28, 0.17), (0.22, 0.19, 0.19), (0.72, 0.45, 0.24)), markings=("patch", "blaze", "", "spots"),
-                ears="dog", ear=(1.05, 0.27, 34.0, 62.0, 112.0), muzzle=0.20, muzzle_width=0.36, pad=0.13),
+                ears="dog", ear=(0.98, 0.23, 36.0, 72.0, 96.0), muzzle=0.20, muzzle_width=0.36, pad=0.13),
     "rabbit": Kind(coats=((0.80, 0.74, 0.68), (0.96, 0.94, 0.92), (0.66, 0.50, 0.38), (0.58, 0.58, 0.62)), pales=(WHITE,),
                    noses=(PINK,), markings=("", "patch", "blaze"), ears="rabbit", ear=(1.0, 0.18, 66.0, 10.0, 14.0), muzzle=0.11,
                    muzzle_width=0.30, pad=0.07, whiskers=True, cheeks=0.16, wide=0.3),
     "mouse": Kind(coats=((0.66, 0.64, 0.66), (0.72, 0.58, 0.46), (0.92, 0.90, 0.88)), noses=(PINK,), ears="mouse",
                   ear=(0.74, 0.40, 40.0, 44.0, 0.0), muzzle=0.16, muzzle_width=0.28, pad=0.075, whiskers=True),
-    "raccoon": Kind(coats=((0.62, 0.60, 0.58), (0.68, 0.52, 0.42)), pales=(WHITE,), marks=((0.34, 0.30, 0.31), (0.42, 0.24, 0.18)),
+    "raccoon": Kind(coats=((0.62, 0.60, 0.58), (0.68, 0.52, 0.42)), pales=(WHITE,), marks=((0.50, 0.41, 0.38), (0.56, 0.39, 0.29)),
                     noses=(BLACK,), markings=("mask",), ears="cat", ear=(0.50, 0.28, 46.0, 32.0, 0.0), muzzle=0.16,
                     muzzle_width=0.34, pad=0.095, cheeks=0.28, wide=0.4),
-    "frog": Kind(coats=((0.52, 0.74, 0.30), (0.36, 0.66, 0.46), (0.70, 0.74, 0.30), (0.86, 0.52, 0.26)),
+    "frog": Kind(coats=((0.52, 0.74, 0.30), (0.36, 0.66, 0.46), (0.70, 0.74, 0.30), (0.30, 0.60, 0.62)),
                  pales=((0.95, 0.90, 0.66), (0.97, 0.86, 0.70)), marks=((0.24, 0.44, 0.22), (0.50, 0.36, 0.14)),
-                 markings=("spots", "spots", ""), muzzle=0.05, muzzle_width=0.46, pad=0.0, bare=True, wide=1.1, crown=-0.22,
-                 skull=-0.04, bulge=0.12),
+                 markings=("spots", "spots", ""), muzzle=0.05, muzzle_width=0.46, pad=0.0, bare=True, wide=1.1, crown=-0.06,
+                 skull=-0.06, bulge=0.12, eyes=1.14),
     "alien": Kind(coats=((0.62, 0.84, 0.66), (0.62, 0.70, 0.90), (0.82, 0.66, 0.88), (0.54, 0.80, 0.82)),
                   pales=((0.90, 0.93, 0.80), (0.96, 0.86, 0.88)), marks=((0.98, 0.80, 0.34), (0.94, 0.50, 0.56)),
                   markings=("", "spots"), muzzle=0.02, muzzle_width=0.0, pad=0.0, horns=("antennae",), bare=True, wide=-1.5,
-                  crown=0.16, skull=0.10),
+                  crown=0.16, skull=0.10, eyes=1.2),
     "monster": Kind(coats=((0.48, 0.42, 0.78), (0.28, 0.58, 0.74), (0.90, 0.48, 0.40), (0.44, 0.68, 0.42), (0.86, 0.48, 0.68)),
                     pales=((0.97, 0.84, 0.68), (0.95, 0.80, 0.80)), marks=((0.95, 0.88, 0.72), (0.30, 0.24, 0.42)),
                     noses=((0.26, 0.18, 0.34), (0.70, 0.30, 0.40)), markings=("", "", "blaze"), ears="fin",
@@ -92,8 +112,8 @@ def draw(rng: np.random.Generator, name: str) -> Look:
     """Draw a creature."""
     species = tuple(KINDS)[int(rng.integers(len(KINDS)))]
     kind = KINDS[species]
-    creature = _creature(rng, species)
     coat = pick(rng, kind.coats, spread=0.06, tint=0.3)
+    creature = _creature(rng, species, coat=coat)
     return Look(
         name=name,
         style="creature",
@@ -108,7 +128,14 @@ def draw(rng: np.random.Generator, name: str) -> Look:
     )  # fmt: skip
 
 
-def _creature(rng: np.random.Generator, species: str) -> Creature:
+def _inner(kind: Kind, coat: Colour) -> Colour:
+    """Return the colour inside the ears; ears that hang show their backs."""
+    if kind.ears == "dog":
+        return coat[0] * 0.82, coat[1] * 0.80, coat[2] * 0.80
+    return kind.pales[0] if kind.bare else (0.92, 0.68, 0.64)
+
+
+def _creature(rng: np.random.Generator, species: str, *, coat: Colour) -> Creature:
     kind = KINDS[species]
     length, wide, at, tilt, droop = kind.ear
     lop = species == "rabbit" and rng.random() < 0.25
@@ -116,7 +143,7 @@ def _creature(rng: np.random.Generator, species: str) -> Creature:
         species=species,
         pale=pick(rng, kind.pales, spread=0.02, tint=0.3),
         mark=pick(rng, kind.marks, spread=0.05, tint=0.3),
-        inner=near(rng, (0.92, 0.68, 0.64) if not kind.bare else kind.pales[0], spread=0.05),
+        inner=near(rng, _inner(kind, coat), spread=0.04),
         nose=pick(rng, kind.noses, spread=0.05),
         ears=kind.ears,
         ear_length=length * around(rng, 1.0, 0.09),
@@ -126,7 +153,7 @@ def _creature(rng: np.random.Generator, species: str) -> Creature:
         ear_droop=droop * around(rng, 1.0, 0.08) + (110.0 if lop else 0.0),
         ear_tip=kind.ear_tip or species == "panda" or (species == "rabbit" and rng.random() < 0.3),
         muzzle_width=kind.muzzle_width * around(rng, 1.0, 0.07),
-        face=float(rng.uniform(0.6, 0.85)),
+        face=float(rng.uniform(0.5, 0.75)),
         marking=kind.markings[int(rng.integers(len(kind.markings)))],
         pad=kind.pad * around(rng, 1.0, 0.08),
         whiskers=kind.whiskers,
@@ -169,13 +196,13 @@ def _shape(rng: np.random.Generator, kind: Kind) -> Shape:
         back_z=0.92,
         roundness=2.0,
         eye_x=around(rng, 0.345, 0.012) + 0.3 * kind.bulge,
-        eye_half_width=around(rng, 0.192, 0.008) + 0.015 * child,
-        eye_up=around(rng, 0.138, 0.008) + 0.015 * child,
-        eye_down=around(rng, 0.098, 0.006) + 0.012 * child,
+        eye_half_width=kind.eyes * (around(rng, 0.195, 0.008) + 0.015 * child),
+        eye_up=kind.eyes * (around(rng, 0.142, 0.008) + 0.018 * child),
+        eye_down=kind.eyes * (around(rng, 0.100, 0.006) + 0.012 * child),
         eye_tilt=around(rng, 0.02, 0.015),
-        eyeball_radius=0.27,
+        eyeball_radius=0.27 * kind.eyes,
         eyeball_out=0.06 + 0.6 * kind.bulge,
-        iris_radius=around(rng, 0.120, 0.004) + 0.01 * child,
+        iris_radius=kind.eyes * (around(rng, 0.124, 0.004) + 0.012 * child),
         pupil=around(rng, 0.55, 0.05),
         socket=0.03 - kind.bulge,
         brow_y=around(rng, 0.34, 0.015) + 0.02 * child,
@@ -189,7 +216,8 @@ def _shape(rng: np.random.Generator, kind: Kind) -> Shape:
         nose_ball=0.10,
         muzzle=kind.muzzle * around(rng, 1.0, 0.1),
         mouth_y=around(rng, -0.60, 0.012),
-        mouth_half_width=around(rng, 0.27, 0.02) + (0.12 if kind.bare and not kind.pad and kind.wide else 0.03 * kind.wide),
+        mouth_half_width=around(rng, 0.27, 0.02)
+        + (0.12 if kind.bare and not kind.pad and kind.wide else 0.03 * kind.wide),
         lip_up=around(rng, 0.055, 0.004),
         lip_down=around(rng, 0.080, 0.005),
         lip_out=0.035,
@@ -203,7 +231,7 @@ def _shape(rng: np.random.Generator, kind: Kind) -> Shape:
 
 def _palette(rng: np.random.Generator, *, coat: Colour, creature: Creature) -> Palette:
     base = np.asarray(creature.pale if creature.muzzle_width else coat)
-    lip = base * (0.76, 0.40, 0.42)
+    lip = base * (0.78, 0.46, 0.47)
     dark = np.asarray(coat) * 0.38
     light = sum(coat) < 0.98  # brows must stand out from a dark coat
     brow = 0.75 * np.asarray(creature.pale) if light else dark

@@ -185,4 +185,6 @@ def _paper(seed: int, size: int) -> _Paper:
     return _Paper(*(np.asarray(f if f.ndim == 3 else f[..., None], np.float32) for f in fields))
 
 
-STYLE = Style(name="watercolour", domain="cartoon", about="watercolour wash on paper with a pencil line", draw=draw, finish=finish)
+STYLE = Style(
+    name="watercolour", domain="cartoon", about="watercolour wash on paper with a pencil line", draw=draw, finish=finish
+)
