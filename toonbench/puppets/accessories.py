@@ -70,11 +70,15 @@ def glasses(head: Head) -> Part:
         return np.stack([side * px, py, z0 - bend * px**2], -1)
 
     inner, outer = shape.eye_x - wide, shape.eye_x + wide
-    pieces = [_painted(tube(place(s, x, y), np.full(36, thick), around=6, closed=True), worn.frame) for s in (-1.0, 1.0)]
+    pieces = [
+        _painted(tube(place(s, x, y), np.full(36, thick), around=6, closed=True), worn.frame) for s in (-1.0, 1.0)
+    ]
     across = np.linspace(-1, 1, 9)
     arch = place(1.0, inner * across, 0.045 + 0.03 * (1 - across**2)) + np.array([0, 0, 0.02])
     pieces.append(_painted(tube(arch, np.full(9, thick), around=6), worn.frame))
-    pieces += [_temple(head, s, start=place(1.0, np.array([outer]), np.array([0.06]))[0], thick=thick) for s in (-1.0, 1.0)]
+    pieces += [
+        _temple(head, s, start=place(1.0, np.array([outer]), np.array([0.06]))[0], thick=thick) for s in (-1.0, 1.0)
+    ]
     return _join("glasses", pieces, specular=0.3, gloss=40.0)
 
 
@@ -192,7 +196,9 @@ def _on_dome(head: Head, lon: Field, level: Field, *, grow: float = 1.0) -> Poin
     angle = start + (np.pi / 2 - start) * level
     depth = np.where(np.cos(lon) > 0, axes[2], axes[3])
     flat = np.cos(angle) ** 0.8
-    return centre + grow * np.stack([axes[0] * np.sin(lon) * flat, axes[1] * np.sin(angle), depth * np.cos(lon) * flat], -1)
+    return centre + grow * np.stack(
+        [axes[0] * np.sin(lon) * flat, axes[1] * np.sin(angle), depth * np.cos(lon) * flat], -1
+    )
 
 
 def hat(head: Head) -> Part:
@@ -229,7 +235,12 @@ def _brim(head: Head, kind: str, *, colour: Colour, band: Colour) -> list[Piece]
         lon = np.linspace(-1.0, 1.0, 25)[None]
         edge = _on_dome(head, lon, np.zeros((1, 1)))
         reach = 0.36 * np.cos(lon * np.pi / 2 * 0.97) ** 0.6
-        shift = np.stack(np.broadcast_arrays(0.12 * np.sin(lon) * out, -0.03 * out - 0.15 * out**2 - 0.06 * lon**2 * out, reach * out), -1)
+        shift = np.stack(
+            np.broadcast_arrays(
+                0.12 * np.sin(lon) * out, -0.03 * out - 0.15 * out**2 - 0.06 * lon**2 * out, reach * out
+            ),
+            -1,
+        )
         points = edge + shift
         return [_painted((points.reshape(-1, 3), sheet_quads(6, 25)), colour, shade=0.9)]
     lon = np.linspace(-np.pi, np.pi, 60, endpoint=False)[None]

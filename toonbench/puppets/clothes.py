@@ -11,7 +11,9 @@ from toonbench.puppets.parts import Part, fixed, sheet_quads
 
 COLUMNS = 88
 NECK_Y = -1.30  # where a crew neck lies at the sides
-HEIGHTS = np.concatenate([np.array([-1.29, -1.30, -1.315, -1.335, -1.36]), np.linspace(-1.39, -1.98, 26), np.array([-2.3, -3.2])])
+HEIGHTS = np.concatenate(
+    [np.array([-1.29, -1.30, -1.315, -1.335, -1.36]), np.linspace(-1.39, -1.98, 26), np.array([-2.3, -3.2])]
+)
 Colours = NDArray[np.float64]
 
 
@@ -91,7 +93,9 @@ def _part(name: str, pieces: list[tuple[Points, Index, Colours]]) -> Part:
     )  # fmt: skip
 
 
-def _band(points: Points, colour: Colour, *, shade: Field | float = 1.0, ring: bool = True) -> tuple[Points, Index, Colours]:
+def _band(
+    points: Points, colour: Colour, *, shade: Field | float = 1.0, ring: bool = True
+) -> tuple[Points, Index, Colours]:
     """Make a painted sheet of (rows, columns, 3) points."""
     rows, cols = points.shape[:2]
     paint = np.broadcast_to(np.asarray(colour) * np.asarray(shade)[..., None], (rows, cols, 3))
@@ -119,7 +123,7 @@ def _flaps(head: Head, colour: Colour, *, length: float, gap: float) -> list[tup
         z = radius * np.cos(lon) - 0.20 + 0.05
         points = np.stack(np.broadcast_arrays(x, y, z), -1)
         shade = np.broadcast_to(0.86 + 0.14 * v, points.shape[:2])
-        pieces.append(_band(points[:, :: -side] if side > 0 else points, colour, shade=shade, ring=False))
+        pieces.append(_band(points[:, ::-side] if side > 0 else points, colour, shade=shade, ring=False))
     return pieces
 
 
@@ -151,7 +155,11 @@ def _suit(head: Head) -> list[Part]:
         lon = np.arcsin(np.clip(x / 1.6, -1, 1))
         z = _surface(head, lon, height - 0.02)[..., 2]
         points = np.stack(np.broadcast_arrays(side * x, height, z + 0.06), -1)
-        pieces.append(_band(points[:, :: side], palette.clothes, shade=np.broadcast_to(0.78 + 0.1 * w, points.shape[:2]), ring=False))
+        pieces.append(
+            _band(
+                points[:, ::side], palette.clothes, shade=np.broadcast_to(0.78 + 0.1 * w, points.shape[:2]), ring=False
+            )
+        )
     return [collar, _part("tie", pieces)]
 
 
@@ -170,7 +178,9 @@ def _hoodie(head: Head) -> list[Part]:
         around = np.linspace(0, 2 * np.pi, 6, endpoint=False)[None]
         y = -1.50 - 0.36 * v
         z = _surface(head, np.full((1, 1), 0.1), y)[..., 2] + 0.05
-        cord = np.stack(np.broadcast_arrays(side * (0.15 + 0.02 * v) + 0.018 * np.cos(around), y, z + 0.018 * np.sin(around)), -1)
+        cord = np.stack(
+            np.broadcast_arrays(side * (0.15 + 0.02 * v) + 0.018 * np.cos(around), y, z + 0.018 * np.sin(around)), -1
+        )
         pieces.append(_band(cord, palette.trim))
     return [_part("hood", pieces)]
 
@@ -196,6 +206,11 @@ def _scarf(head: Head) -> list[Part]:
         pieces.append(_band(loop, colour, shade=stripe))
     u, v = np.linspace(-1, 1, 6)[None], np.linspace(0, 1, 8)[:, None]
     y = -1.45 - 0.6 * v + 0 * u
-    end = np.stack(np.broadcast_arrays(0.2 + 0.13 * u + 0.04 * v, y, _surface(head, np.full((1, 1), 0.15), y[:, :1])[..., 2] + 0.12 - 0.04 * u**2), -1)
+    end = np.stack(
+        np.broadcast_arrays(
+            0.2 + 0.13 * u + 0.04 * v, y, _surface(head, np.full((1, 1), 0.15), y[:, :1])[..., 2] + 0.12 - 0.04 * u**2
+        ),
+        -1,
+    )
     pieces.append(_band(end, colour, shade=0.9 + 0.12 * np.sign(np.sin(v * 26)) + 0 * u, ring=False))
     return [_part("scarf", pieces)]

@@ -50,12 +50,14 @@ def hair_parts(head: Head) -> tuple[list[Part], Scalp | None]:
     scalp, top = cap(head, rng)
     own = [top]
     sets = [grow(scalp, hair, rng) for grow, wanted in (
-        (strands, hair.strands), (bangs, hair.bangs), (spikes, hair.spikes or hair.mohawk)) if wanted]  # fmt: skip
+        (strands, hair.strands), (bangs, hair.bangs)) if wanted]  # fmt: skip
     if sets:
         centre, width = np.concatenate([s[0] for s in sets]), np.concatenate([s[1] for s in sets])
         points, quads = lock_mesh(centre, width)
         own.append(Part(name="hair", quads=quads, colour=lock_colour(len(centre), look.palette, rng), place=fixed(points),
                         still=True, specular=0.14, gloss=14.0, body=_hanging(points)))  # fmt: skip
+    if hair.spikes or hair.mohawk:
+        own.append(spikes(scalp, hair, look.palette, rng))
     if hair.puff:
         own.append(curls(scalp, hair, look.palette, rng))
     if hair.bun:
@@ -93,7 +95,9 @@ def cap(head: Head, rng: np.random.Generator) -> tuple[Scalp, Part]:
     ) * _ripple(hair, y=y, lon=lon, phase=rng.uniform(0, 2 * np.pi, 3))
     radius = radius + thick * ramp(crown + 0.02 - y, 0, 0.5) + hair.flare * ramp(-y, 0.2, 1.2)
     front = np.cos(lon)
-    wave = 1 + hair.sweep * ramp(crown - y, 0.0, 0.3) * np.sin(lon - 0.6 * np.sign(hair.sweep or 1.0)) * ramp(front, -0.2, 0.6)
+    wave = 1 + hair.sweep * ramp(crown - y, 0.0, 0.3) * np.sin(lon - 0.6 * np.sign(hair.sweep or 1.0)) * ramp(
+        front, -0.2, 0.6
+    )
     lift = (thick + hair.top * wave) * ramp(y, 0.3, crown - 0.12) * (0.75 + 0.25 * ramp(y, 0.6, crown))
     radius = radius + hair.quiff * ramp(front, 0.2, 0.9) * bump(y - 0.8, 0.16)
     points = np.empty((ROWS + 1, COLUMNS, 3))
@@ -101,7 +105,7 @@ def cap(head: Head, rng: np.random.Generator) -> tuple[Scalp, Part]:
     points[ROWS] = points[ROWS - 1] * np.array([0.9, 1.0, 0.9]) + np.array([0, 0.03, 0])
     flat = points.reshape(-1, 3)
     part = Part(name="hair", quads=sheet_quads(ROWS + 1, COLUMNS, ring=True), colour=_colour(head, points, lon=lon, rng=rng),
-                place=fixed(flat), still=True, specular=0.12, gloss=12.0, body=_hanging(flat))  # fmt: skip
+                place=fixed(flat), still=True, specular=0.12 if hair.strands else 0.04, gloss=12.0, body=_hanging(flat))  # fmt: skip
     return Scalp(sheet=points[:ROWS], reach=reach), part
 
 
@@ -142,6 +146,8 @@ def _colour(head: Head, points: Points, *, lon: Field, rng: np.random.Generator)
     height = points[..., 1]
     sheen = 1 + 0.3 * bump(height - 0.78, 0.13) + 0.12 * bump(height + 0.5, 0.3)
     shade = 0.88 * streak[None] * sheen * (1 - 0.35 * ramp(-height, 0.5, 1.6))
+    if not hair.strands and not hair.puff:
+        shade *= 1 + 0.16 * rng.uniform(-1, 1, height.shape)  # stubbly, where no locks cover it
     shade[-1] *= 0.4
     colour = np.asarray(palette.hair) * shade[..., None]
     clipped = (0.42 * hair.fade * ramp(0.62 - height, -0.1, 0.5) * ramp(np.abs(lon), 0.75, 1.05)[None])[..., None]
@@ -174,7 +180,9 @@ def whiskers(head: Head) -> Field:
     jaw = ramp(top - y, -0.02, 0.12) * ramp(around, np.radians(100), np.radians(85)) * ramp(ax, 0.12, 0.28)
     reach = lip_reach(x, y, shape)
     chin = (y < shape.mouth_y) * ramp(reach, 1.3, 1.75) * (z > 0.1) * ramp(ax, 0.42, 0.34)
-    chin = chin * (1 - 0.6 * bump(ax - 0.45 * shape.mouth_half_width, 0.07) * ramp(reach, 2.6, 1.4))  # bare beside the tuft
+    chin = chin * (
+        1 - 0.6 * bump(ax - 0.45 * shape.mouth_half_width, 0.07) * ramp(reach, 2.6, 1.4)
+    )  # bare beside the tuft
     moustache = bump(y - 0.5 * (shape.nose_y + shape.mouth_y) + 0.02, 0.055) * ramp(
         ax, shape.mouth_half_width * 1.1, 0.16
     )
@@ -196,7 +204,9 @@ def beard(head: Head) -> Part:
     away /= np.linalg.norm(away, axis=1, keepdims=True)
     low = ramp(head.look.shape.mouth_y - 0.1 - rest[at, 1], 0, 0.25)
     curl = 1 + 0.35 * np.sin(38 * head.lon[at] + 22 * rest[at, 1]) * np.sin(31 * rest[at, 1])
-    shift = (away - np.array([0, 0.5, 0]) * low[:, None]) * (hair.beard * (0.45 + 0.55 * low) * share * curl + 0.004)[:, None]
+    shift = (away - np.array([0, 0.5, 0]) * low[:, None]) * (hair.beard * (0.45 + 0.55 * low) * share * curl + 0.004)[
+        :, None
+    ]
     tone = 0.8 * (0.82 + 0.3 * rng.random(len(at))) * (0.85 + 0.15 * curl)
     colour = np.asarray(head.look.palette.hair) * tone[:, None]
 

@@ -93,28 +93,38 @@ def bangs(scalp: Scalp, hair: Hair, rng: np.random.Generator) -> tuple[Points, F
     return centre, 2.1 / n * 0.62 * rng.uniform(0.8, 1.25, n)
 
 
-def spikes(scalp: Scalp, hair: Hair, rng: np.random.Generator) -> tuple[Points, Field]:
-    """Return locks that stand away from the crown, or a crest along its middle."""
-    t = np.linspace(0, 1, ALONG)[None]
+def spikes(scalp: Scalp, hair: Hair, palette: Palette, rng: np.random.Generator) -> Part:
+    """Build cones that stand away from the crown, or a crest of them along its middle."""
+    t = np.linspace(0, 1, 6)[None]
     if hair.mohawk:
-        n = 17
-        along = np.linspace(-0.95, 1.0, n)
-        lon, row = np.where(along < 0, 0.0, np.pi) + rng.normal(0, 0.05, n), np.abs(along)
-        size = hair.mohawk * (1 - 0.35 * np.maximum(along, 0) - 0.45 * np.maximum(-along, 0) ** 2)
-        width = np.full(n, 0.13)
+        n = 15
+        along = np.linspace(-1.0, 1.0, n)
+        lon = np.where(along < 0, 0.0, np.pi) + rng.normal(0, 0.03, n)
+        row = np.abs(along) * 0.95
+        size = hair.mohawk * (1 - 0.3 * along**2) * rng.uniform(0.9, 1.1, n)
+        width, lean = np.full(n, 0.12), np.array([0.0, 0.25, 0.1])
     else:
-        n = 34
-        lon = np.arange(n) * 2.399963 % (2 * np.pi) - np.pi
-        row = 0.12 + 0.72 * np.sqrt(np.arange(n) / n)
-        row = np.where(np.abs(lon) < 1.0, row, np.minimum(row, 0.6))
-        size = hair.spikes * rng.uniform(0.7, 1.2, n) * (1 - 0.35 * row)
-        width = rng.uniform(0.10, 0.16, n)
+        n = 46
+        lon = (np.arange(n, dtype=np.float64) * 2.399963) % (2 * np.pi) - np.pi
+        row = np.minimum(0.05 + 0.85 * np.sqrt(np.arange(n) / n), np.where(np.abs(lon) < 1.0, 0.82, 0.7))
+        size = hair.spikes * rng.uniform(0.75, 1.2, n) * (1.1 - 0.35 * row)
+        width, lean = rng.uniform(0.09, 0.13, n), np.array([0.35 * hair.sweep, 0.7, 0.3])
     root = scalp.at(lon, row)
-    out = outward(root) + np.array([0.0, 0.45, 0.12]) + rng.normal(0, 0.12, (n, 3))
+    out = outward(root) + lean + rng.normal(0, 0.10, (n, 3))
     out /= np.linalg.norm(out, axis=1, keepdims=True)
-    bend = np.array([hair.sweep * 0.6, -0.1, 0.1]) * hair.spikes if hair.spikes else np.array([0.0, 0.0, -0.1])
-    centre = root[:, None] + (t - 0.12)[..., None] * (size[:, None] * out)[:, None] + (t**2)[..., None] * bend
-    return centre, width
+    bend = np.array([0.5 * hair.sweep, -0.25, -0.1]) * size[:, None, None] * (t**2)[..., None]
+    path = root[:, None] + (1.15 * t - 0.15)[..., None] * (size[:, None] * out)[:, None] + bend
+    meshes = [
+        tube(p, w * np.array([1.0, 0.95, 0.78, 0.55, 0.3, 0.02]), around=7) for p, w in zip(path, width, strict=True)
+    ]
+    quads = np.concatenate([q + i * 42 for i, (_, q) in enumerate(meshes)])
+    tone = rng.uniform(0.86, 1.12, (n, 1, 1)) * (0.6 + 0.5 * t[..., None]) * (1 + 0.08 * np.cos(np.arange(7) * 2.0))
+    base = np.tile(np.asarray(palette.hair), (n, 1))
+    if palette.streak is not None:
+        base[rng.random(n) < 0.35] = palette.streak
+    colour = np.clip(base[:, None, None] * tone[..., None], 0, 1).reshape(-1, 3)
+    points = np.concatenate([p for p, _ in meshes])
+    return Part(name="hair", quads=quads, colour=colour, place=fixed(points), still=True, specular=0.12, gloss=14.0)
 
 
 def outward(points: Points) -> Points:
@@ -168,7 +178,7 @@ def curls(scalp: Scalp, hair: Hair, palette: Palette, rng: np.random.Generator) 
     rows, cols = 5, 6
     a, b = np.linspace(0.0, np.pi, rows)[:, None], np.linspace(0, 2 * np.pi, cols, endpoint=False)[None]
     ball = np.stack(np.broadcast_arrays(np.sin(a) * np.cos(b), np.cos(a), np.sin(a) * np.sin(b)), -1).reshape(-1, 3)
-    size = hair.puff * rng.uniform(0.75, 1.25, (count, 1, 1)) * (1 - 0.25 * row[:, None, None] ** 4)
+    size = hair.puff * rng.uniform(0.85, 1.3, (count, 1, 1)) * (1 - 0.25 * row[:, None, None] ** 4)
     away = outward(centre)[:, None]
     knob = 1 + 0.22 * rng.uniform(-1, 1, (count, len(ball), 1)) * (np.abs(ball[None, :, 1:2]) < 0.99)
     points = centre[:, None] + size * knob * ball[None]
@@ -193,7 +203,10 @@ def tube(path: Points, radius: Field, *, around: int = 10, closed: bool = False)
     second = np.cross(along, first)
     turn = np.linspace(0, 2 * np.pi, around, endpoint=False)
     ring = np.cos(turn)[None, :, None] * first[:, None] + np.sin(turn)[None, :, None] * second[:, None]
-    points, quads = (path[:, None] + radius[:, None, None] * ring).reshape(-1, 3), sheet_quads(len(path), around, ring=True)
+    points, quads = (
+        (path[:, None] + radius[:, None, None] * ring).reshape(-1, 3),
+        sheet_quads(len(path), around, ring=True),
+    )
     if not closed:
         return points, quads
     last, first_row = np.arange(around) + (len(path) - 1) * around, np.arange(around)
@@ -205,14 +218,15 @@ def tails(hair: Hair, palette: Palette, *, width: float, crown: float) -> list[P
     """Build a ponytail at the back, or a pigtail or braid on each side."""
     t = np.linspace(0, 1, 26)
     if hair.tail == "pony":
-        path = np.stack([0.55 * ramp(t, 0.1, 0.9), crown - 0.12 + 0.62 * t - 1.95 * t**1.7, -0.55 - 0.35 * np.sin(2.6 * t)], -1)
-        return [_tail(path, 0.17 * (0.55 + 0.6 * np.sin(np.pi * t**0.7)) * ramp(t, 1.04, 0.75), palette, braid=False)]
+        x, y = 1.0 * ramp(t, 0.08, 0.62), crown - 0.02 + 0.34 * np.sin(np.pi * np.minimum(1.6 * t, 1)) - 1.95 * t**1.9
+        path = np.stack([x, y, -0.5 - 0.2 * np.sin(2.6 * t) + 0.35 * ramp(t, 0.5, 1.0)], -1)
+        return [_tail(path, 0.2 * (0.5 + 0.6 * np.sin(np.pi * t**0.8)) * ramp(t, 1.04, 0.7), palette, braid=False)]
     parts: list[Part] = []
     braid = hair.tail == "braids"
     for side in (-1, 1):
         if braid:
             x, y, z = width + 0.02 + 0.10 * ramp(t, 0, 0.3), -0.12 - 1.35 * t, -0.2 + 0.5 * ramp(t, 0.0, 0.7)
-            radius = 0.098 * (1 - 0.3 * t) * (1 + 0.2 * np.abs(np.sin(7.5 * np.pi * t)) - 0.1)
+            radius = 0.115 * (1 - 0.3 * t) * (1 + 0.2 * np.abs(np.sin(7.5 * np.pi * t)) - 0.1)
             radius = np.where(t > 0.93, radius * 0.8, radius)
         else:
             x, y, z = width + 0.05 + 0.42 * np.sin(1.9 * t), 0.22 + 0.25 * t - 1.5 * t**1.8, -0.25 + 0.0 * t

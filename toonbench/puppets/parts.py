@@ -115,7 +115,10 @@ def catchlight(head: Head, which: int) -> Part:
     iris = np.arcsin(look.shape.iris_radius / look.shape.eyeball_radius)
     side = np.sign(look.scene.key_azimuth)
     large = look.shape.catchlight
-    spots = [((side * 0.42 * iris, 0.45 * iris), large * iris), ((-side * 0.38 * iris, -0.40 * iris), 0.45 * large * iris)]
+    spots = [
+        ((side * 0.42 * iris, 0.45 * iris), large * iris),
+        ((-side * 0.38 * iris, -0.40 * iris), 0.45 * large * iris),
+    ]
     turn = np.linspace(0, 2 * np.pi, 14, endpoint=False)
     discs = []
     for (ax, ay), size in spots:
@@ -198,7 +201,9 @@ def brow(head: Head, side: int) -> Part:
     shift = plane - (head.rest[bound, :2] * share[..., None]).sum(1)
     thin = soft * (0.62 * np.abs(v[:, None]) ** 3 + 0.35 * ramp(u, 0.75, 1.0)[None] + 0.3 * ramp(u, 0.15, 0.0)[None])
     thin = np.clip(thin + 0.22 * soft * rng.uniform(-1, 1, (rows, count)), 0, 0.85).reshape(-1, 1)
-    colour = _paint(rows * count, head.look.palette.brow) * (1 - thin) + 0.85 * np.asarray(head.look.palette.skin) * thin
+    colour = (
+        _paint(rows * count, head.look.palette.brow) * (1 - thin) + 0.85 * np.asarray(head.look.palette.skin) * thin
+    )
 
     def place(skin: Points, rig: NDArray[np.float32]) -> Points:
         del rig
@@ -244,10 +249,15 @@ def teeth(head: Head, *, upper: bool) -> Part:
     def place(skin: Points, rig: NDArray[np.float32]) -> Points:
         del skin
         points = rest if upper else turn_jaw(rest, 0.97, float(rig[INDEX["jaw_open"]]) * min(shape.gain, 1.15))
-        smile, wide = float(rig[INDEX["smile"]]) * shape.gain + shape.mouth_curve, float(rig[INDEX["mouth_wide"]]) * shape.gain
+        smile, wide = (
+            float(rig[INDEX["smile"]]) * shape.gain + shape.mouth_curve,
+            float(rig[INDEX["mouth_wide"]]) * shape.gain,
+        )
         pucker = min(1.0, float(rig[INDEX["mouth_pucker"]]) * shape.gain)
         stretch = (1 - 0.45 * pucker) * (1 + 0.2 * smile + 0.16 * wide)
-        arc = (0.075 if upper else 0.05) * smile * (rest[:, 0] / shape.mouth_half_width) ** 2  # smiles show an arc of teeth
+        arc = (
+            (0.075 if upper else 0.05) * smile * (rest[:, 0] / shape.mouth_half_width) ** 2
+        )  # smiles show an arc of teeth
         points = points * np.array([stretch, 1.0, 1.0])
         points[:, 1] += arc
         points[:, 2] -= 0.6 * arc
@@ -261,8 +271,9 @@ def tongue(head: Head) -> Part:
     shape, rows, cols = head.look.shape, 7, 14
     a, b = np.linspace(0.05, np.pi / 2, rows)[:, None], np.linspace(0, 2 * np.pi, cols, endpoint=False)[None]
     z = float(head.rest[head.lip_upper, 2].max()) - 0.30
+    groove = 1 - 0.25 * bump(np.sin(a) * np.cos(b), 0.12)
     rest = np.stack(np.broadcast_arrays(
-        0.62 * shape.mouth_half_width * np.sin(a) * np.cos(b), shape.mouth_y - 0.095 + 0.08 * np.cos(a) * (1 - 0.25 * bump(np.sin(a) * np.cos(b), 0.12)),
+        0.62 * shape.mouth_half_width * np.sin(a) * np.cos(b), shape.mouth_y - 0.095 + 0.08 * np.cos(a) * groove,
         z + 0.03 + 0.2 * np.sin(a) * np.sin(b),
     ), -1).reshape(-1, 3).copy()  # fmt: skip
 

@@ -122,9 +122,13 @@ def _shade(head: Head, front: Field) -> Field:
     line = 0.55 * bump(y - mouth, 0.010) * ramp(ax, shape.mouth_half_width * 1.06, shape.mouth_half_width * 0.94)
     corner = 0.30 * bump(ax - shape.mouth_half_width * 1.03, 0.028) * bump(y - mouth, 0.026)
     face = crease + socket + inner + bag + alar + nostril + under + flank + groove + beneath + line + corner
-    neck = ramp(-y - 0.14 * np.cos(head.lon), 0.74, 1.02) * (1 - bump(z - shape.chin_z, 0.22) * (y > shape.chin_y - 0.03))
+    neck = ramp(-y - 0.14 * np.cos(head.lon), 0.74, 1.02) * (
+        1 - bump(z - shape.chin_z, 0.22) * (y > shape.chin_y - 0.03)
+    )
     cord = 0.08 * bump(ax - 0.17 - 0.16 * ramp(y, -1.5, -1.05), 0.035) * (y < -1.0) * (z > -0.2)
-    cover = 0.0 if look.hair.bald else 0.12 * ramp(y - hairline(look.hair, head.lon), -0.16, -0.01) * (1 - look.hair.fade)
+    cover = (
+        0.0 if look.hair.bald else 0.12 * ramp(y - hairline(look.hair, head.lon), -0.16, -0.01) * (1 - look.hair.fade)
+    )
     return face * front + 0.27 * neck + cord + cover
 
 
@@ -138,7 +142,9 @@ def _folds(head: Head, front: Field) -> Field:
     cheek = (0.05 + 0.17 * age) * bump(ax - path, 0.020) * ramp(u, -0.3, 0.2) * ramp(u, 1.0, 0.85)
     if not age:
         return cheek * front
-    brow = 0.13 * np.clip(np.sin((y - 0.25 - 0.03 * np.cos(5 * x)) * 62), 0, 1) ** 3 * bump(y - 0.4, 0.09) * bump(x, 0.42)
+    brow = (
+        0.13 * np.clip(np.sin((y - 0.25 - 0.03 * np.cos(5 * x)) * 62), 0, 1) ** 3 * bump(y - 0.4, 0.09) * bump(x, 0.42)
+    )
     frown = 0.14 * bump(ax - 0.045, 0.012) * bump(y - shape.brow_y, 0.06)
     edge = ax - shape.eye_x - 1.25 * shape.eye_half_width
     feet = 0.2 * np.clip(np.sin(y * 75), 0, 1) ** 2 * bump(edge, 0.05) * bump(y, 0.07)

@@ -28,9 +28,27 @@ def around(rng: np.random.Generator, middle: float, spread: float) -> float:
 
 
 CUTS: dict[str, bool | None] = {
-    "crop": True, "short": None, "parted": True, "swept": None, "undercut": True, "quiff": True, "receding": True, "bald": True,
-    "spiky": True, "mohawk": None, "curly": None, "afro": None, "pixie": False, "fringe": False, "bob": False, "long": False,
-    "wavy": False, "bun": False, "pony": False, "pigtails": False, "braids": False,
+    "crop": True,
+    "short": None,
+    "parted": True,
+    "swept": None,
+    "undercut": True,
+    "quiff": True,
+    "receding": True,
+    "bald": True,
+    "spiky": True,
+    "mohawk": None,
+    "curly": None,
+    "afro": None,
+    "pixie": False,
+    "fringe": False,
+    "bob": False,
+    "long": False,
+    "wavy": False,
+    "bun": False,
+    "pony": False,
+    "pigtails": False,
+    "braids": False,
 }  # fmt: skip  (kind -> whether men (True), women (False) or both (None) commonly wear it)
 
 
@@ -53,7 +71,7 @@ def cut(rng: np.random.Generator, kind: str) -> Hair:
     loose = replace(fine, recede=0.3 * recede, temple=0.32, curl=0.012, strands=48)
     cuts = {
         "bald": Hair(bald=True),
-        "crop": replace(fine, volume=0.035, top=0.02, back=-0.45, curl=0.003, locks=60, strands=0, fade=0.5),
+        "crop": replace(fine, volume=0.025, top=0.015, back=-0.45, curl=0.003, locks=60, strands=0, fade=0.5),
         "receding": replace(fine, front=front + 0.03, volume=0.04, top=0.01, back=-0.45, recede=0.2, curl=0.004, strands=30, fade=0.3),
         "short": replace(fine, volume=0.07, top=0.08 + 0.06 * one, back=-0.5, sweep=part * (0.2 + 0.6 * two), quiff=0.03 + 0.04 * two,
                          bangs=9 * int(one > 0.4), bangs_length=0.05 + 0.1 * two, bangs_side=part * two),
@@ -63,9 +81,9 @@ def cut(rng: np.random.Generator, kind: str) -> Hair:
                          bangs=12, bangs_length=0.2 + 0.1 * one, bangs_side=-part),
         "undercut": replace(fine, volume=0.08, top=0.14, fade=1.0, quiff=0.06, sweep=0.5 * part, back=-0.4, strands=30),
         "quiff": replace(fine, volume=0.06, top=0.17, fade=0.6, quiff=0.12, back=-0.45, bangs=0, sweep=0.2 * part),
-        "spiky": replace(fine, volume=0.05, top=0.04, back=-0.5, spikes=0.22 + 0.12 * one, sweep=0.4 * part * two, strands=26,
+        "spiky": replace(fine, volume=0.05, top=0.04, back=-0.5, spikes=0.24 + 0.12 * one, sweep=0.3 * part * two, strands=26,
                          bangs=7, bangs_length=0.12),
-        "mohawk": replace(fine, volume=0.03, top=0.02, fade=1.0, mohawk=0.34 + 0.14 * one, back=-0.4, strands=0, curl=0.003),
+        "mohawk": replace(fine, volume=0.03, top=0.02, fade=1.0, mohawk=0.44 + 0.16 * one, back=-0.4, strands=0, curl=0.003),
         "curly": replace(fine, volume=0.09, top=0.05, side=-0.15, back=-0.55, puff=0.085 + 0.02 * one, strands=0),
         "afro": replace(fine, volume=0.22, top=0.16, side=-0.25, back=-0.5, puff=0.12 + 0.03 * one, strands=0, recede=0.0),
         "pixie": replace(fine, volume=0.07, top=0.06, temple=0.2, side=-0.22, back=-0.62, bangs=11, bangs_length=0.22 + 0.1 * one,
@@ -92,25 +110,36 @@ def cut(rng: np.random.Generator, kind: str) -> Hair:
 
 def wear(rng: np.random.Generator, *, masculine: bool, kind: str, colours: Sequence[Colour]) -> Worn:
     """Draw what the head wears, nothing for about 60 %: glasses, earrings, and a topping that suits the cut `kind`."""
-    high = kind in ("afro", "mohawk", "spiky", "bun", "quiff")  # a hat would crush it
+    hats: tuple[Topping, ...] = () if kind in ("afro", "mohawk", "spiky", "bun", "quiff") else ("cap", "beanie", "brim")
+    ornaments: tuple[Topping, ...] = () if masculine or kind in ("bald", "mohawk") else ("headband", "bow", "flower")
+    allowed: tuple[Topping, ...] = (*ornaments, *hats)
     glasses, ears, top, which = (float(v) for v in rng.random(4))
-    toppings: tuple[Topping, ...] = ("cap", "beanie", "brim") if masculine else ("headband", "bow", "flower", "beanie", "cap", "brim")
-    allowed = [t for t in toppings if not (high and t in ("cap", "beanie", "brim")) and not (kind == "mohawk" or kind == "bald" and t in ("bow", "flower", "headband"))]
+    chosen: Topping = allowed[int(which * len(allowed))] if allowed and top < (0.12 if masculine else 0.18) else ""
     earrings: tuple[Earrings, ...] = ("stud", "hoop")
     return Worn(
         glasses=("round" if which < 0.5 else "square") if glasses < 0.14 else "",
         glasses_width=around(rng, 0.235, 0.012),
         earrings=earrings[int(which * 2)] if ears < (0.04 if masculine else 0.2) else "",
-        top=allowed[int(which * len(allowed))] if allowed and top < (0.12 if masculine else 0.18) else "",
+        top=chosen,
         colour=pick(rng, colours),
-        frame=pick(rng, ((0.07, 0.06, 0.06), (0.32, 0.17, 0.09), (0.45, 0.46, 0.48), (0.45, 0.12, 0.14), (0.12, 0.18, 0.32))),
+        frame=pick(
+            rng, ((0.07, 0.06, 0.06), (0.32, 0.17, 0.09), (0.45, 0.46, 0.48), (0.45, 0.12, 0.14), (0.12, 0.18, 0.32))
+        ),
         metal=pick(rng, ((0.86, 0.68, 0.32), (0.80, 0.81, 0.84))),
     )
 
 
 def garment(rng: np.random.Generator, *, masculine: bool) -> Clothes:
     """Draw a garment and its pattern."""
-    kinds: tuple[Garment, ...] = ("crew", "shirt", "hoodie", "turtleneck", "suit" if masculine else "tank", "scarf", "crew")
+    kinds: tuple[Garment, ...] = (
+        "crew",
+        "shirt",
+        "hoodie",
+        "turtleneck",
+        "suit" if masculine else "tank",
+        "scarf",
+        "crew",
+    )
     patterns: tuple[Pattern, ...] = ("plain", "plain", "plain", "stripes", "dots", "checks")
     kind = kinds[int(rng.integers(len(kinds)))]
     pattern = patterns[int(rng.integers(len(patterns)))]

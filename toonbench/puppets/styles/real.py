@@ -10,8 +10,8 @@ from toonbench.puppets.look import Colour, Look, Palette, Scene, Shading, Shape,
 from toonbench.puppets.styles._draw import CUTS, around, cut, cut_for, garment, near, pick, wear
 
 SKINS: tuple[Colour, ...] = (
-    (0.93, 0.78, 0.69), (0.89, 0.72, 0.61), (0.85, 0.66, 0.53), (0.78, 0.58, 0.44),
-    (0.69, 0.48, 0.35), (0.56, 0.38, 0.27), (0.43, 0.28, 0.20), (0.91, 0.75, 0.63),
+    (0.92, 0.77, 0.68), (0.89, 0.72, 0.61), (0.85, 0.66, 0.53), (0.80, 0.61, 0.47), (0.74, 0.53, 0.39),
+    (0.66, 0.46, 0.33), (0.57, 0.39, 0.28), (0.47, 0.31, 0.22), (0.38, 0.25, 0.18),
 )  # fmt: skip
 HAIRS: tuple[Colour, ...] = (
     (0.07, 0.06, 0.06), (0.14, 0.09, 0.06), (0.23, 0.15, 0.09), (0.36, 0.23, 0.13),
@@ -100,7 +100,7 @@ def _shape(rng: np.random.Generator, *, slender: float, jaw: float, masculine: b
 
 
 def _palette(rng: np.random.Generator, *, masculine: bool, bearded: bool) -> Palette:
-    skin = pick(rng, SKINS, tint=0.12)
+    skin = pick(rng, SKINS, spread=0.04, tint=0.15)
     pale = skin[0] > 0.75
     hair = pick(rng, HAIRS if pale else HAIRS[:3], spread=0.1)
     age = float(rng.uniform(0, 0.3)) if rng.random() < 0.72 else float(rng.uniform(0.3, 1.0))
