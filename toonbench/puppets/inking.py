@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -90,7 +92,7 @@ def _nose(shape: Shape, *, kind: int) -> Line:
 def _distance(x: Field, y: Field, line: Line) -> tuple[Field, Field]:
     """Return the distance of points to a broken line, and their signed distance across its nearest part."""
     out, across = np.full(len(x), np.inf), np.zeros(len(x))
-    for (ax, ay), (bx, by) in zip(line[:-1], line[1:], strict=True):
+    for (ax, ay), (bx, by) in pairwise(line):
         dx, dy, length = bx - ax, by - ay, np.hypot(bx - ax, by - ay)
         t = np.clip(((x - ax) * dx + (y - ay) * dy) / length**2, 0, 1)
         far = np.hypot(x - ax - t * dx, y - ay - t * dy)

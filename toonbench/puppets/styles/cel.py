@@ -10,7 +10,8 @@ from toonbench.puppets.look import Colour, Look, Palette, Scene, Shading, Shape,
 from toonbench.puppets.styles._draw import CUTS, around, cut, cut_for, garment, pick, wear
 
 SKINS: tuple[Colour, ...] = (
-    (1.0, 0.87, 0.78), (0.99, 0.82, 0.70), (0.93, 0.71, 0.54), (0.80, 0.56, 0.40), (0.68, 0.46, 0.33), (0.55, 0.36, 0.27),
+    (1.0, 0.89, 0.81), (1.0, 0.86, 0.76), (0.96, 0.77, 0.60), (0.99, 0.82, 0.70), (0.93, 0.71, 0.54), (0.80, 0.56, 0.40),
+    (0.68, 0.46, 0.33), (0.55, 0.36, 0.27),
 )  # fmt: skip
 NATURAL: tuple[Colour, ...] = (
     (0.16, 0.14, 0.19), (0.30, 0.18, 0.14), (0.52, 0.30, 0.17), (0.72, 0.46, 0.22), (0.95, 0.80, 0.42), (0.80, 0.30, 0.16),
@@ -83,8 +84,8 @@ def scene(
         key_azimuth=float(rng.choice([-1.0, 1.0])) * float(rng.uniform(25, 50)),
         key_elevation=float(rng.uniform(22, 42)),
         key=1.0,
-        view_height=around(rng, 3.1, 0.1),
-        centre_y=around(rng, -0.02, 0.03),
+        view_height=around(rng, 2.98, 0.08),
+        centre_y=around(rng, 0.0, 0.03),
         background=(one, two, three),
         background_seed=int(rng.integers(1 << 30)),
         backdrop=backdrops[int(rng.integers(len(backdrops)))],
@@ -164,7 +165,7 @@ def _brow(hair: Colour, skin: Colour) -> Colour:
 
 def _palette(rng: np.random.Generator, *, boyish: bool, age: float, bearded: bool) -> Palette:
     skin = pick(rng, SKINS, spread=0.02, tint=0.2)
-    hair = pick(rng, GREY if age > 0.5 else NATURAL if rng.random() < 0.55 else FANCY, spread=0.05)
+    hair = pick(rng, GREY if age > 0.5 else NATURAL if rng.random() < 0.5 else FANCY, spread=0.05)
     red = (0.90, 0.64, 0.60) if boyish else (0.92, 0.50, 0.50)
     lip: Colour = (skin[0] * red[0], skin[1] * red[1], skin[2] * red[2])
     return Palette(

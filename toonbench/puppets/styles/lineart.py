@@ -75,7 +75,7 @@ def draw(rng: np.random.Generator, name: str) -> Look:
 def _shape(rng: np.random.Generator, *, masculine: bool, age: float) -> Shape:
     wide, long, jaw, chin = (v + around(rng, 0.0, 0.4) for v in FACES[int(rng.integers(len(FACES)))])
     jaw = jaw + (0.5 if masculine else -0.4)
-    nose = float(rng.random()) * (1.0 if masculine else 0.6) * min(1.0, 0.35 + age)  # how bold
+    nose = float(rng.random()) * (1.0 if masculine else 0.6) * min(1.0, 0.45 + age)  # how bold
     eye = around(rng, 0.105, 0.016)
     return Shape(
         skull_width=around(rng, 0.76, 0.02) + 0.02 * wide,
@@ -105,10 +105,10 @@ def _shape(rng: np.random.Generator, *, masculine: bool, age: float) -> Shape:
         brow_arch=around(rng, 0.03, 0.02),
         brow_out=0.01,
         nose_y=around(rng, -0.34, 0.02) - 0.05 * nose,
-        nose_out=0.17 + 0.16 * nose,
-        nose_width=0.095 + 0.055 * nose,
+        nose_out=0.17 + 0.24 * nose,
+        nose_width=0.095 + 0.07 * nose,
         nose_bridge=0.02 + 0.05 * nose,
-        nose_ball=0.08 + 0.05 * nose,
+        nose_ball=0.08 + 0.07 * nose,
         mouth_y=around(rng, -0.63, 0.012) - 0.012 * long - 0.02 * nose,
         mouth_half_width=around(rng, 0.27, 0.03),
         lip_up=0.03 if masculine else 0.045,
@@ -158,7 +158,7 @@ def print_on_paper(canvas: Canvas) -> Picture:
     screen, grain = _sheet(size, SHADES[seed % len(SHADES)], seed % 1000)
     shade = np.clip((1 - canvas.tones) * canvas.mask, 0, 1) * screen * (1 - canvas.lines)
     picture = canvas.picture * (1 - shade[..., None] * (1 - np.array([0.72, 0.60, 0.66], np.float32)))
-    thin = canvas.lines * np.clip(grain - 1.2, 0, 0.6) * 0.4
+    thin = canvas.lines * np.clip(grain - 1.2, 0, 0.6) * 0.25
     picture = picture + (1 - picture) * thin[..., None]
     return (picture * (1 + 0.010 * np.clip(grain, -2, 2))[..., None]).astype(np.float32)
 
