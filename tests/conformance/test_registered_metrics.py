@@ -9,10 +9,10 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from toonbench import registry
-from toonbench.types import Clip, Metric, Pair, Sample, ToonbenchError
+from toonbench.types import CHANNEL_LIMITS, LANDMARKS, Clip, Metric, Pair, Sample, ToonbenchError, Truth
 
 FRAMES, HEIGHT, WIDTH = 3, 128, 160
-NEEDS = {"target", "driving", "source"}
+NEEDS = {"target", "driving", "source", "motion"}
 
 
 def textured(seed):
@@ -24,12 +24,25 @@ def textured(seed):
     return np.stack([np.roll(picture, 2 * t, axis=1) for t in range(FRAMES)]).round().astype(np.uint8)
 
 
+def motion(frames, seed):
+    """Exact motion in which everything moves, made up: no metric may ask more of it than its shapes."""
+    rng = np.random.default_rng(seed)
+    low, high = np.array(list(CHANNEL_LIMITS.values())).T
+    return Truth(
+        rig=rng.uniform(low, high, (frames, len(low))).astype(np.float32),
+        landmarks=rng.uniform(0, HEIGHT, (frames, LANDMARKS, 2)).astype(np.float32),
+        visible=np.ones((frames, LANDMARKS), bool),
+        fps=30.0,
+    )
+
+
 def sample(generated, *, target=None, seed=0):
     """One pair with everything a metric may ask for."""
     clip = Clip(id=f"clip{seed}", path=Path("clip"), domain="real")
     target = textured(seed) if target is None else target
     pair = Pair(id=f"pair{seed}", source=clip, driving=clip, target=clip)
-    return Sample(pair=pair, generated=generated, source=target[0], driving=target, target=target)
+    truth = motion(len(generated), seed)
+    return Sample(pair=pair, generated=generated, source=target[0], driving=target, target=target, truth=truth)
 
 
 def blurred(frames, amount):
@@ -139,10 +152,12 @@ def test_blur_scores_worse_without_a_target_too(metric):
     assert values[0] > values[-1]
 
 
-def test_a_missing_target_is_an_error_of_one_line_that_names_the_pair(metric):
-    need_target(metric)
+@pytest.mark.parametrize(("need", "field"), [("target", "target"), ("motion", "truth")])
+def test_a_missing_need_is_an_error_of_one_line_that_names_the_pair(metric, need, field):
+    if need not in metric.needs:
+        pytest.skip(f"{metric.name} needs no {need}")
     with pytest.raises(ToonbenchError, match="pair0") as error:
-        metric.measure(replace(sample(textured(0)), target=None))
+        metric.measure(replace(sample(textured(0)), **{field: None}))
     assert "\n" not in str(error.value)
 
 

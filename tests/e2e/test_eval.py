@@ -356,7 +356,7 @@ def test_a_run_of_another_version_is_refused_and_fresh_begins_anew(tiny_data, tm
         (["eval", "--method", "oracle", "--task", "real2carton"], "did you mean real2cartoon"),
         (["eval", "--method", "oracle", "--metrics", "psnrr"], "did you mean psnr"),
         (["eval", "--method", "oracle", "--metrics", "psnr@7"], "metric psnr is at version 1, not 7"),
-        (["eval", "--method", "oracle", "--task", "real2cartoon@9"], "is at version 1, not 9"),
+        (["eval", "--method", "oracle", "--task", "real2cartoon@9"], "is at version 2, not 9"),
         (["eval", "--method", "oracle", "--data", "no/such/folder"], "no/such/folder does not exist"),
         (["eval", "--method", "oracle", "--data", "pupets@0"], "unknown data set"),
         (["eval", "--method", "oracle", "--shard", "3/2"], "--shard 3/2: write i/n with 1 <= i <= n"),
