@@ -168,11 +168,11 @@ def tufts(head: Head, creature: Creature) -> Part:
         tones.append(np.tile(creature.pale, (8, 1)))
     if creature.tuft:
         x = np.array([-0.14, -0.05, 0.05, 0.14, 0.0])
-        root = np.stack([x, np.full(5, shape.crown_y - 0.10), np.array([0.3, 0.34, 0.34, 0.3, 0.15])], -1)
+        root = np.stack([x, np.full(5, shape.crown_y - 0.05), np.array([0.3, 0.34, 0.34, 0.3, 0.15])], -1)
         out = np.stack([1.6 * x + rng.normal(0, 0.15, 5), np.full(5, 0.75), np.array([0.5, 0.6, 0.6, 0.5, 0.1])], -1)
         bend = np.stack([0.8 * x, np.full(5, -0.25), np.full(5, 0.22)], -1) * creature.tuft
         centres.append(root[:, None] + t * creature.tuft * out[:, None] + t**2 * bend[:, None])
-        widths.append(np.full(5, 0.14))
+        widths.append(rng.uniform(0.13, 0.20, 5))
         tones.append(np.tile(np.asarray(head.look.palette.hair), (5, 1)))
     points, quads = lock_mesh(np.concatenate(centres), np.concatenate(widths))
     shade = np.tile(np.array([0.86, 1.03, 1.0, 0.86]), len(points) // 4)[:, None]

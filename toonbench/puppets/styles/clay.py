@@ -121,7 +121,7 @@ def _shape(rng: np.random.Generator, *, boyish: bool) -> Shape:
         ear=around(rng, 0.25, 0.03),
         ear_out=around(rng, 0.16, 0.03),
         neck_width=around(rng, 0.36 if boyish else 0.31, 0.03),
-        lash=0.0 if boyish else 0.035,
+        lash=0.014 if boyish else 0.035,
         gain=1.25,
     )
 

@@ -104,7 +104,8 @@ KINDS: dict[str, Kind] = {
     "monster": Kind(coats=((0.48, 0.42, 0.78), (0.28, 0.58, 0.74), (0.90, 0.48, 0.40), (0.44, 0.68, 0.42), (0.86, 0.48, 0.68)),
                     pales=((0.97, 0.84, 0.68), (0.95, 0.80, 0.80)), marks=((0.95, 0.88, 0.72), (0.30, 0.24, 0.42)),
                     noses=((0.26, 0.18, 0.34), (0.70, 0.30, 0.40)), markings=("", "", "blaze"), ears="fin",
-                    ear=(0.42, 0.20, 8.0, 78.0, 0.0), muzzle=0.10, muzzle_width=0.38, pad=0.12, cheeks=0.14, horns=("horns", "curls", "antennae"), wide=0.6),
+                    ear=(0.42, 0.20, 8.0, 78.0, 0.0), muzzle=0.10, muzzle_width=0.38, pad=0.12, cheeks=0.14,
+                    horns=("horns", "curls", "antennae"), wide=0.6),
 }  # fmt: skip
 
 
@@ -155,10 +156,10 @@ def _creature(rng: np.random.Generator, species: str, *, coat: Colour) -> Creatu
         muzzle_width=kind.muzzle_width * around(rng, 1.0, 0.07),
         face=float(rng.uniform(0.5, 0.75)),
         marking=kind.markings[int(rng.integers(len(kind.markings)))],
-        pad=kind.pad * around(rng, 1.0, 0.08),
+        pad=1.25 * kind.pad * around(rng, 1.0, 0.08),
         whiskers=kind.whiskers,
         cheeks=kind.cheeks * around(rng, 1.0, 0.15),
-        tuft=float(rng.uniform(0.16, 0.34)) if not kind.bare and rng.random() < 0.4 else 0.0,
+        tuft=float(rng.uniform(0.24, 0.42)) if not kind.bare and rng.random() < 0.4 else 0.0,
         horns=kind.horns[int(rng.integers(len(kind.horns)))],
         bare=kind.bare,
     )
@@ -211,15 +212,14 @@ def _shape(rng: np.random.Generator, kind: Kind) -> Shape:
         brow_out=0.035,
         nose_y=around(rng, -0.34, 0.015),
         nose_out=around(rng, 0.15, 0.015) if kind.pad else around(rng, 0.10, 0.02),
-        nose_width=0.09,
+        nose_width=0.08,
         nose_bridge=0.03 if kind.pad else 0.0,
         nose_ball=0.10,
         muzzle=kind.muzzle * around(rng, 1.0, 0.1),
         mouth_y=around(rng, -0.60, 0.012),
-        mouth_half_width=around(rng, 0.27, 0.02)
-        + (0.12 if kind.bare and not kind.pad and kind.wide else 0.03 * kind.wide),
+        mouth_half_width=around(rng, 0.27, 0.02) + (0.12 if kind.bulge else 0.03 * kind.wide),
         lip_up=around(rng, 0.055, 0.004),
-        lip_down=around(rng, 0.080, 0.005),
+        lip_down=around(rng, 0.070, 0.005),
         lip_out=0.035,
         mouth_curve=around(rng, 0.35, 0.1),
         cheek_puff=around(rng, 0.07, 0.015),

@@ -25,7 +25,8 @@ CLOTHES: tuple[Colour, ...] = (
     (0.93, 0.62, 0.48), (0.40, 0.68, 0.68),
 )  # fmt: skip
 SHEET = np.array([0.975, 0.962, 0.93], np.float32)  # the paper's own colour
-EDGE, GRAIN, DILUTION, PENCIL = 1.0, 0.085, 0.86, 0.7
+EDGE, GRAIN, PENCIL = 1.3, 0.08, 0.45
+THIN, BODY = 0.74, 0.22  # a wash lets the sheet through, more so where there is little pigment
 
 
 def draw(rng: np.random.Generator, name: str) -> Look:
@@ -42,7 +43,7 @@ def draw(rng: np.random.Generator, name: str) -> Look:
         scene=_sheet(rng),
         shading=Shading(
             bands=3, softness=0.75, shade=(0.78, 0.70, 0.82), shine=0.5, wrap=0.5, specular=0.0, saturation=1.1, shadow=0.55,
-            outline=0.0042, ink=(0.36, 0.30, 0.28), crease=0.16,
+            outline=0.0042, ink=(0.22, 0.17, 0.16), crease=0.16,
         ),
         worn=wear(rng, masculine=boyish, kind=kind, colours=CLOTHES),
         clothes=garment(rng, masculine=boyish),
@@ -141,11 +142,12 @@ def finish(canvas: Canvas) -> Picture:
     loops.blur_box(picture, max(1, round(size / 200)), near)
     loops.blur_box(near, max(1, round(size / 50)), far)
     pigment = picture + (near - picture) * paper.wet
-    pigment -= EDGE * np.clip(far - near, -0.05, 0.14)
-    density = np.clip((1 - pigment) * paper.hollow, 0, 1)
+    pigment -= EDGE * np.clip(far - near, -0.04, 0.16)
+    density = 1 - pigment
+    density *= (THIN + BODY * density) * paper.hollow
     missed = canvas.lines[..., None] * paper.ridge
     density *= 1 - PENCIL * missed
-    return paper.sheet * (1 - density * paper.painted)
+    return (paper.sheet * (1 - np.clip(density * paper.painted, 0, 1))).astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +179,8 @@ def _paper(seed: int, size: int) -> _Paper:
     painted = np.clip((margin - 0.022) / 0.012, 0, 1) * (1 + 0.15 * np.exp(-(((margin - 0.036) / 0.008) ** 2)))
     fields = (
         0.35 + 0.25 * np.tanh(clouds(0.03)),
-        DILUTION * (1 + GRAIN * tooth + 0.8 * GRAIN * pool),
-        np.clip(0.35 + 0.5 * tooth, 0, 1),
+        1 + GRAIN * tooth + GRAIN * pool,
+        np.clip(0.45 * tooth, 0, 1),
         painted,
         SHEET * (1 + 0.012 * tooth)[..., None],
     )
