@@ -234,7 +234,7 @@ def _brim(head: Head, kind: str, *, colour: Colour, band: Colour) -> list[Piece]
     if kind == "cap":
         lon = np.linspace(-1.0, 1.0, 25)[None]
         edge = _on_dome(head, lon, np.zeros((1, 1)))
-        reach = 0.36 * np.cos(lon * np.pi / 2 * 0.97) ** 0.6
+        reach = 0.42 * np.cos(lon * np.pi / 2 * 0.97) ** 0.6
         shift = np.stack(
             np.broadcast_arrays(
                 0.12 * np.sin(lon) * out, -0.03 * out - 0.15 * out**2 - 0.06 * lon**2 * out, reach * out
@@ -242,7 +242,7 @@ def _brim(head: Head, kind: str, *, colour: Colour, band: Colour) -> list[Piece]
             -1,
         )
         points = edge + shift
-        return [_painted((points.reshape(-1, 3), sheet_quads(6, 25)), colour, shade=0.9)]
+        return [_painted((points.reshape(-1, 3), sheet_quads(6, 25)[:, ::-1]), band, shade=0.95)]
     lon = np.linspace(-np.pi, np.pi, 60, endpoint=False)[None]
     edge = _on_dome(head, lon, np.zeros((1, 1)), grow=1.0)
     away = np.stack([np.sin(lon), 0 * lon, np.cos(lon)], -1)

@@ -313,7 +313,8 @@ def _moves(base: Points, lon: Field, *, shape: Shape, below: NDArray[np.bool_]) 
 
 
 def _sparse(move: Points) -> Move:
-    at = np.flatnonzero(np.abs(move).max(axis=1) > 1e-4)
+    x, y, z = np.abs(move).T > 1e-4
+    at = np.flatnonzero(x | y | z)
     return Move(at=at, by=move[at])
 
 

@@ -191,7 +191,8 @@ def brow(head: Head, side: int) -> Part:
     ragged = 1 + soft * np.where(v[:, None] > 0, 0.5, 0.3) * rng.uniform(-0.7, 0.7, (rows, count))
     y = middle[None] + half[None] * v[:, None] * ragged
     plane = np.stack([np.broadcast_to(x, y.shape), y], -1).reshape(-1, 2)
-    front = np.flatnonzero((head.rest[:, 2] > 0.2) & (head.weight == 1))
+    rest = head.rest
+    front = np.flatnonzero((rest[:, 2] > 0.2) & (np.abs(rest[:, 1] - shape.brow_y) < 0.25) & (side * rest[:, 0] > -0.1))
     tree = KDTree(head.rest[front, :2])
     distance, near = tree.query(plane, k=4)
     share = 1 / (distance + 1e-3) ** 2

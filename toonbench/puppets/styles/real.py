@@ -78,7 +78,7 @@ def _shape(rng: np.random.Generator, *, slender: float, jaw: float, masculine: b
         eyeball_radius=0.185,
         socket=around(rng, 0.065, 0.012),
         brow_y=around(rng, 0.215, 0.014),
-        brow_thickness=around(rng, 0.05 if masculine else 0.036, 0.006),
+        brow_thickness=around(rng, 0.062 if masculine else 0.046, 0.007),
         brow_hair=1.0,
         brow_arch=around(rng, 0.025 if masculine else 0.04, 0.01),
         nose_y=around(rng, -0.42, 0.022),
