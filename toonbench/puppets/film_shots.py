@@ -14,13 +14,14 @@ from PIL import Image, ImageChops, ImageFilter
 from toonbench.puppets.film_script import Actor, Camera, Part, Place, Script, Shot, View
 from toonbench.puppets.film_sets import draw_card, draw_clouds, draw_credits, draw_pattern, draw_set
 from toonbench.puppets.look import Look, make_look
-from toonbench.puppets.render import render_clip
+from toonbench.puppets.render import Rendered, render_clip
 from toonbench.puppets.rig import FPS, Rig, first_pose, generate
 from toonbench.types import Domain, Frame
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 CHUNK = 32  # frames of a character drawn at a time
 SHARPEST = 0.8  # characters are drawn at up to this part of the picture's height, and enlarged from there
+BARE = 0.05  # part of a picture's side
 LIGHT: dict[str, tuple[float, float, float]] = {
     "night": (0.7, 0.76, 0.95), "forest": (0.9, 0.97, 0.86), "street": (0.95, 0.93, 0.92), "sea": (1.0, 0.98, 0.95),
 }  # fmt: skip
@@ -119,7 +120,7 @@ def cast_look(actor: Actor, view: View) -> Look:
         other = make_look(actor.style, actor.double_of)
         look = replace(look, palette=other.palette, hair=other.hair, worn=other.worn, clothes=other.clothes)
     scene, shading = look.scene, replace(look.shading, blur=0.0, grain=0.0)
-    above, bottom = (0.1, -2.0) if view == "tight" else (0.3, -3.0)
+    above, bottom = (0.3, -2.0) if view == "tight" else (0.45, -3.0)
     top = scene.centre_y + scene.view_height / 2 + above
     return replace(look, shading=shading, scene=replace(scene, view_height=top - bottom, centre_y=(top + bottom) / 2))
 
@@ -153,8 +154,7 @@ def _cut_out(look: Look, motion: Rig, *, size: int, framed: bool) -> list[_Sprit
         drawn = render_clip(look, motion, size=size)
         frames = drawn.frames
     else:
-        scene = replace(look.scene, background=((0.0, 0.0, 0.0),) * 3, backdrop="plain")
-        drawn = render_clip(replace(look, scene=scene), motion, size=size)
+        drawn = _on_black(look, motion, size=size)
         frames = np.minimum(drawn.frames, drawn.mask[..., None])
     sprites = list[_Sprite]()
     for frame, mask, landmarks, visible in zip(frames, drawn.mask, drawn.landmarks, drawn.visible, strict=True):
@@ -164,6 +164,20 @@ def _cut_out(look: Look, motion: Rig, *, size: int, framed: bool) -> list[_Sprit
             _Sprite(colour=Image.fromarray(frame), cover=cover, figure=figure, landmarks=landmarks, visible=visible)
         )
     return sprites
+
+
+def _on_black(look: Look, motion: Rig, *, size: int) -> Rendered:
+    """Draw poses on black, drawn wider and cut to size, since some media leave the edges of a picture bare."""
+    border = round(BARE * size)
+    wide = size + 2 * border
+    scene = replace(look.scene, background=((0.0, 0.0, 0.0),) * 3, backdrop="plain",
+                    view_height=look.scene.view_height * wide / size)  # fmt: skip
+    drawn = render_clip(replace(look, scene=scene), motion, size=wide)
+    inside = slice(border, border + size)
+    return Rendered(
+        frames=drawn.frames[:, inside, inside], mask=drawn.mask[:, inside, inside],
+        landmarks=drawn.landmarks - np.float32(border), visible=drawn.visible,
+    )  # fmt: skip
 
 
 class _Stage:

@@ -21,7 +21,7 @@ BETWEEN_SCENES: tuple[Transition, ...] = (
     "fade_white",
     "fade_black",
 )
-EYES: dict[View, float] = {"tight": 0.44, "half": 0.38}  # how far down a square the eyes are, about
+EYES: dict[View, float] = {"tight": 0.46, "half": 0.38}  # how far down a square the eyes are, about
 LONGEST = 24  # frames of a transition
 Card = TypeVar("Card", bound=str)
 
@@ -184,11 +184,11 @@ class _Writer:
 
     def close_up(self, who: Sequence[int]) -> Shot:
         """One face, large."""
-        return self._one(who[0], side=self._draw(1.1, 1.4), view="tight")
+        return self._one(who[0], side=self._draw(1.2, 1.55), view="tight")
 
     def flash(self, who: Sequence[int]) -> Shot:
         """A face, and one to three white frames."""
-        shot = self._one(who[0], side=self._draw(1.0, 1.2), view="tight")
+        shot = self._one(who[0], side=self._draw(1.05, 1.3), view="tight")
         at = int(self._rng.integers(6, shot.frames - 8))
         return replace(shot, flashes=tuple(range(at, at + int(self._rng.integers(1, 4)))))
 
