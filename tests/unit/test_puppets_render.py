@@ -1,9 +1,12 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from toonbench.puppets import look as look_module
+from toonbench.puppets import raster
 from toonbench.puppets.look import make_look, styles, styles_of
 from toonbench.puppets.mesh import build_puppet, pose_puppet
 from toonbench.puppets.raster import Stage
@@ -180,3 +183,16 @@ def test_drawing_loads_no_opengl():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout.split() == ["True", "False"]
+
+
+def test_the_style_in_the_documentation_can_be_added_as_it_stands(monkeypatch):
+    page = (Path(__file__).parent.parent.parent / "docs" / "puppets.md").read_text()
+    code = page.split("## Add a style in one file")[1].split("```python\n")[1].split("```")[0]
+    names: dict = {}
+    exec(code, names)
+    known = {**styles(), "mine": names["STYLE"]}
+    monkeypatch.setattr(look_module, "styles", lambda: known)
+    monkeypatch.setattr(raster, "styles", lambda: known)
+    look = make_look("mine", 0)
+    assert look.style == "mine"
+    assert render_image(look, neutral(), size=48).std() > 20
