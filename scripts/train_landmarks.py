@@ -2,7 +2,7 @@
 
     python scripts/train_landmarks.py --work DIR
 
-Killed and started again, it goes on where it stopped. Draws about 3 GB of pictures for seven styles into DIR.
+Killed and started again, it goes on where it stopped. Draws 21,000 pictures of seven styles (1.1 GB) into DIR.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder for pictures and checkpoints")
-    parser.add_argument("--looks", type=int, default=700, help="looks of each style, a multiple of 25")
+    parser.add_argument("--looks", type=int, default=500, help="looks of each style, a multiple of 25")
     parser.add_argument("--frames", type=int, default=6, help="poses of each look")
     parser.add_argument("--steps", type=int, default=PLAN.steps, help="training steps")
-    parser.add_argument("--clips", type=int, default=6, help="held-out clips of each style")
+    parser.add_argument("--clips", type=int, default=5, help="held-out clips of each style")
     parser.add_argument("--clip-frames", type=int, default=90, help="frames of each")
     parser.add_argument("--workers", type=int, default=2, help="processes; others are other bytes")
     return parser.parse_args()

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from toonbench.metrics.landmark_net import SIZE
 from toonbench.pool import Progress, map_items
 from toonbench.puppets.look import make_look, styles
-from toonbench.puppets.render import render_clip
+from toonbench.puppets.render import render_clip, warm_up
 from toonbench.puppets.rig import INDEX, LIMITS, Rig, generate, seed_of
 from toonbench.store import writing
-from toonbench.types import CHANNELS, Frames, ToonbenchError
+from toonbench.types import CHANNELS, LANDMARKS, Frames, ToonbenchError
 
 LOOKS = 25  # of a shard
 
@@ -73,6 +73,7 @@ def draw_pictures(
         for number in range(looks // LOOKS)  # styles in turn, so that a part of the work holds all of them
         for name in names
     ]
+    warm_up()
     map_items(_draw_shard, shards, workers=workers, on_progress=on_progress)
     return _load(shards, names=names)
 
@@ -114,8 +115,8 @@ def _load(shards: Sequence[_Shard], *, names: tuple[str, ...]) -> Pictures:
     total = count * len(shards)
     pictures = Pictures(
         frames=np.empty((total, SIZE, SIZE, 3), np.uint8),
-        landmarks=np.empty((total, 70, 2), np.float32),
-        visible=np.empty((total, 70), np.bool_),
+        landmarks=np.empty((total, LANDMARKS, 2), np.float32),
+        visible=np.empty((total, LANDMARKS), np.bool_),
         rig=np.empty((total, len(CHANNELS)), np.float32),
         style=np.repeat([names.index(shard.style) for shard in shards], count),
         names=names,

@@ -27,13 +27,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How the network is trained. `team` processes of one thread each share every step's batch: threads of one process
-    would wait for each other at every layer."""
+    """How the network is trained.
+
+    `team` processes of one thread each share every step's batch: threads of one process would wait for each other at
+    every layer, which on a busy machine takes longer than the work.
+    """
 
     steps: int = 6000
-    batch: int = 64
+    batch: int = 32
     team: int = 2
-    rate: float = 2.5e-3
+    rate: float = 2e-3
     warmup: int = 200
     decay: float = 0.02  # of weights
     average: float = 0.998  # of the moving average that is shipped
