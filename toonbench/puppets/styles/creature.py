@@ -154,7 +154,7 @@ def _creature(rng: np.random.Generator, species: str, *, coat: Colour) -> Creatu
         ear_droop=droop * around(rng, 1.0, 0.08) + (110.0 if lop else 0.0),
         ear_tip=kind.ear_tip or species == "panda" or (species == "rabbit" and rng.random() < 0.3),
         muzzle_width=kind.muzzle_width * around(rng, 1.0, 0.07),
-        face=float(rng.uniform(0.5, 0.75)),
+        face=float(rng.uniform(0.55, 0.8)),
         marking=kind.markings[int(rng.integers(len(kind.markings)))],
         pad=1.25 * kind.pad * around(rng, 1.0, 0.08),
         whiskers=kind.whiskers,

@@ -42,8 +42,8 @@ def draw(rng: np.random.Generator, name: str) -> Look:
         hair=cut(rng, kind),
         scene=_sheet(rng),
         shading=Shading(
-            bands=3, softness=0.75, shade=(0.78, 0.70, 0.82), shine=0.5, wrap=0.5, specular=0.0, saturation=1.1, shadow=0.55,
-            outline=0.0042, ink=(0.22, 0.17, 0.16), crease=0.16,
+            bands=3, softness=0.75, shade=(0.86, 0.73, 0.76), shine=0.5, wrap=0.5, specular=0.0, saturation=1.1, shadow=0.55,
+            outline=0.0032, ink=(0.22, 0.17, 0.16), crease=0.16,
         ),
         worn=wear(rng, masculine=boyish, kind=kind, colours=CLOTHES),
         clothes=garment(rng, masculine=boyish),
@@ -123,7 +123,7 @@ def _palette(rng: np.random.Generator, *, boyish: bool) -> Palette:
         white=(0.98, 0.975, 0.96),
         freckles=0.5 if rng.random() < 0.2 else 0.0,
         mottle=0.006,
-        rosy=0.9,
+        rosy=0.75,
         shadow=0.7,
     )
 
