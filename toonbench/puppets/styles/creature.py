@@ -232,9 +232,7 @@ def _shape(rng: np.random.Generator, kind: Kind) -> Shape:
 def _palette(rng: np.random.Generator, *, coat: Colour, creature: Creature) -> Palette:
     base = np.asarray(creature.pale if creature.muzzle_width else coat)
     lip = base * (0.78, 0.46, 0.47)
-    dark = np.asarray(coat) * 0.38
-    light = sum(coat) < 0.98  # brows must stand out from a dark coat
-    brow = 0.75 * np.asarray(creature.pale) if light else dark
+    brow = np.asarray(coat) * 0.36  # dark on the pale face, whatever the coat
     return Palette(
         skin=coat,
         lip=(float(lip[0]), float(lip[1]), float(lip[2])),
