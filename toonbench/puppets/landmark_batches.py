@@ -55,7 +55,7 @@ def make_batch(data: Pictures, *, size: int, seed: int, step: int) -> Batch:
     x, points, rig, known = _move(x, points, rig, random)
     face = torch.ones(size)
     x = damage(x, random)
-    lost = round(NO_FACE * size)
+    lost = max(1, round(NO_FACE * size))
     x[:lost] = no_face(x[:lost], points[:lost], random)
     face[:lost] = 0
     inside = ((points > 0) & (points < SIZE)).all(2)

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import logging
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,14 +46,18 @@ class Plan:
 
 
 class _Mean:
-    """Averages the gradients of a team through shared memory."""
+    """Averages the gradients of a team through shared memory; ends the team when the process that started it is gone."""
 
     def __init__(self, plan: Plan) -> None:
         size = sum(p.numel() for p in LandmarkNet().parameters())
         self._shared = torch.zeros(plan.team, size).share_memory_()
+        self._parent = os.getpid()
         self._barrier: Any = torch.multiprocessing.get_context("spawn").Barrier(plan.team)
 
     def __call__(self, network: LandmarkNet, *, rank: int) -> None:
+        """Replace every gradient by the team's mean. Raises BrokenBarrierError, in all members, once the parent is gone."""
+        if self._parent not in (os.getpid(), os.getppid()):
+            self._barrier.abort()
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
         torch.cat([g.reshape(-1) for g in gradients], out=self._shared[rank])
         self._barrier.wait()
