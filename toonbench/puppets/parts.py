@@ -262,6 +262,8 @@ def teeth(head: Head, *, upper: bool) -> Part:
         points = points * np.array([stretch, 1.0, 1.0])
         points[:, 1] += arc
         points[:, 2] -= 0.6 * arc
+        if not upper:  # out of the way of a lower lip drawn wide
+            points[:, 2] -= 0.1 * (smile + wide) * (rest[:, 0] / shape.mouth_half_width) ** 2
         return points
 
     return Part(name="teeth", quads=sheet_quads(rows, count), colour=colour, place=place, specular=0.1, unlit=0.35)

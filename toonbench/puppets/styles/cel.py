@@ -68,7 +68,7 @@ def draw(rng: np.random.Generator, name: str) -> Look:
         scene=scene(rng, SETS, BACKDROPS),
         shading=Shading(
             wrap=0.62, ball=0.85, bands=1, softness=0.07, shade=_shade(rng), shine=1.0, shadow=0.85, specular=0.0,
-            outline=around(rng, 0.0105, 0.001), ink=_ink(palette), crease=0.10, lock_crease=0.075, flat=1.0, gleam=around(rng, 0.17, 0.04),
+            outline=around(rng, 0.0105, 0.001), ink=_ink(palette), crease=0.10, lock_crease=0.09, flat=1.0, gleam=around(rng, 0.17, 0.04),
         ),
         worn=wear(rng, masculine=boyish, kind=kind, colours=CLOTHES),
         clothes=garment(rng, masculine=boyish),

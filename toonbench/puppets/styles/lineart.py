@@ -66,7 +66,7 @@ def draw(rng: np.random.Generator, name: str) -> Look:
         scene=scene(rng, (backdrop,), BACKDROPS),
         shading=Shading(
             wrap=0.5, ball=0.9, bands=1, softness=0.05, shade=(0.99, 0.98, 0.98), shine=1.0, shadow=0.8, specular=0.0,
-            outline=around(rng, 0.0135, 0.0015), ink=INK, crease=0.08, lock_crease=0.09, flat=1.0,
+            outline=around(rng, 0.0135, 0.0015), ink=INK, crease=0.12, lock_crease=0.1, flat=1.0,
         ),
         worn=wear(rng, masculine=masculine, kind=kind, colours=cloth),
         clothes=garment(rng, masculine=masculine),
@@ -122,7 +122,7 @@ def _shape(rng: np.random.Generator, *, masculine: bool, age: float) -> Shape:
         ear_out=0.14,
         neck_width=(0.42 if masculine else 0.33) - 0.06 * (age < 0.3),
         lash=0.022 if masculine else 0.045,
-        gain=1.35,
+        gain=1.28,
     )
 
 
