@@ -34,7 +34,7 @@ class Plan:
     every layer, which on a busy machine takes longer than the work.
     """
 
-    steps: int = 6000
+    steps: int = 7000
     batch: int = 32
     team: int = 2
     rate: float = 2e-3
