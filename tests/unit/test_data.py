@@ -74,12 +74,12 @@ def test_what_is_no_data_set_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ToonbenchError, match="is a file: give the folder"):
         locate(str(tmp_path / "file"))
-    with pytest.raises(ToonbenchError, match="did you mean puppets@0"):
+    with pytest.raises(ToonbenchError, match="did you mean puppets@1"):
         locate("pupets@0")
 
 
 def test_the_shipped_puppets_have_all_they_promise():
-    data = load_data("puppets@0")
+    data = load_data("puppets@1")
     kinds = [(clip.domain, clip.kind) for clip in data.clips]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
         (d, k): 12 for d in ("real", "cartoon") for k in ("video", "image")
@@ -92,7 +92,7 @@ def test_the_shipped_puppets_have_all_they_promise():
 
 
 def test_a_tampered_shipped_file_is_named(tmp_path, monkeypatch):
-    root = shutil.copytree(shipped()["puppets@0"], tmp_path / "puppets@0")
+    root = shutil.copytree(shipped()["puppets@1"], tmp_path / "puppets@1")
     monkeypatch.setattr(folder, "FROZEN", tmp_path)
     load(root)
     victim = sorted((root / "clips").iterdir())[0]

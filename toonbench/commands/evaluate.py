@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from toonbench.data import Dataset
     from toonbench.store import Run
 
-DATA = "puppets@0"
+DATA = "puppets@1"
 
 
 @Parameter(name="*")
