@@ -215,7 +215,7 @@ def test_one_pass_of_the_network_serves_all_metrics_of_a_video(clips, monkeypatc
     calls = []
     network = landmark_net.read_weights()
     monkeypatch.setattr(_motion, "_network", lambda: lambda x: calls.append(len(x)) or network(x))
-    _motion._estimate.cache_clear()
+    _motion._LAST.clear()
     frames, truth = clips["real"]
     for metric in METRICS:
         metric.measure(
@@ -236,7 +236,7 @@ def test_estimates_lie_within_the_limits_and_are_the_same_bytes_each_time(clips)
     once = _motion.estimate(frames)
     assert torch.get_num_threads() == 2
     torch.set_num_threads(1)
-    _motion._estimate.cache_clear()
+    _motion._LAST.clear()
     again = _motion.estimate(frames)
     assert once is not again
     assert once.rig.tobytes() == again.rig.tobytes()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 LIMITS: NDArray[np.float64] = np.array(list(CHANNEL_LIMITS.values()))  # (channels, 2)
 FACE = 0.5  # probability of a face below which a frame counts as not measured
 _BATCH = 16
+_LAST: dict[str, Estimate] = {}  # what the last video gave; an lru_cache would keep its pixels too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +52,16 @@ def truth_of(sample: Sample, metric: str) -> Truth:
 def estimate(frames: Frames) -> Estimate:
     """Landmarks and rig of every frame, (frames, height, width, 3) uint8 RGB of any size.
 
-    The last two videos are remembered, so that the motion metrics of one pair share one pass. Runs on one thread of
-    the CPU whatever the machine has: sums in another order are other bytes.
+    What the last video gave is remembered by its checksum, so that the motion metrics of one pair share one pass. Runs
+    on one thread of the CPU whatever the machine has: sums in another order are other bytes.
     """
-    return _estimate(frames.shape, frames.tobytes())
+    frames = np.ascontiguousarray(frames)
+    key = hashlib.blake2b(frames.data).hexdigest() + str(frames.shape)
+    if key not in _LAST:
+        found = _estimate(frames)
+        _LAST.clear()
+        _LAST[key] = found
+    return _LAST[key]
 
 
 def curves(sample: Sample, channels: Sequence[str], *, metric: str) -> Rows:
@@ -71,11 +79,9 @@ def estimate_and_truth(rows: Rows, *, width: int) -> tuple[NDArray[np.float64], 
     return values[:, :width], values[:, width:]
 
 
-@lru_cache(maxsize=2)
-def _estimate(shape: tuple[int, ...], content: bytes) -> Estimate:
+def _estimate(frames: Frames) -> Estimate:
     import torch
 
-    frames = np.frombuffer(content, np.uint8).reshape(shape)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
