@@ -125,7 +125,7 @@ class _Writer:
         if rng.random() < 0.5:
             shots.append(self._faceless())
         for i in range(int(rng.integers(2, 4))):
-            kind = self._deal("faces", tuple(_FACES))
+            kind = self._deal("faces", (*_FACES, "close_up", "close_up"))
             who = here[i % len(here) :] + here[: i % len(here)]
             shot = _FACES[kind](self, who)
             shots.append(replace(shot, kind=kind, step=self._step()))
@@ -135,20 +135,22 @@ class _Writer:
                 shots[-1] = replace(shots[-1], transition="dissolve")
         return shots
 
-    def _twice(self, shot: Shot) -> tuple[Shot, Shot]:
-        """Follow a close-up by what is hard to tell from it: a jump cut, or a lookalike seen in the same way."""
+    def _twice(self, shot: Shot) -> tuple[Shot, ...]:
+        """Follow some close-ups by what is hard to tell from them: a jump cut, or a lookalike seen in the same way."""
         part = shot.parts[0]
-        if self._deal("after", ("lookalike", "jump_cut")) == "jump_cut":
+        relation = self._deal("after", ("lookalike", "jump_cut", ""))
+        if not relation:
+            return (shot,)
+        again = replace(shot, relation=relation, frames=self.frames(1.0, 2.2))
+        if relation == "jump_cut":
             x, y, zoom = shot.camera.start
             seen = (x + 0.02 / zoom, y + 0.015, zoom * 1.06)
             moved = replace(part, motion_seed=self._seed())
-            again = replace(shot, relation="jump_cut", parts=(moved,), camera=Camera(start=seen, end=seen))
-            return shot, replace(again, frames=self.frames(1.0, 2.2))
+            return shot, replace(again, parts=(moved,), camera=Camera(start=seen, end=seen))
         last = len(self.cast) - 1
         one, other = (last, 0) if part.actor == last else (0, last)
         double = replace(part, actor=other, motion_seed=self._seed())
-        again = replace(shot, relation="lookalike", parts=(double,), frames=self.frames(1.0, 2.2))
-        return replace(shot, parts=(replace(part, actor=one),)), again
+        return replace(shot, parts=(replace(part, actor=one),)), replace(again, parts=(double,))
 
     def _faceless(self) -> Shot:
         kind = self._deal("faceless", ("landscape", "clouds", "pattern", "card", "landscape", "lightning"))
