@@ -48,7 +48,6 @@ def measured(patch, metric, wanted, *, rig=None, landmarks=None):
     seen = np.where(lost[:, None, None], np.nan, seen).astype(np.float32)
     fake = _motion.Estimate(landmarks=seen, rig=rig, face=(~lost).astype(np.float32))
     patch.setattr(_motion, "estimate", lambda frames: fake)
-    patch.setattr(landmark_nme, "estimate", lambda frames: fake)
     pair = Pair(id="pair7", source=CLIP, driving=CLIP, target=CLIP)
     return metric.measure(Sample(pair=pair, generated=np.zeros((len(rig), 8, 8, 3), np.uint8), truth=wanted))
 
@@ -323,3 +322,33 @@ def test_more_error_of_motion_never_scores_better(metric, injected, measure):
         return
     assert all(later <= earlier + 1e-9 for earlier, later in itertools.pairwise(values))
     assert values[-1] < values[0]
+
+
+def test_frames_that_show_the_driver_count_as_lost_and_frames_of_a_shared_clip_do_not(monkeypatch):
+    wanted = truth(frames=4)
+    draw = np.random.default_rng(0)
+    target, driving = (draw.integers(0, 255, (4, size, size, 3)).astype(np.uint8) for size in (32, 48))
+    mixed = target.copy()
+    mixed[2] = driving[2, :32, :32]
+    small = np.stack([frame[:32, :32] for frame in driving])
+    pair = Pair(id="pair7", source=CLIP, driving=CLIP, target=CLIP)
+    fake = _motion.Estimate(landmarks=wanted.landmarks, rig=wanted.rig, face=np.ones(4, np.float32))
+    monkeypatch.setattr(_motion, "estimate", lambda frames: fake)
+
+    def lost(generated, driving):
+        sample = Sample(pair=pair, generated=generated, driving=driving, target=target, truth=wanted)
+        return np.isnan(_motion.seen(sample).rig).all(1).tolist()
+
+    assert lost(target, driving) == [False] * 4
+    assert lost(mixed, small) == [False, False, True, False]
+    assert lost(np.repeat(target[:1], 4, 0), target) == [False] * 4  # a static picture, driven by the answer itself
+    noisy = np.clip(target + 40.0 * draw.standard_normal(target.shape), 0, 255).astype(np.uint8)
+    assert lost(noisy, small) == [False] * 4
+    for metric in METRICS:
+        sample = Sample(pair=pair, generated=small, driving=small, target=target, truth=wanted)
+        better = 1 if metric.higher_is_better else -1
+        exact = metric.reduce(
+            [metric.measure(Sample(pair=pair, generated=target, driving=small, target=target, truth=wanted))]
+        )
+        pasted = metric.reduce([metric.measure(sample)])
+        assert not better * pasted > better * exact

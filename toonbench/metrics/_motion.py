@@ -64,11 +64,50 @@ def estimate(frames: Frames) -> Estimate:
     return _LAST[key]
 
 
+def seen(sample: Sample) -> Estimate:
+    """The `estimate` of the generated frames, NaN also where a frame shows the driver instead of the character.
+
+    Whoever returns the driver's own video has moved exactly as the driver did. Its frames are not the character's, so
+    they count as not measured.
+    """
+    found = estimate(sample.generated)
+    lost = shows_driver(sample)[:, None]
+    if not lost.any():
+        return found
+    return Estimate(
+        landmarks=np.where(lost[..., None], np.float32(np.nan), found.landmarks),
+        rig=np.where(lost, np.float32(np.nan), found.rig),
+        face=found.face,
+    )
+
+
+def shows_driver(sample: Sample) -> NDArray[np.bool_]:
+    """(frames,) whether a generated frame is nearer to the driving frame than to the answer.
+
+    The distance is the mean difference of the pictures at 16 x 16 pixels: it tells who is in the picture and what
+    stands behind, and takes no notice of fine motion, blur or noise. Where either is unknown no frame is refused, and
+    none is where driver and answer are the same clip (same identity).
+    """
+    if sample.driving is None or sample.target is None:
+        return np.zeros(len(sample.generated), bool)
+    generated, driving, target = (_thumbnails(frames) for frames in (sample.generated, sample.driving, sample.target))
+    to_driver, to_target = (np.abs(generated - other).mean(axis=(1, 2, 3)) for other in (driving, target))
+    return to_driver < to_target
+
+
+def _thumbnails(frames: Frames) -> NDArray[np.float32]:
+    """Frames of any size as (frames, 16, 16, 3)."""
+    from PIL import Image
+
+    small = [np.asarray(Image.fromarray(frame).resize((16, 16), Image.Resampling.BOX), np.float32) for frame in frames]
+    return np.stack(small)
+
+
 def curves(sample: Sample, channels: Sequence[str], *, metric: str) -> Rows:
-    """The channels' estimates, then their truths, (frames, 2 * channels) float32; NaN estimates where no face is."""
+    """The channels' estimates, then their truths, (frames, 2 * channels) float32; NaN estimates where `seen` has none."""
     truth = truth_of(sample, metric)
     columns = [CHANNELS.index(name) for name in channels]
-    return np.concatenate([estimate(sample.generated).rig[:, columns], truth.rig[:, columns]], axis=1, dtype=np.float32)
+    return np.concatenate([seen(sample).rig[:, columns], truth.rig[:, columns]], axis=1, dtype=np.float32)
 
 
 def estimate_and_truth(rows: Rows, *, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -17,7 +17,7 @@ class BlinkF1:
     """F1 of the onsets of blinks, within 100 ms (at least one frame); 0 to 1.
 
     A blink begins where the mean of both eyes' `blink` rises above 0.6 after it was below 0.35: a wink, 0.5, is none.
-    Estimated blinks are matched one to one with the target's; a frame without a face counts as a false blink, so that
+    Estimated blinks are matched one to one with the target's; a frame without the character's face counts as a false blink, so that
     losing frames never helps (proof in `toonbench/metrics/_events.py`). All clips are pooled.
     """
 
@@ -25,10 +25,10 @@ class BlinkF1:
     version = 1
     higher_is_better = True
     distribution = True
-    needs: frozenset[Need] = frozenset({"motion"})
+    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
 
     def measure(self, sample: Sample) -> Rows:
-        """(frames, 5) float32: estimates of the left and right eye, NaN where no face is found, truths, frames a second."""
+        """(frames, 5) float32: estimates of the left and right eye, NaN where that face is not found, truths, frames a second."""
         rows = curves(sample, ("blink_left", "blink_right"), metric=self.name)
         fps = np.full((len(rows), 1), truth_of(sample, self.name).fps)
         return np.concatenate([rows, fps], axis=1, dtype=np.float32)

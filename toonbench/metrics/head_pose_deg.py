@@ -26,10 +26,10 @@ class HeadPoseDeg:
     version = 1
     higher_is_better = False
     distribution = False
-    needs: frozenset[Need] = frozenset({"motion"})
+    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
 
     def measure(self, sample: Sample) -> Rows:
-        """(frames, 6) float32 degrees: estimated yaw, pitch, roll, NaN where no face is found, then the true ones."""
+        """(frames, 6) float32 degrees: estimated yaw, pitch, roll, NaN where that face is not found, then the true ones."""
         return curves(sample, ("yaw", "pitch", "roll"), metric=self.name)
 
     def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002

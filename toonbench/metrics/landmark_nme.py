@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._motion import estimate, estimate_and_truth, truth_of
+from toonbench.metrics._motion import estimate_and_truth, seen, truth_of
 from toonbench.types import Need, Rows, Sample, Truth
 
 WORST = 1.0
@@ -23,7 +23,7 @@ class LandmarkNME:
     Points are estimated in the generated frame by the landmark network and compared with the exact ones of the target
     (70 points: iBUG 68 and the pupils; only those that the target shows). The unit is the distance of the target's outer
     eye corners in the picture, at least 0.35 of the longer side of the target's landmark box, so that a turned head
-    cannot blow errors up. A frame's error is at most 1, and a frame without a face counts 1. Error of the network
+    cannot blow errors up. A frame's error is at most 1, and a frame without the character's face counts 1. Error of the network
     itself: `weights/landmarks.md`. Normalisation: Sagonas et al. 2013, "300 faces in-the-wild challenge".
     """
 
@@ -31,20 +31,20 @@ class LandmarkNME:
     version = 1
     higher_is_better = False
     distribution = False
-    needs: frozenset[Need] = frozenset({"motion"})
+    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
 
     def measure(self, sample: Sample) -> Rows:
-        """(frames, 2) float32: the frame's error, NaN where no face is found, and the number of points it rests on."""
+        """(frames, 2) float32: the frame's error, NaN where that face is not found, and the number of points it rests on."""
         truth = truth_of(sample, self.name)
-        seen = estimate(sample.generated).landmarks.astype(np.float64)
-        distance = np.linalg.norm(seen - truth.landmarks, axis=2)
+        points = seen(sample).landmarks.astype(np.float64)
+        distance = np.linalg.norm(points - truth.landmarks, axis=2)
         counts = truth.visible.sum(axis=1).astype(np.float64)
         counts[counts == 0] = np.nan  # no point to compare with
         error = np.where(truth.visible, distance, 0).sum(axis=1) / counts / eye_distance(truth)
         return np.stack([np.minimum(error, WORST), counts], axis=1).astype(np.float32)
 
     def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means, a frame without a face as 1; frames without truth are left out, NaN if nothing is left."""
+        """Mean of pair means, a frame without the character's face as 1; frames without truth are left out, NaN if nothing is left."""
         pairs = [estimate_and_truth(one, width=1)[0] for one in rows]
         means = [np.nan_to_num(one, nan=WORST).mean() for one in pairs if len(one)]
         return float(np.mean(means)) if means else float("nan")

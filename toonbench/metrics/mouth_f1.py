@@ -17,7 +17,7 @@ class MouthF1:
     """F1 of the onsets of openings of the mouth, within 100 ms (at least one frame); 0 to 1.
 
     The mouth opens where `jaw_open` rises above 0.4 after it was below 0.2. Estimated openings are matched one to one
-    with the target's; a frame without a face counts as a false opening, so that losing frames never helps (proof in
+    with the target's; a frame without the character's face counts as a false opening, so that losing frames never helps (proof in
     `toonbench/metrics/_events.py`). All clips are pooled.
     """
 
@@ -25,10 +25,10 @@ class MouthF1:
     version = 1
     higher_is_better = True
     distribution = True
-    needs: frozenset[Need] = frozenset({"motion"})
+    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
 
     def measure(self, sample: Sample) -> Rows:
-        """(frames, 3) float32: estimate of `jaw_open`, NaN where no face is found, truth, frames a second."""
+        """(frames, 3) float32: estimate of `jaw_open`, NaN where that face is not found, truth, frames a second."""
         rows = curves(sample, ("jaw_open",), metric=self.name)
         fps = np.full((len(rows), 1), truth_of(sample, self.name).fps)
         return np.concatenate([rows, fps], axis=1, dtype=np.float32)

@@ -22,7 +22,7 @@ class RigCorr:
     This is Gini's correlation of the truth with the ranks of the estimate, Kendall's tau weighted by how much the truth
     moves (Schechtman and Yitzhaki 1987, "A measure of association based on Gini's mean difference"). It is free of
     offset and of scale: any rising function of the truth has 1, a frozen or unrelated curve 0 on average. A pair of
-    frames of which one has no face counts -1, so that losing a frame can never help; no such rule exists for Pearson's
+    frames of which one lacks the character's face counts -1, so that losing a frame can never help; no such rule exists for Pearson's
     correlation, which rises when frames that fit badly are left out, whatever stands in for them. Mean over
     the channels whose truth moves by at least 0.15 of their range, then over pairs.
     """
@@ -31,10 +31,10 @@ class RigCorr:
     version = 1
     higher_is_better = True
     distribution = False
-    needs: frozenset[Need] = frozenset({"motion"})
+    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
 
     def measure(self, sample: Sample) -> Rows:
-        """(frames, 36) float32: the 18 channels' estimates, NaN where no face is found, then their truths."""
+        """(frames, 36) float32: the 18 channels' estimates, NaN where that face is not found, then their truths."""
         return curves(sample, CHANNELS, metric=self.name)
 
     def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002

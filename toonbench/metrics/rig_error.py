@@ -16,7 +16,7 @@ Values = NDArray[np.float64]
 class RigError:
     """Mean over the 18 channels of |estimate - truth| / the channel's range; 0 to 1.
 
-    Estimates come from the landmark network and lie within the channels' limits, as truths do. A frame without a face
+    Estimates come from the landmark network and lie within the channels' limits, as truths do. A frame without the character's face
     counts as wrong as it could be in every channel: max(truth - low, high - truth) / range. `breakdown` gives the
     channels one by one. Error of the network itself, per style: `weights/landmarks.md`.
     """
@@ -25,10 +25,10 @@ class RigError:
     version = 1
     higher_is_better = False
     distribution = False
-    needs: frozenset[Need] = frozenset({"motion"})
+    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
 
     def measure(self, sample: Sample) -> Rows:
-        """(frames, 36) float32: the 18 channels' estimates, NaN where no face is found, then their truths."""
+        """(frames, 36) float32: the 18 channels' estimates, NaN where that face is not found, then their truths."""
         return curves(sample, CHANNELS, metric=self.name)
 
     def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002

@@ -6,6 +6,8 @@ The fields are told in `docs/puppets.md`, section Films. All ranges of frames ar
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +18,7 @@ import numpy as np
 from toonbench.puppets.film_play import Take, boundaries, picture_box
 from toonbench.puppets.film_script import OVERLAPS, Part, Script, Shot
 from toonbench.puppets.film_shots import Face
-from toonbench.store import write_bytes, writing
+from toonbench.store import write_bytes
 from toonbench.types import LANDMARKS, Frame
 
 TRUTH_VERSION = 1
@@ -159,7 +161,6 @@ def _box(box: Sequence[float]) -> list[float]:
 
 def _compact(document: dict[str, Any]) -> str:
     """JSON with a line for each shot and each track's field, so that a person can read it too."""
-    import json
 
     def block(rows: Sequence[Any], indent: str) -> str:
         return (
@@ -185,11 +186,12 @@ def _write_landmarks(path: Path, tracks: Sequence[_Track]) -> None:
         if face and _share(face)
     ]
     points = [face.landmarks for _, _, face in rows]
-    with writing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(
-            file,
-            track=np.array([index for index, _, _ in rows], dtype=np.int32),
-            frame=np.array([frame for _, frame, _ in rows], dtype=np.int32),
-            landmarks=np.array(points, dtype=np.float32).reshape(-1, LANDMARKS, 2),
-            visible=np.array([face.landmarks_visible for _, _, face in rows], dtype=bool).reshape(-1, LANDMARKS),
-        )
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        track=np.array([index for index, _, _ in rows], dtype=np.int32),
+        frame=np.array([frame for _, frame, _ in rows], dtype=np.int32),
+        landmarks=np.array(points, dtype=np.float32).reshape(-1, LANDMARKS, 2),
+        visible=np.array([face.landmarks_visible for _, _, face in rows], dtype=bool).reshape(-1, LANDMARKS),
+    )
+    write_bytes(path, buffer.getvalue())
