@@ -147,8 +147,8 @@ def _read_sample(job: Job) -> Sample:
     pair = job.pair
     generated = video.read_video(job.video).frames
     needs = frozenset[Need]().union(*(_metric(name).needs for name in job.metrics))
-    target = read_frames(pair.target).frames if pair.target and "target" in needs else None
-    driving = read_frames(pair.driving).frames if "driving" in needs else None
+    target = read_frames(pair.target).frames if pair.target and needs & {"target", "motion"} else None
+    driving = read_frames(pair.driving).frames if needs & {"driving", "motion"} else None
     for other, clip in ((target, pair.target), (driving, pair.driving)):
         if other is not None and clip is not None and len(other) != len(generated):
             raise ToonbenchError(

@@ -96,7 +96,7 @@ class Sample:
     """What a metric measures: the generated frames of one pair beside whatever it may be compared with.
 
     All arrays are RGB uint8 of one size; `target`, `driving` and `truth` have as many frames as `generated`, or are None.
-    `truth` is the exact motion of the target.
+    `truth` is the exact motion of the target; who needs "motion" gets it with the target's and the driver's frames.
     """
 
     pair: Pair

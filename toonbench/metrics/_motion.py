@@ -85,7 +85,7 @@ def shows_driver(sample: Sample) -> NDArray[np.bool_]:
     """(frames,) whether a generated frame is nearer to the driving frame than to the answer.
 
     The distance is the mean difference of the pictures at 16 x 16 pixels: it tells who is in the picture and what
-    stands behind, and takes no notice of fine motion, blur or noise. Where either is unknown no frame is refused, and
+    stands behind, and takes no notice of fine motion, blur or noise. Where either is not given no frame is refused, and
     none is where driver and answer are the same clip (same identity).
     """
     if sample.driving is None or sample.target is None:

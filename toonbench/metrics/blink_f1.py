@@ -25,7 +25,7 @@ class BlinkF1:
     version = 1
     higher_is_better = True
     distribution = True
-    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
+    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 5) float32: estimates of the left and right eye, NaN where that face is not found, truths, frames a second."""

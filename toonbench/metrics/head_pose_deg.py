@@ -26,7 +26,7 @@ class HeadPoseDeg:
     version = 1
     higher_is_better = False
     distribution = False
-    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
+    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 6) float32 degrees: estimated yaw, pitch, roll, NaN where that face is not found, then the true ones."""

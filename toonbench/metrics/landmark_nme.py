@@ -31,7 +31,7 @@ class LandmarkNME:
     version = 1
     higher_is_better = False
     distribution = False
-    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
+    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 2) float32: the frame's error, NaN where that face is not found, and the number of points it rests on."""

@@ -25,7 +25,7 @@ class MouthF1:
     version = 1
     higher_is_better = True
     distribution = True
-    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
+    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 3) float32: estimate of `jaw_open`, NaN where that face is not found, truth, frames a second."""

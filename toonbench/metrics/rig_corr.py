@@ -31,7 +31,7 @@ class RigCorr:
     version = 1
     higher_is_better = True
     distribution = False
-    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
+    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 36) float32: the 18 channels' estimates, NaN where that face is not found, then their truths."""

@@ -25,7 +25,7 @@ class RigError:
     version = 1
     higher_is_better = False
     distribution = False
-    needs: frozenset[Need] = frozenset({"motion", "target", "driving"})
+    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 36) float32: the 18 channels' estimates, NaN where that face is not found, then their truths."""
