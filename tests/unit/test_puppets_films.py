@@ -15,8 +15,7 @@ from toonbench.puppets.film_shots import drawing_times
 from toonbench.puppets.film_writer import KINDS, draw_script
 from toonbench.puppets.films import make_films
 from toonbench.types import ToonbenchError
-from toonbench.video import iter_frames, probe
-from toonbench.video.stream import write_film
+from toonbench.video import iter_frames, probe, write_film
 
 RECIPE = {"films": 2, "seed": 8, "height": 72, "seconds": (5.0, 6.0), "styles": ("real", "disney3d")}
 SCRIPTS = range(12)

@@ -26,7 +26,7 @@ from toonbench.puppets.recipe import claim, write_table
 from toonbench.puppets.rig import seed_of
 from toonbench.store import write_bytes
 from toonbench.types import DOMAINS, Domain, ToonbenchError
-from toonbench.video.stream import write_film
+from toonbench.video import write_film
 
 VERSION = 1
 LICENCE = "CC0-1.0"

@@ -11,7 +11,6 @@ splits, and the bytes do not depend on workers or on how often the run was kille
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from toonbench.data.folder import file_sha256
 from toonbench.pool import Progress, map_items
 from toonbench.puppets.look import Look, make_look, styles_of
+from toonbench.puppets.recipe import claim, write_table
 from toonbench.puppets.render import Rendered, render_clip, warm_up
 from toonbench.puppets.rig import FPS, Rig, absolute, first_pose, generate, relative, seed_of
 from toonbench.store import safe_name, write_bytes, writing
@@ -117,14 +117,14 @@ def make_puppets(
     recipe = _recipe(
         split=split, seed=seed, clips=clips, images=images, frames=frames, size=size, step=step, styles=styles
     )
-    _claim(out, recipe)
+    claim(out, asdict(recipe), file="puppets.json")
     domains: list[Domain] = [d for d in DOMAINS if any(style.name in recipe.styles for style in styles_of(d))]
     jobs = [_Job(out=out, recipe=recipe, domain=d, kind="video", index=i) for d in domains for i in range(clips)]
     jobs += [_Job(out=out, recipe=recipe, domain=d, kind="image", index=i) for d in domains for i in range(images)]
     warm_up()
     rows = map_items(_make, jobs, workers=workers, on_progress=on_progress)
     write_bytes(out / "README.md", _card(recipe, rows=len(rows)).encode())
-    _write_table(out / "metadata.parquet", rows)
+    write_table(out / "metadata.parquet", rows)
     if pairs is not None:
         render_targets(out, pairs(out), motion=motion, workers=workers, on_progress=on_progress)
     return len(rows)
@@ -155,7 +155,7 @@ def render_targets(
     ]
     warm_up()
     rows = map_items(_make_target, jobs, workers=workers, on_progress=on_progress)
-    _write_table(root / "targets.parquet", rows)
+    write_table(root / "targets.parquet", rows)
     return len(rows)
 
 
@@ -177,18 +177,6 @@ def _recipe(
         raise ToonbenchError(f"A puppet's size must be 16 to 2048 pixels; got {size}. Choose e.g. 128 or 256.")
     return _Recipe(version=VERSION, split=split, seed=seed, clips=clips, images=images, frames=frames, size=size,
                    step=step, styles=tuple(name for name in known if not styles or name in styles))  # fmt: skip
-
-
-def _claim(out: Path, recipe: _Recipe) -> None:
-    """Write the recipe into a new folder, or refuse a folder that holds another one."""
-    path = out / "puppets.json"
-    text = json.dumps(asdict(recipe), indent=2, sort_keys=True) + "\n"
-    if path.exists() and path.read_text() != text:
-        raise ToonbenchError(
-            f"{out} holds puppets of another recipe (see puppets.json). Choose another --out, or delete it."
-        )
-    if not path.exists():
-        write_bytes(path, text.encode())
 
 
 def _make(job: _Job) -> dict[str, object]:
@@ -244,13 +232,6 @@ def _write_motion(path: Path, *, look: Look, look_seed: int, rig: Rig, drawn: Re
             camera=np.array([scene.distance, scene.view_height, scene.centre_y], dtype=np.float32),
             camera_names=np.array(["distance", "view_height", "centre_y"]),
         )  # fmt: skip
-
-
-def _write_table(path: Path, rows: list[dict[str, object]]) -> None:
-    import pandas as pd
-
-    with writing(path) as temporary:
-        pd.DataFrame(rows).to_parquet(temporary, index=False)
 
 
 def _card(recipe: _Recipe, *, rows: int) -> str:

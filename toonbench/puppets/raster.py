@@ -179,8 +179,14 @@ class Stage:
         picture = self._picture
         if self._finish is not None:
             picture = self._finish(
-                Canvas(look=look, picture=picture, mask=self._mask, lines=self._lines, tones=self._tones,
-                       backdrop=self._backdrop)
+                Canvas(
+                    look=look,
+                    picture=picture,
+                    mask=self._mask,
+                    lines=self._lines,
+                    tones=self._tones,
+                    backdrop=self._backdrop,
+                )
             )
         if look.shading.blur:
             from scipy.ndimage import gaussian_filter

@@ -53,9 +53,9 @@ def render_clip(look: Look, motion: Rig, *, size: int) -> Rendered:
     return drawn
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def _stage(look: Look, size: int) -> Stage:
-    """Keep the last puppet with its stage: many callers draw one look with several motions in turn."""
+    """Keep the last few puppets with their stages: many callers draw a few looks with several motions in turn."""
     return Stage(build_puppet(look), size=size)
 
 

@@ -9,7 +9,7 @@ silently fewer frames.
 from toonbench.video.image import read_image, write_png
 from toonbench.video.read import Video, VideoInfo, iter_frames, probe, read_video
 from toonbench.video.reader import FrameReader
-from toonbench.video.write import write_for_viewing, write_lossless
+from toonbench.video.write import write_film, write_for_viewing, write_lossless
 
 __all__ = [
     "FrameReader",
@@ -19,6 +19,7 @@ __all__ = [
     "probe",
     "read_image",
     "read_video",
+    "write_film",
     "write_for_viewing",
     "write_lossless",
     "write_png",
