@@ -10,7 +10,9 @@ from toonbench.puppets.rig import LIMITS, generate
 from toonbench.report.calibration import is_monotone
 from toonbench.types import CHANNELS, ToonbenchError
 
-SETTING = Setting(metrics=("l1", "psnr"), styles=("real",), clips=1, frames=4, step=6, size=32, seed=1)
+SETTING = Setting(
+    metrics=("l1", "psnr"), errors=("gain", "blur"), styles=("real",), clips=1, frames=4, step=6, size=32, seed=1
+)
 RIG, OTHER = generate(1, frames=30), generate(2, frames=30)
 
 
@@ -89,6 +91,7 @@ def test_a_folder_with_another_setting_and_wrong_numbers_are_refused(tmp_path):
         ({"clips": 0}, "clips >= 1"),
         ({"styles": ("reel",)}, "Did you mean 'real'"),
         ({"metrics": ("l2",)}, "l1"),
+        ({"errors": ("gian",)}, "gain"),
     ):
         with pytest.raises(ToonbenchError, match=told):
             calibrate(tmp_path / "other", Setting(**{**{f: getattr(SETTING, f) for f in SETTING.__slots__}, **wrong}))

@@ -38,6 +38,11 @@ class Error:
         return "motion" if self.motion else "image"
 
 
+def every_error() -> dict[str, Error]:
+    """Return all errors by name."""
+    return {error.name: error for error in (*ERRORS, *MUTED)}
+
+
 def change(error: Error, rig: Rig, *, level: float, other: Rig, rng: np.random.Generator) -> Rig:
     """Inject a motion error into a rig, (frames, channels); the first frame stays the source's own pose."""
     if error.motion is None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from toonbench import registry, stats
-from toonbench.calibrate.errors import ERRORS, MUTED, change
+from toonbench.calibrate.errors import change, every_error
 from toonbench.pool import Progress, map_items
 from toonbench.puppets.look import make_look, styles
 from toonbench.puppets.render import Rendered, render_clip
@@ -31,9 +31,10 @@ Line = dict[str, str | float | int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What is measured: which metrics on which styles, and how many puppets of how many frames."""
+    """What is measured: which metrics under which errors on which styles, and how many puppets of how many frames."""
 
     metrics: tuple[str, ...]
+    errors: tuple[str, ...]
     styles: tuple[str, ...]
     clips: int
     frames: int
@@ -55,7 +56,7 @@ class _Job:
 def calibrate(out: Path, setting: Setting, *, workers: int = 1, on_progress: Progress | None = None) -> list[Line]:
     """Measure into `out` and return the table's lines; what is already measured there is kept.
 
-    Raises ToonbenchError for unknown styles or metrics, bad numbers, or a folder measured with another setting.
+    Raises ToonbenchError for unknown styles, metrics or errors, bad numbers, or a folder measured with another setting.
     """
     _check(setting)
     _claim(out, setting)
@@ -80,6 +81,9 @@ def _check(setting: Setting) -> None:
         )
     for style in setting.styles:
         make_look(style, 0)
+    for name in setting.errors:
+        if name not in every_error():
+            raise registry.unknown("error", name, every_error())
     for name in setting.metrics:
         registry.load_metric(name)
 
@@ -131,7 +135,7 @@ def _samples(job: _Job) -> Iterator[tuple[str, Sample]]:
     yield "oracle|0", sample(answer.frames)
     yield "static|0", sample(np.repeat(answer.frames[:1], len(wanted), 0))
     yield "paste|0", sample(actor)
-    for error in (*ERRORS, *MUTED):
+    for error in (every_error()[name] for name in setting.errors):
         for level in error.levels:
             if error.image:
                 frames = error.image(answer.frames, level, rng)

@@ -11,6 +11,7 @@ def calibrate(
     *,
     out: Path,
     metrics: Names = None,
+    errors: Names = None,
     styles: Names = None,
     clips: int = 6,
     frames: int = 30,
@@ -29,7 +30,9 @@ def calibrate(
     out
         The folder to write to; measurements found there are kept.
     metrics
-        Only these; by default every metric of one clip (not of a whole set, as FID is).
+        Only these metrics; all by default.
+    errors
+        Only these errors (delay, gain, freeze, swap, shake, blur, coarse, noise, jpeg, wreck, "mute yaw" ...); all by default.
     styles
         Only these puppet styles; all by default.
     clips
@@ -46,7 +49,7 @@ def calibrate(
         Local processes; 0 chooses. The numbers do not depend on it.
     """
     from toonbench import registry
-    from toonbench.calibrate import Setting
+    from toonbench.calibrate import Setting, every_error
     from toonbench.calibrate import calibrate as measure
     from toonbench.pool import auto_workers
     from toonbench.puppets.look import styles as known_styles
@@ -57,6 +60,7 @@ def calibrate(
     chosen = tuple(metrics) if metrics else tuple(registry.names("metrics"))
     setting = Setting(
         metrics=chosen,
+        errors=tuple(errors) if errors else tuple(every_error()),
         styles=tuple(styles) if styles else tuple(known_styles()),
         clips=clips,
         frames=frames,

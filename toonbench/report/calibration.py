@@ -12,7 +12,7 @@ from toonbench import registry
 from toonbench.calibrate.errors import ERRORS, MUTED, Error
 from toonbench.calibrate.measure import DUMMIES, Line, Setting
 from toonbench.store import write_bytes, writing
-from toonbench.types import CHANNELS
+from toonbench.types import CHANNELS, ToonbenchError
 
 COLOURS = ("#1b4f72", "#c0392b", "#239b56", "#b9770e", "#7d3c98", "#117a8b", "#5d6d7e", "#d35498", "#7b8a16")
 
@@ -23,8 +23,9 @@ def write_report(out: Path, lines: Sequence[Line], setting: Setting) -> None:
     for name in measured:
         with writing(out / f"{name}.png") as temporary:
             _figure(temporary, lines, metric=name, styles=setting.styles)
-    with writing(out / "channels.png") as temporary:
-        _channels(temporary, lines, setting.styles, measured)
+    if {error.name for error in MUTED} <= set(setting.errors):
+        with writing(out / "channels.png") as temporary:
+            _channels(temporary, lines, setting.styles, measured)
     write_bytes(out / "calibration.md", _markdown(lines, setting, measured).encode())
 
 
@@ -54,12 +55,17 @@ def ranking(lines: Sequence[Line], *, metric: str, style: str) -> list[str]:
 def _figure(path: Path, lines: Sequence[Line], *, metric: str, styles: Sequence[str]) -> None:
     from matplotlib.figure import Figure
 
-    kinds = ("motion", "image")
-    across = max(sum(error.kind == kind for error in ERRORS) for kind in kinds)
-    figure = Figure(figsize=(2.55 * across, 5.6), dpi=110, layout="constrained")
-    panels: Any = figure.subplots(2, across, sharey=True, squeeze=False)
+    errors = _errors(lines)
+    kinds = tuple(kind for kind in ("motion", "image") if any(error.kind == kind for error in errors))
+    across = max((sum(error.kind == kind for error in errors) for kind in kinds), default=0)
+    if not across:
+        raise ToonbenchError(
+            "no error with levels was measured, so there is nothing to draw: add one of --errors, e.g. gain"
+        )
+    figure = Figure(figsize=(max(5.1, 2.55 * across), 0.4 + 2.6 * len(kinds)), dpi=110, layout="constrained")
+    panels: Any = figure.subplots(len(kinds), across, sharey=True, squeeze=False)
     for row, kind in enumerate(kinds):
-        for axes, error in zip(panels[row], [e for e in ERRORS if e.kind == kind], strict=False):
+        for axes, error in zip(panels[row], [e for e in errors if e.kind == kind], strict=False):
             _panel(axes, lines, metric=metric, styles=styles, error=error)
         panels[row][0].set_ylabel(f"{metric} · {'wrong motion' if kind == 'motion' else 'damaged picture'}", fontsize=9)
     arrow = "higher is better" if registry.load_metric(metric).higher_is_better else "lower is better"
@@ -67,6 +73,12 @@ def _figure(path: Path, lines: Sequence[Line], *, metric: str, styles: Sequence[
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(styles) + 2, fontsize=8, frameon=False)
     figure.savefig(path, format="png", metadata={"Software": "toonbench"})
+
+
+def _errors(lines: Sequence[Line]) -> list[Error]:
+    """Return the errors with levels that were measured."""
+    measured = {line["error"] for line in lines}
+    return [error for error in ERRORS if error.name in measured]
 
 
 def _panel(axes: Any, lines: Sequence[Line], *, metric: str, styles: Sequence[str], error: Error) -> None:
@@ -138,7 +150,11 @@ def _markdown(lines: Sequence[Line], setting: Setting, measured: Sequence[str]) 
         "The number of styles (of all) in which the metric gets worse, or stays, from each level to the next, and is worse\n"
         "in the end than the oracle. Motion metrics ought to answer to wrong motion, and as little as they can to damage.\n",
         *_monotone_table(lines, setting.styles, measured),
-        "\n## Which metric notices which channel\n\n![channels](channels.png)\n",
+        *(
+            ["\n## Which metric notices which channel\n\n![channels](channels.png)\n"]
+            if "mute yaw" in setting.errors
+            else []
+        ),
         *(f"\n## `{name}`\n\n![{name}]({name}.png)\n" for name in measured),
     ]
     return "\n".join(parts)
@@ -155,7 +171,8 @@ def _dummy_table(lines: Sequence[Line], styles: Sequence[str], measured: Sequenc
 
 
 def _monotone_table(lines: Sequence[Line], styles: Sequence[str], measured: Sequence[str]) -> list[str]:
-    rows = ["| metric | " + " | ".join(error.name for error in ERRORS) + " |", "|---|" + "---:|" * len(ERRORS)]
+    errors = _errors(lines)
+    rows = ["| metric | " + " | ".join(error.name for error in errors) + " |", "|---|" + "---:|" * len(errors)]
     for name in measured:
         better = registry.load_metric(name).higher_is_better
         counts = [
@@ -164,7 +181,7 @@ def _monotone_table(lines: Sequence[Line], styles: Sequence[str], measured: Sequ
                             higher_is_better=better)
                 for style in styles
             )
-            for error in ERRORS
+            for error in errors
         ]  # fmt: skip
         rows.append(f"| `{name}` | " + " | ".join(f"{count}/{len(styles)}" for count in counts) + " |")
     return rows
