@@ -15,14 +15,16 @@ def validate(path: Path, *, what: What | None = None, talk: Talk | None = None) 
     Parameters
     ----------
     path
-        A data set's folder, a folder of videos (checked against --task and --data), a run's folder, or a result.json.
+        A data set's folder or name, a folder of videos (checked against --task and --data), a run's folder, or a result.json.
     """
-    from toonbench.data import is_plain_folder
+    from toonbench.data import is_plain_folder, shipped
 
     talk = talk or Talk()
+    path = path if path.exists() else shipped().get(str(path), path)
     if not path.exists():
         raise ToonbenchError(
-            f"{path} does not exist: give a data folder, a folder of videos, a run's folder or a result.json"
+            f"{path} does not exist: give a data folder, a shipped data set ({', '.join(shipped())}), a folder of videos, "
+            "a run's folder or a result.json"
         )
     if path.name == "result.json" or (path / "run.json").exists():
         problems, about = _result(path if path.is_file() else path / "result.json")
