@@ -125,10 +125,10 @@ def _fold(network: LandmarkNet) -> LandmarkNet:
 
 def write_weights(network: LandmarkNet, path: Path) -> None:
     """Store a trained network, folded, as half floats in a safetensors file."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {name: value.half().contiguous() for name, value in fold(network).state_dict().items()}
-    save_file(state, str(path))
+    path.write_bytes(save(state))
 
 
 def read_weights(path: Path = WEIGHTS) -> LandmarkNet:
