@@ -10,13 +10,13 @@ from toonbench.metrics._events import counts, f1
 from toonbench.metrics._motion import curves, estimate_and_truth, truth_of
 from toonbench.types import Need, Rows, Sample
 
-SHUT, OPEN = 0.2, 0.4
+SHUT, OPEN = 0.35, 0.55  # between the syllables of quick talk the jaw shuts to 0.2 or so: lower limits would be a toss-up
 
 
 class MouthF1:
     """F1 of the onsets of openings of the mouth, within 100 ms (at least one frame); 0 to 1.
 
-    The mouth opens where `jaw_open` rises above 0.4 after it was below 0.2. Estimated openings are matched one to one
+    The mouth opens where `jaw_open` rises above 0.55 after it was below 0.35. Estimated openings are matched one to one
     with the target's; a frame without the character's face counts as a false opening, so that losing frames never helps (proof in
     `toonbench/metrics/_events.py`). All clips are pooled.
     """
