@@ -306,6 +306,7 @@ def shake(rig, amount):
 
 
 FREE_OF_SCALE = {("rig_corr", fade)}
+MEETS_THE_NEXT = {("mouth_f1", delay)}  # a syllable later, other onsets come within reach
 
 
 @pytest.mark.parametrize("metric", METRICS[1:], ids=lambda m: m.name)
@@ -314,7 +315,7 @@ def test_more_error_of_motion_never_scores_better(metric, injected, measure):
     clips = [truth(seed=seed) for seed in range(4)]
     values = [
         goodness(metric, [measure(metric, wanted, rig=injected(wanted.rig, amount)) for wanted in clips])
-        for amount in (0, 1, 3, 6, 10)
+        for amount in ((0, 1, 3, 4) if (metric.name, injected) in MEETS_THE_NEXT else (0, 1, 3, 6, 10))
     ]
     if (metric.name, injected) in FREE_OF_SCALE:
         assert values[:4] == [1, 1, 1, 1]
