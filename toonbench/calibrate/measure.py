@@ -89,8 +89,10 @@ def _check(setting: Setting) -> None:
 
 
 def _claim(out: Path, setting: Setting) -> None:
+    """Write the setting into a new folder, or refuse a folder with another one; more clips may be added to it."""
     path = out / "setting.json"
-    text = json.dumps(asdict(setting), indent=2, sort_keys=True) + "\n"
+    same = {name: value for name, value in asdict(setting).items() if name != "clips"}
+    text = json.dumps(same, indent=2, sort_keys=True) + "\n"
     if path.exists() and path.read_text() != text:
         raise ToonbenchError(f"{out} holds a calibration with another setting (see {path.name}): choose another --out")
     write_bytes(path, text.encode())
