@@ -22,6 +22,7 @@ from toonbench.types import Metric, Need, Pair, Result, Rows, Sample, ToonbenchE
 
 log = logging.getLogger(__name__)
 SCHEMA = 1
+ANY = (-np.inf, np.inf)  # bounds of a metric that names none
 ABSENT: dict[Need, str] = {
     "motion": "not measured, for want of exact motion (puppets have it)",
     "target": "not measured, for want of exact targets (puppets and same-identity tasks have them)",
@@ -201,7 +202,8 @@ def _result(metric: Metric, pairs: Sequence[Pair], *, rows: dict[str, Rows | Non
     found = [pair for pair in pairs if rows[pair.id] is not None]
     clusters = [pair.driving.id for pair in found]
     if metric.distribution:
-        interval = stats.grouped_jackknife([_present(rows[pair.id]) for pair in found], clusters, metric.reduce)
+        interval = stats.grouped_jackknife([_present(rows[pair.id]) for pair in found], clusters, metric.reduce,
+                                           bounds=getattr(metric, "bounds", ANY))  # fmt: skip
     else:
         interval = stats.cluster_bootstrap(np.array([values[pair.id] for pair in found], np.float64), clusters)
     shares = [_share(rows[pair.id]) for pair in pairs]

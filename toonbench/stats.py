@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -98,13 +98,15 @@ def grouped_jackknife(
     *,
     groups: int = 20,
     level: float = 0.95,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> Interval:
     """`reduce` of the rows of all pairs, with an interval from leaving out one group of clusters at a time.
 
     For metrics that only a whole set has, such as FID: `groups` + 1 reductions of stored rows, no pixels. Clusters
     are dealt to groups in the order of their labels; the interval is Student's t with groups - 1 degrees of freedom.
     It is about what `reduce` estimates at this number of rows, so it does not cover a bias that more rows would cure.
-    Pairs without a row are left out. Independent of the order of pairs if `reduce` is (it is given them by cluster).
+    It is cut at `bounds`, the values that the number can have. Pairs without a row are left out. Independent of the order
+    of pairs if `reduce` is (it is given them by cluster).
     """
     _same_length(len(rows), clusters)
     kept = [(label, one) for label, one in zip(clusters, rows, strict=True) if len(one)]
@@ -123,7 +125,8 @@ def grouped_jackknife(
         ],
         np.float64,
     )
-    return _jackknife(value, without, clusters=len(names), level=level)
+    found = _jackknife(value, without, clusters=len(names), level=level)
+    return replace(found, low=max(found.low, bounds[0]), high=min(found.high, bounds[1]))
 
 
 def _measured(values: ArrayLike, clusters: Sequence[Hashable]) -> tuple[Values, NDArray[np.generic]]:

@@ -145,7 +145,8 @@ class Metric(Protocol):
     """`measure` turns a sample into rows, `reduce` turns the rows of many samples into the number.
 
     `distribution` tells how its interval is made: False where the number is the mean of the clips' own numbers
-    (cluster bootstrap), True where only the whole set has one, as FID (grouped jackknife).
+    (cluster bootstrap), True where only the whole set has one, as FID (grouped jackknife). A metric may name `bounds`,
+    its lowest and highest value: intervals are cut there.
     """
 
     name: str

@@ -177,3 +177,15 @@ def test_labels_of_another_length_are_refused():
         cluster_bootstrap([1, 2, 3], ["a", "b"])
     with pytest.raises(ValueError, match="same pairs in the same order"):
         paired_bootstrap([1, 2], [1], ["a", "b"])
+
+
+def test_an_interval_is_cut_where_the_number_cannot_be():
+    rows = [np.full((3, 1), value, np.float32) for value in (1, 1, 1, 0, 1, 1, 1)]
+
+    def mean(found):
+        return float(np.mean([one.mean() for one in found]))
+
+    free = grouped_jackknife(rows, range(7), mean)
+    cut = grouped_jackknife(rows, range(7), mean, bounds=(0.0, 1.0))
+    assert free.high > 1
+    assert (cut.low, cut.high, cut.value) == (free.low, 1.0, free.value)

@@ -21,6 +21,7 @@ from toonbench.pool import Progress, map_items
 from toonbench.puppets.look import make_look, styles
 from toonbench.puppets.render import Rendered, render_clip
 from toonbench.puppets.rig import FPS, Rig, first_pose, generate, relative, seed_of
+from toonbench.score import ANY
 from toonbench.store import write_bytes, writing
 from toonbench.types import Clip, Frames, Metric, Pair, Rows, Sample, ToonbenchError, Truth
 
@@ -173,7 +174,7 @@ def _lines(paths: Sequence[Path], style: str) -> Iterator[Line]:
         metric, rows = registry.load_metric(name), [file[key] for file in files]
         clusters = list(range(len(rows)))
         if metric.distribution:
-            interval = stats.grouped_jackknife(rows, clusters, metric.reduce)
+            interval = stats.grouped_jackknife(rows, clusters, metric.reduce, bounds=getattr(metric, "bounds", ANY))
         else:
             interval = stats.cluster_bootstrap([metric.reduce([one]) for one in rows], clusters)
         coverage = float(np.mean([np.isfinite(one).all(1).mean() for one in rows]))

@@ -25,6 +25,7 @@ class BlinkF1:
     version = 1
     higher_is_better = True
     distribution = True
+    bounds = (0.0, 1.0)
     needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
