@@ -3,7 +3,7 @@
     python benchmarks/puppets_speed.py [--training-set N]
 
 Wall-clock figures of one run on a machine that nothing else should use. Writes benchmarks/results/puppets_speed.json.
-`--training-set N` also times `toonbench make-puppets --split train --clips N --images 0 --frames 100 --size 128` (N of each domain; 150 are the
+`--training-set N` also times `make-puppets --split train --clips N --images 0 --frames 100 --size 128` (N of each domain; 150 are the
 300 clips of the target), written and thrown away.
 """
 
