@@ -111,6 +111,9 @@ def _channels(path: Path, lines: Sequence[Line], styles: Sequence[str], measured
         for line in lines
         if line["metric"] == name and line["style"] == styles[0]
     }
+    measured = [
+        name for name in measured if abs(mean[name, "static"] - mean[name, "oracle"]) > 0.1 * abs(mean[name, "oracle"])
+    ]
     loss = np.array([
         [
             (mean[name, error.name] - mean[name, "oracle"]) / ((mean[name, "static"] - mean[name, "oracle"]) or np.nan)
@@ -123,7 +126,7 @@ def _channels(path: Path, lines: Sequence[Line], styles: Sequence[str], measured
     axes.imshow(np.clip(loss, 0, 0.5), cmap="Blues", vmin=0, vmax=0.5, aspect="auto")
     for (row, column), value in np.ndenumerate(loss):
         tone = "white" if value > 0.3 else "#333333"
-        axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=7, color=tone)
+        axes.text(column, row, f"{round(100 * value)}", ha="center", va="center", fontsize=7, color=tone)
     axes.set_xticks(range(len(CHANNELS)), CHANNELS, rotation=50, ha="right", fontsize=8)
     axes.set_yticks(range(len(measured)), measured, fontsize=8)
     axes.set_title(
@@ -151,7 +154,10 @@ def _markdown(lines: Sequence[Line], setting: Setting, measured: Sequence[str]) 
         "in the end than the oracle. Motion metrics ought to answer to wrong motion, and as little as they can to damage.\n",
         *_monotone_table(lines, setting.styles, measured),
         *(
-            ["\n## Which metric notices which channel\n\n![channels](channels.png)\n"]
+            [
+                "\n## Which metric notices which channel\n\n![channels](channels.png)\n\nMetrics that `static` costs less than a tenth are "
+                "left out. PSNR begins at its cap of 100 dB, so that the least error costs much of it.\n"
+            ]
             if "mute yaw" in setting.errors
             else []
         ),
