@@ -16,7 +16,10 @@ def test_an_unknown_name_suggests_the_nearest():
 
 
 def test_a_name_like_nothing_lists_all():
-    with pytest.raises(ToonbenchError, match="known: cpbd, l1, psnr, ssim"):
+    with pytest.raises(
+        ToonbenchError,
+        match="known: blink_f1, cpbd, head_pose_deg, l1, landmark_nme, mouth_f1, psnr, rig_corr, rig_error, ssim",
+    ):
         registry.load("metrics", "zzzz")
 
 
