@@ -85,7 +85,7 @@ def test_calibrating_writes_a_table_figures_and_a_page_and_goes_on_where_it_was_
 
 def test_a_folder_with_another_setting_and_wrong_numbers_are_refused(tmp_path):
     calibrate(tmp_path, SETTING)
-    with pytest.raises(ToonbenchError, match="another setting"):
+    with pytest.raises(ToonbenchError, match="another recipe"):
         calibrate(tmp_path, Setting(**{**{f: getattr(SETTING, f) for f in SETTING.__slots__}, "seed": 2}))
     for wrong, told in (
         ({"clips": 0}, "clips >= 1"),

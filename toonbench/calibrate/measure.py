@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from toonbench import registry, stats
 from toonbench.calibrate.errors import change, every_error
 from toonbench.pool import Progress, map_items
 from toonbench.puppets.look import make_look, styles
+from toonbench.puppets.recipe import claim
 from toonbench.puppets.render import Rendered, render_clip
 from toonbench.puppets.rig import FPS, Rig, first_pose, generate, relative, seed_of
 from toonbench.score import ANY
@@ -60,7 +60,8 @@ def calibrate(out: Path, setting: Setting, *, workers: int = 1, on_progress: Pro
     Raises ToonbenchError for unknown styles, metrics or errors, bad numbers, or a folder measured with another setting.
     """
     _check(setting)
-    _claim(out, setting)
+    same = {name: value for name, value in asdict(setting).items() if name != "clips"}  # more clips may be added
+    claim(out, same, file="setting.json")
     jobs = [
         _Job(path=out / "rows" / f"{style}-{index:03d}.npz", setting=setting, style=style, index=index)
         for index in range(setting.clips)
@@ -87,16 +88,6 @@ def _check(setting: Setting) -> None:
             raise registry.unknown("error", name, every_error())
     for name in setting.metrics:
         registry.load_metric(name)
-
-
-def _claim(out: Path, setting: Setting) -> None:
-    """Write the setting into a new folder, or refuse a folder with another one; more clips may be added to it."""
-    path = out / "setting.json"
-    same = {name: value for name, value in asdict(setting).items() if name != "clips"}
-    text = json.dumps(same, indent=2, sort_keys=True) + "\n"
-    if path.exists() and path.read_text() != text:
-        raise ToonbenchError(f"{out} holds a calibration with another setting (see {path.name}): choose another --out")
-    write_bytes(path, text.encode())
 
 
 def _measure(job: _Job) -> None:

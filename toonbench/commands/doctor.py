@@ -27,7 +27,7 @@ def doctor(*, goldens: Paths = None, device: str = "auto", talk: Talk | None = N
 
     talk = talk or Talk()
     device = pick_device(device)
-    rows = [*_machine(), _rendering(), *_shipped()]
+    rows = [*_machine(), _drawing(), *_shipped()]
     for folder in goldens or ():
         rows += _run_goldens(folder, device=device)
     console = talk.start()
@@ -74,16 +74,22 @@ def _device(name: str) -> tuple[str, str]:
     return "ok", "available"
 
 
-def _rendering() -> dict[str, str]:
+def _drawing() -> dict[str, str]:
+    """Whether a frozen picture, drawn again here, comes out as it was frozen."""
+    import numpy as np
+
+    from toonbench.data import shipped
     from toonbench.puppets.look import make_look
     from toonbench.puppets.render import render_image
-    from toonbench.puppets.rig import first_pose
+    from toonbench.video import read_image
 
-    try:
-        render_image(make_look("real", 0), first_pose(0), size=32)
-    except ToonbenchError as error:
-        return _row("off-screen rendering", "absent", f"{error} (needed by make-puppets only)")
-    return _row("off-screen rendering", "ok", "make-puppets can draw")
+    root = list(shipped().values())[-1]
+    picture = min((root / "images").glob("*.png"))
+    with np.load(root / "motion" / f"{picture.stem}.npz", allow_pickle=False) as motion:
+        look = make_look(str(motion["style"]), int(motion["look_seed"]))
+        drawn = render_image(look, motion["rig"][0], size=int(motion["size"]))
+    away = float(np.abs(drawn.astype(np.int16) - read_image(picture)).mean())
+    return _row("drawing puppets", "ok" if away < 0.05 else "FAIL", f"{away:.3f} of 255 from a picture of {root.name}")
 
 
 def _shipped() -> list[dict[str, str]]:

@@ -10,7 +10,6 @@ from toonbench.puppets.look import Colour
 from toonbench.puppets.parts import Part, fixed, sheet_quads
 
 COLUMNS = 88
-NECK_Y = -1.30  # where a crew neck lies at the sides
 HEIGHTS = np.concatenate(
     [np.array([-1.29, -1.30, -1.315, -1.335, -1.36]), np.linspace(-1.39, -1.98, 26), np.array([-2.3, -3.2])]
 )

@@ -23,6 +23,7 @@ from toonbench.puppets.film_truth import Recorder
 from toonbench.puppets.film_writer import draw_script
 from toonbench.puppets.look import make_look, styles_of
 from toonbench.puppets.recipe import claim, write_table
+from toonbench.puppets.render import warm_up
 from toonbench.puppets.rig import seed_of
 from toonbench.store import write_bytes
 from toonbench.types import DOMAINS, Domain, ToonbenchError
@@ -97,6 +98,7 @@ def make_films(
         of = turns[index % len(turns)]
         style = own[of][index // len(turns) % len(own[of])]
         jobs.append(_Job(out=out, recipe=recipe, domain=of, style=style, index=index))
+    warm_up()
     rows = map_items(_make, jobs, workers=workers, on_progress=on_progress)
     write_bytes(out / "README.md", _card(recipe, rows).encode())
     write_table(out / "films.parquet", rows)

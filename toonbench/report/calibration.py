@@ -42,16 +42,6 @@ def is_monotone(values: Sequence[float], *, higher_is_better: bool) -> bool:
     return bool(np.all(np.diff(signed) >= 0) and signed[-1] > signed[0])
 
 
-def ranking(lines: Sequence[Line], *, metric: str, style: str) -> list[str]:
-    """Return the dummies in the metric's order, best first."""
-    own = {
-        str(line["error"]): float(line["value"])
-        for line in lines
-        if line["metric"] == metric and line["style"] == style
-    }
-    return sorted(DUMMIES, key=lambda name: own[name], reverse=registry.load_metric(metric).higher_is_better)
-
-
 def _figure(path: Path, lines: Sequence[Line], *, metric: str, styles: Sequence[str]) -> None:
     from matplotlib.figure import Figure
 
