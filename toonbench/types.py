@@ -5,7 +5,7 @@ Every other module is written in these words. Pixels are uint8, RGB, channels la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
@@ -97,6 +97,8 @@ class Sample:
 
     All arrays are RGB uint8 of one size; `target`, `driving` and `truth` have as many frames as `generated`, or are None.
     `truth` is the exact motion of the target; who needs "motion" gets it with the target's and the driver's frames.
+    `known` holds features of the real frames that were measured before, by what they show and the features' name:
+    ("target", "fan68@1") to a row for each frame of `target`, ("source", ...) to one row.
     """
 
     pair: Pair
@@ -105,6 +107,7 @@ class Sample:
     driving: Frames | None = None
     target: Frames | None = None
     truth: Truth | None = None
+    known: Mapping[tuple[Need, str], Rows] = field(default_factory=dict["tuple[Need, str]", "Rows"])
 
 
 @runtime_checkable
@@ -145,8 +148,20 @@ class Metric(Protocol):
     """`measure` turns a sample into rows, `reduce` turns the rows of many samples into the number.
 
     `distribution` tells how its interval is made: False where the number is the mean of the clips' own numbers
-    (cluster bootstrap), True where only the whole set has one, as FID (grouped jackknife). A metric may name `bounds`,
-    its lowest and highest value: intervals are cut there.
+    (cluster bootstrap), True where only the whole set has one, as FID (grouped jackknife).
+
+    A metric may also have, and is asked for with `getattr`:
+
+    - `bounds`: its lowest and highest value; intervals are cut there.
+    - `weights`: names in the manifest of weights (`toonbench weights list`) that it cannot do without; and `packages`:
+      module name to what to install for it. Where one is missing the metric is skipped, with the reason.
+    - `features` and `describe(frames) -> Rows`: the name (`inception@1`) and the maker of features, a row a frame, NaN
+      where there is no face. What it gives for real frames is stored once for all methods and tasks and handed back in
+      `Sample.known`. A distribution's rows are its features, stored under their name and shared by all who use them.
+    - `describes`: which real frames it describes, of {"source", "target"}.
+    - `details(rows, reference) -> dict[str, float]`: further numbers that stand beside the value (FID's floor).
+    - `calibrated`: the domains whose faces its network was made for; elsewhere the result says so.
+    - `device`: where its network runs; set before the first measurement.
     """
 
     name: str
@@ -162,6 +177,22 @@ class Metric(Protocol):
     def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
         """The number over many pairs; NaN when nothing was measured."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What distributions (FID, KID) are compared with, and how both sets are taken; a field of the task.
+
+    `images`: "sources", the source images of the pairs (the paper's "source distribution"), each once; or "domain", frames of
+    every test clip of the source domain. `frames` of each clip, evenly spaced, 0 for all: of generated ones as of the domain's.
+    A real image of another size is brought to the generated one with Pillow's `resize` filter (antialiased), as the
+    generator's input is. `equal` cuts the larger set to the size of the smaller (evenly, whole pairs kept).
+    """
+
+    images: Literal["sources", "domain"] = "sources"
+    frames: int = 0
+    resize: Literal["bicubic", "bilinear", "lanczos"] = "bicubic"
+    equal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +214,7 @@ class Task:
     skip: int
     metrics: tuple[str, ...]
     about: str
+    reference: Reference = Reference()
     paper: str = ""
 
     @property
@@ -196,6 +228,7 @@ class Result:
     """A metric reduced over a task: the value, its 95 % interval, and what it rests on.
 
     `coverage` is the share of a pair's frames that could be measured, averaged over all pairs, failed ones as 0.
+    `details` are further numbers of the metric's own, by name.
     """
 
     metric: str
@@ -208,6 +241,7 @@ class Result:
     coverage: float
     higher_is_better: bool
     notes: tuple[str, ...] = field(default=())
+    details: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)

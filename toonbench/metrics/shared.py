@@ -2,11 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from toonbench.types import Frames, Rows, Sample, ToonbenchError
+from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
+
+
+class Describer(Protocol):
+    """A metric that compares features: see `Metric`."""
+
+    name: str
+    features: str
+
+    def describe(self, frames: Frames) -> Rows:
+        """Features of (frames, height, width, 3) uint8 RGB, a row a frame, NaN where nothing was found."""
+        ...
+
+
+def real_features(metric: Describer, sample: Sample, need: Need) -> Rows:
+    """Features of the sample's target (a row a frame) or source (one row): those stored before, or made here.
+
+    Raises ToonbenchError if the sample has no such frames.
+    """
+    known = sample.known.get((need, metric.features))
+    if known is not None:
+        return known
+    if need == "target":
+        return metric.describe(target_of(sample, metric.name))
+    if need != "source" or sample.source is None:
+        raise ToonbenchError(
+            f"{metric.name} needs a {need} and pair '{sample.pair.id}' has none; leave this metric out"
+        )
+    return metric.describe(sample.source[None])
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """PyTorch on one thread of the CPU and without gradients: sums in another order are other bytes."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def target_of(sample: Sample, metric: str) -> Frames:
@@ -32,10 +77,33 @@ def mean_of_pair_means(rows: Sequence[Rows]) -> float:
 
     NaN rows are left out, and so is a pair of which nothing was measured; NaN if nothing is left.
     """
-    means: list[float] = []
-    for one in rows:
-        values = one[:, 0].astype(np.float64)
-        measured = values[np.isfinite(values)]
-        if measured.size:
-            means.append(float(measured.mean()))
-    return float(np.mean(means)) if means else float("nan")
+    return mean_of_found(rows)
+
+
+def mean_with_losses(rows: Sequence[Rows], *, pooled: bool = False) -> float:
+    """The mean of column 0, a lost frame (NaN there) counting as the worst case, which stands in the last column.
+
+    So a face that is not found never helps. Rows whose last column is NaN, where the real side could not be measured, are
+    left out. `pooled` takes the mean over all frames, else over each pair's frames and then over pairs.
+    """
+    known = [one[np.isfinite(one[:, -1])].astype(np.float64) for one in rows if one.shape[1] > 1]
+    return _mean([np.where(np.isfinite(one[:, 0]), one[:, 0], one[:, -1]) for one in known], pooled=pooled)
+
+
+def mean_of_found(rows: Sequence[Rows], *, pooled: bool = False) -> float:
+    """The mean of column 0 over the frames that have one, as the literature skips the others."""
+    return _mean([one[np.isfinite(one[:, 0]), 0].astype(np.float64) for one in rows], pooled=pooled)
+
+
+def share_found(rows: Sequence[Rows]) -> float:
+    """The share of the frames with a known real side whose own value could be measured; NaN if there is none."""
+    known = [one[np.isfinite(one[:, -1]), 0] for one in rows if one.shape[1] > 1]
+    values = np.concatenate(known) if known else np.empty(0)
+    return float(np.isfinite(values).mean()) if values.size else float("nan")
+
+
+def _mean(values: Sequence[NDArray[np.float64]], *, pooled: bool) -> float:
+    measured = [one for one in values if one.size]
+    if not measured:
+        return float("nan")
+    return float(np.concatenate(measured).mean() if pooled else np.mean([one.mean() for one in measured]))
