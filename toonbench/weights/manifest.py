@@ -1,0 +1,142 @@
+"""The manifest of third-party weights: what there is, where from, under which licence, how it is recognised."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from toonbench.registry import unknown
+from toonbench.types import ToonbenchError
+
+OURS = Path(__file__).parent / "manifest.toml"
+VARIABLE = "TOONBENCH_WEIGHTS_MANIFEST"
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=@~-]*")
+HASHES = {"sha256": "8,64", "archive_sha256": "64", "git_blob": "40"}  # how many hex digits
+KINDS: dict[str, tuple[type, str]] = {
+    "str": (str, "text"),
+    "int": (int, "a whole number"),
+    "bool": (bool, "true or false"),
+    "tuple[str, ...]": (list, "a list of texts"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One file of weights; `manifest.toml` says what the fields are. Empty text and size 0 mean: not known."""
+
+    name: str
+    file: str
+    urls: tuple[str, ...] = ()
+    sha256: str = ""
+    git_blob: str = ""
+    archive: str = ""
+    archive_sha256: str = ""
+    member: str = ""
+    size: int = 0
+    version: str = ""
+    about: str = ""
+    licence: str = "not stated"
+    licence_url: str = ""
+    commercial: bool = False
+    needed_by: tuple[str, ...] = ()
+    checked: str = ""
+
+    @property
+    def hashed(self) -> bool:
+        """Whether the manifest says enough to recognise the file: a whole hash, not only its first digits."""
+        return len(self.sha256) == 64 or bool(self.git_blob)
+
+
+def entries() -> dict[str, Entry]:
+    """All entries by name: ours, then those of the file in TOONBENCH_WEIGHTS_MANIFEST.
+
+    There, an entry with a `file` stands for itself, in place of ours if we have one of that name; one without a `file`
+    changes only the fields it gives (a mirror: `urls`). Raises ToonbenchError for a manifest that is not one.
+    """
+    further = os.environ.get(VARIABLE)
+    tables = dict(_tables(OURS, 0))
+    if further:
+        place = Path(further).expanduser()
+        try:
+            changed = place.stat().st_mtime_ns
+        except OSError as error:
+            raise ToonbenchError(
+                f"{VARIABLE}={further} cannot be read ({error.strerror}): name a file, or unset it"
+            ) from error
+        for name, table in _tables(place, changed).items():
+            tables[name] = table if "file" in table else {**tables.get(name, {}), **table}
+    return {name: _entry(name, table, further if further else str(OURS)) for name, table in tables.items()}
+
+
+def entry(name: str) -> Entry:
+    """The entry called `name`; ToonbenchError with the nearest names for one that is not there."""
+    found = entries()
+    if name not in found:
+        raise unknown("weights", name, found)
+    return found[name]
+
+
+def needed_for(thing: str, also: Iterable[str] = ()) -> list[str]:
+    """Names of what a metric or method needs by the manifest, with those of `also` (what its class says)."""
+    bare = thing.partition("@")[0]
+    return sorted({e.name for e in entries().values() if bare in (n.split(" ")[0] for n in e.needed_by)} | set(also))
+
+
+def as_row(item: Entry) -> dict[str, Any]:
+    """The entry for JSON."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(item).items()}
+
+
+@functools.cache
+def _tables(path: Path, changed: int) -> dict[str, dict[str, Any]]:
+    """The tables of a manifest; `changed` is its time, so that a changed file is read again."""
+    del changed
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ToonbenchError(
+            f"the manifest of weights {path} cannot be read ({error}): write it as docs/weights.md shows"
+        ) from error
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise ToonbenchError(
+                f"{path}: '{name}' is not a table: begin an entry with [name] and give it a file and urls"
+            )
+    return tables
+
+
+def _entry(name: str, table: dict[str, Any], where: str) -> Entry:
+    """The entry in a table, every field checked: file names become paths and hashes decide, so neither is taken on trust."""
+    problem = _fault(table)
+    if problem:
+        raise ToonbenchError(f"{where}: entry '{name}' {problem}")
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    return Entry(name=name, **values)
+
+
+def _fault(table: dict[str, Any]) -> str:
+    """What is wrong with a table of the manifest, and what is allowed; or an empty string."""
+    types = {field.name: str(field.type) for field in fields(Entry) if field.name != "name"}
+    for key, value in table.items():
+        if key not in types:
+            return f"has an unknown field '{key}': known are {', '.join(types)}"
+        kind, words = KINDS[types[key]]
+        if type(value) is not kind or (kind is list and not all(isinstance(item, str) for item in value)):
+            return f"has {key} = {value!r}: it must be {words}"
+    if not table.get("file"):
+        return "has no file: give the file's name (only an entry that toonbench has may leave it out)"
+    for key in ("file", "archive"):
+        if (value := table.get(key, "")) and not FILE_NAME.fullmatch(value):
+            return f"has {key} = {value!r}: give a plain file name, without folders"
+    for key, digits in HASHES.items():
+        if (value := table.get(key, "")) and not re.fullmatch(f"[0-9a-f]{{{digits}}}", value):
+            return f"has {key} = {value!r}: it takes {digits.replace(',', ' to ')} lower-case hex digits"
+    if bool(table.get("archive")) != bool(table.get("member")):
+        return "must have both archive and member, or neither"
+    return ""

@@ -1,0 +1,198 @@
+"""Is the file in the weights folder the one it should be? Hashes, remembered so that 500 MB are not read at each use."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from toonbench.types import ToonbenchError
+from toonbench.weights.manifest import Entry
+
+State = Literal["there", "missing", "damaged", "half"]
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+BLOCK = 1 << 20
+KEPT = "first-downloads.json"
+NOT_PUBLISHED = "sha256 not published; that of the first download is kept"
+_remembered: dict[Path, dict[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What was found of an entry: its state, the file's sha256 where it was read, and what to know about it."""
+
+    entry: Entry
+    path: Path
+    state: State
+    sha256: str = ""
+    problem: str = ""
+    note: str = ""
+
+
+def folder() -> Path:
+    """Where weights are kept: `TOONBENCH_WEIGHTS`, or `weights` in the user's data folder."""
+    import platformdirs
+
+    chosen = os.environ.get("TOONBENCH_WEIGHTS")
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("toonbench", False)) / "weights"
+
+
+def check(item: Entry, *, full: bool = False, on_progress: Progress | None = None) -> Check:
+    """Look at the file of an entry; `full` reads all of it, else a hash remembered for the unchanged file will do."""
+    path = folder() / item.file
+    try:
+        if not path.is_file():
+            half = any((folder() / f"{name}.part").is_file() for name in (item.file, item.archive) if name)
+            return Check(entry=item, path=path, state="half" if half else "missing")
+        seen = hashes(path, git=bool(item.git_blob), full=full, on_progress=on_progress)
+    except OSError as error:
+        return Check(entry=item, path=path, state="damaged", problem=f"cannot be read ({error.strerror or error})")
+    kept = first_download(item, folder())
+    problem = wrong(item, seen, kept=kept)
+    note = (
+        ""
+        if item.hashed
+        else NOT_PUBLISHED
+        if kept
+        else "sha256 not published, and none kept: fetch or verify it to keep it"
+    )
+    return Check(
+        entry=item,
+        path=path,
+        state="damaged" if problem else "there",
+        sha256=seen["sha256"],
+        problem=problem,
+        note=note,
+    )
+
+
+def wrong(item: Entry, seen: dict[str, str], *, kept: str = "") -> str:
+    """Why hashes are not those of the entry (or of its first download), or an empty string."""
+    if not seen["sha256"].startswith(item.sha256):
+        return f"sha256 is {seen['sha256'][:16]}…, expected {item.sha256[:16]}{'…' if len(item.sha256) > 16 else ''}"
+    if item.git_blob and seen["git_blob"] != item.git_blob:
+        return f"git blob sha1 is {seen['git_blob'][:16]}…, expected {item.git_blob[:16]}…"
+    if kept and seen["sha256"] != kept:
+        return f"sha256 is {seen['sha256'][:16]}…, the first download's was {kept[:16]}… (kept in {KEPT})"
+    return ""
+
+
+def first_download(item: Entry, where: Path) -> str:
+    """The sha256 that was kept of the first download of a file with no published one."""
+    return "" if item.hashed else str(_kept(where).get(item.file, ""))
+
+
+def keep_first(item: Entry, sha256: str, where: Path) -> None:
+    """Keep the sha256 of a first download beside the weights; OSError where that folder cannot be written."""
+    if item.hashed or first_download(item, where):
+        return
+    write_json(where / KEPT, {**_kept(where), item.file: sha256})
+
+
+def _kept(where: Path) -> dict[str, Any]:
+    path = where / KEPT
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ToonbenchError(
+            f"{path} cannot be read ({error}): remove it, and fetch or verify the weights again"
+        ) from error
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def hashes(path: Path, *, git: bool = False, full: bool = False, on_progress: Progress | None = None) -> dict[str, str]:
+    """`sha256` of a file, and `git_blob` (the sha1 of git) if asked, remembered until the file's stat changes."""
+    place = path.absolute()
+    if not full and (known := _recall(place)) and (not git or known.get("git_blob")):
+        return known
+    before = _signature(place)
+    found = _read(place, size=before["size"], git=git, on_progress=on_progress)
+    if _signature(place) == before:
+        _remember(place, before, found)
+    return found
+
+
+def remember(path: Path, found: dict[str, str]) -> None:
+    """Note that `path`, which was just written, has these hashes."""
+    place = path.absolute()
+    _remember(place, _signature(place), found)
+
+
+def _read(path: Path, *, size: int, git: bool, on_progress: Progress | None) -> dict[str, str]:
+    sha256 = hashlib.sha256()
+    blob = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False) if git else None
+    done = 0
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            sha256.update(block)
+            if blob is not None:
+                blob.update(block)
+            done += len(block)
+            if on_progress is not None:
+                on_progress(done, size)
+    return {"sha256": sha256.hexdigest()} | ({"git_blob": blob.hexdigest()} if blob is not None else {})
+
+
+def _signature(path: Path) -> dict[str, int]:
+    """What changes when a file does. The change time tells a copy that kept the old file's time and size."""
+    stat = path.stat()
+    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "ctime_ns": stat.st_ctime_ns, "inode": stat.st_ino}
+
+
+def _note(path: Path) -> Path:
+    """Where the hashes of `path` are remembered: in the user's cache, for the weights may lie in a read-only folder."""
+    import platformdirs
+
+    cache = Path(os.environ.get("TOONBENCH_CACHE") or platformdirs.user_cache_dir("toonbench", False))
+    return cache / "weights" / f"{path.name}-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.json"
+
+
+def _recall(path: Path) -> dict[str, str] | None:
+    """The hashes remembered for a file, in this process or on disk, if it has not changed since."""
+    signature = _signature(path)
+    found = _remembered.get(path)
+    if found is None:
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads(_note(path).read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or found.get("signature") != signature or not isinstance(found.get("hashes"), dict):
+        return None
+    known = cast("dict[str, str]", found["hashes"])
+    return known if len(str(known.get("sha256", ""))) == 64 else None
+
+
+def _remember(path: Path, signature: dict[str, int], found: dict[str, str]) -> None:
+    note = {"signature": signature, "hashes": found}
+    _remembered[path] = note
+    with contextlib.suppress(OSError):  # then the file is read again in the next process: slower, not wrong
+        write_json(_note(path), note)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".part-", suffix=".json", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(value, stream, indent=2, sort_keys=True)
+        Path(name).chmod(_file_mode())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@functools.cache
+def _file_mode() -> int:
+    """What a newly made file may be read by: on a shared disk, others too."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
