@@ -48,13 +48,22 @@ def load(group: Group, name: str) -> Any:
             raise ToonbenchError(f"cannot load '{name}': {error}; write it as importable.module:Name") from error
     point = _found(group).get(name)
     if point is None:
-        raise unknown(group[:-1], name, _found(group))
+        raise _several(group, name) or unknown(group[:-1], name, _found(group))
     try:
         return point.load()
     except (ImportError, AttributeError) as error:
         raise ToonbenchError(
             f"cannot load {group[:-1]} '{name}' from {point.value}: {error}; install what it needs and try again"
         ) from error
+
+
+def _several(group: Group, name: str) -> ToonbenchError | None:
+    """The error for a name that several things share (`aed`), with one line for each of them."""
+    members = [member for member in names(group) if member.startswith(f"{name}_")]
+    if not members:
+        return None
+    lines = [f"  {member}: {(load(group, member).__doc__ or '').strip().partition(chr(10))[0]}" for member in members]
+    return ToonbenchError(f"{group[:-1]} '{name}' may mean several things: write which\n" + "\n".join(lines))
 
 
 def load_task(name: str) -> Task:

@@ -6,6 +6,7 @@
         failures/<pair>.json            why a pair has no video
         rows/<metric>@<v>/<pair>.npy    what a metric measured of a pair
         scores.csv  result.json         pure functions of the rows
+    out/<data>/real/<features>@<v>/<clip>.npy    features of real frames, shared by tasks and methods
 
 The path is the identity. A file that exists is complete (it came by atomic rename) and is never made again.
 """
@@ -136,6 +137,11 @@ class Run:
         """The results, with intervals, pairs, coverage and failures."""
         return self.root / "result.json"
 
+    @property
+    def real(self) -> Path:
+        """Features of real frames, which all methods and tasks of the data set share."""
+        return self.root.parent.parent / "real"
+
     def video(self, pair: str) -> Path:
         """The generated frames of a pair."""
         return self.root / "videos" / f"{pair}.mkv"
@@ -183,21 +189,30 @@ class Run:
         """Forget an earlier failure of a pair that now has its video."""
         self.failure(pair).unlink(missing_ok=True)
 
-    def write_rows(self, metric: str, pair: str, rows: Rows) -> None:
+    def write_rows(self, name: str, pair: str, rows: Rows) -> None:
         """Store what a metric measured of a pair, (rows, values) float32."""
-        buffer = io.BytesIO()
-        np.save(buffer, np.ascontiguousarray(rows, dtype=np.float32), allow_pickle=False)
-        write_bytes(self.rows(metric, pair), buffer.getvalue())
+        write_array(self.rows(name, pair), rows)
 
-    def read_rows(self, metric: str, pair: str) -> Rows | None:
-        """The stored rows, or None where the pair has not been measured."""
-        path = self.rows(metric, pair)
-        try:
-            return np.load(path, allow_pickle=False)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, EOFError) as error:
-            raise ToonbenchError(f"{path} is damaged ({error}): remove it and run again") from error
+    def read_rows(self, name: str, pair: str, *, lazy: bool = False) -> Rows | None:
+        """The stored rows, or None where the pair has not been measured; `lazy` leaves them on disk (memory-mapped)."""
+        return read_array(self.rows(name, pair), lazy=lazy)
+
+
+def write_array(path: Path, rows: Rows) -> None:
+    """Write (rows, values) float32 as .npy, whole or not at all."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(rows, dtype=np.float32), allow_pickle=False)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_array(path: Path, *, lazy: bool = False) -> Rows | None:
+    """What `write_array` wrote, or None where there is no such file; `lazy` leaves it on disk (memory-mapped)."""
+    try:
+        return np.load(path, allow_pickle=False, mmap_mode="r" if lazy else None)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError) as error:
+        raise ToonbenchError(f"{path} is damaged ({error}): remove it and run again") from error
 
 
 def _short(value: Any) -> str:

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parent.parent.parent
 LAYERS = [
     {"types"},
     {"registry", "store", "video", "pool", "weights", "environment", "compiled"},
-    {"tasks", "metrics", "data", "stats"},
-    {"generate", "score", "prepare", "puppets", "calibrate"},
+    {"tasks", "metrics", "data", "stats", "paired"},
+    {"generate", "score", "lint", "compare", "prepare", "puppets", "calibrate"},
     {"hub", "report"},
     {"cli", "commands"},
 ]

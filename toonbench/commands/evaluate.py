@@ -87,7 +87,7 @@ def evaluate(
     metrics
         Metrics instead of the task's own: see `toonbench list metrics`.
     device
-        auto, cpu, cuda or mps.
+        Where the method's and the metrics' networks run: auto, cpu, cuda or mps.
     checkpoint
         The method's weights; without it, those that come with toonbench.
     """
@@ -144,7 +144,7 @@ def score(
     metrics
         Metrics instead of the task's own: see `toonbench list metrics`.
     device
-        The device that `generate` ran on (with `--method`).
+        Where metrics' networks run: auto, cpu, cuda or mps; with `--method` the device that `generate` ran on.
     checkpoint
         The weights that `generate` used (with `--method`).
     """
@@ -156,8 +156,8 @@ def score(
         run, _ = _method_run(plan, method or "", device=device, checkpoint=checkpoint)
         if not run.description.exists():
             raise ToonbenchError(f"{run.root} does not exist: run `toonbench generate` with the same options first")
-        return _score(plan, run, talk=talk)
-    return _score_videos(plan, videos, name=name, talk=talk)
+        return _score(plan, run, device=device, talk=talk)
+    return _score_videos(plan, videos, name=name, device=device, talk=talk)
 
 
 def make_plan(what: What, *, metrics: list[str] | None, talk: Talk) -> Plan:
@@ -206,7 +206,7 @@ def _generate(
             on_progress=on_progress,
         )
     if scoring:
-        return _score(plan, run, talk=talk)
+        return _score(plan, run, device=device, talk=talk)
     console = talk.start()
     if talk.json:
         from toonbench.store import to_json
@@ -251,7 +251,7 @@ def _description(plan: Plan, run: Run, *, device: str) -> dict[str, Any]:
     }
 
 
-def _score_videos(plan: Plan, videos: Path, *, name: str | None, talk: Talk) -> int:
+def _score_videos(plan: Plan, videos: Path, *, name: str | None, device: str, talk: Talk) -> int:
     import hashlib
 
     from toonbench.data.folder import file_sha256
@@ -271,30 +271,39 @@ def _score_videos(plan: Plan, videos: Path, *, name: str | None, talk: Talk) -> 
     folder = safe_name(f"{name or videos.resolve().name}@{content.hexdigest()[:12]}")
     run = Run(plan.what.out / plan.data.id / plan.task.id / folder)
     run.begin(_description(plan, run, device="given videos"), fresh=plan.what.fresh)
-    return _score(plan, run, talk=talk, videos=mine)
+    return _score(plan, run, device=device, talk=talk, videos=mine)
 
 
-def _score(plan: Plan, run: Run, *, talk: Talk, videos: dict[str, Path] | None = None) -> int:
+def _score(plan: Plan, run: Run, *, device: str, talk: Talk, videos: dict[str, Path] | None = None) -> int:
     from toonbench import score as scoring
     from toonbench.commands.tables import print_scores
+    from toonbench.environment import pick_device
     from toonbench.pool import auto_workers
 
-    missing = Path("missing")
+    missing, device = Path("missing"), pick_device(device)
+    workers = auto_workers(plan.what.workers, device=device)
     with talk.progress("scoring") as on_progress:
         scoring.measure(
             run,
             plan.share,
+            task=plan.task,
             metrics=plan.metrics,
-            skip=plan.task.skip,
             video_of=(lambda pair: (videos or {}).get(pair, missing)) if videos is not None else None,
-            workers=auto_workers(plan.what.workers),
+            device=device,
+            workers=workers,
             on_progress=on_progress,
         )
     waiting = scoring.unfinished(run, plan.pairs, metrics=plan.metrics)
     if waiting and len(plan.share) < len(plan.pairs):
         talk.say(f"this share is done; {len(waiting)} of {len(plan.pairs)} pairs are other shards' and not there yet")
         return 0
-    scores = scoring.reduce(run, plan.pairs, metrics=plan.metrics, about={**plan.about, "method": run.root.name})
+    with talk.progress("reference") as on_progress:
+        scoring.describe_references(
+            run, plan.pairs, task=plan.task, clips=plan.data.clips, metrics=plan.metrics, device=device, workers=workers,
+            on_progress=on_progress,
+        )  # fmt: skip
+    about = {**plan.about, "method": run.root.name}
+    scores = scoring.reduce(run, plan.pairs, task=plan.task, metrics=plan.metrics, clips=plan.data.clips, about=about)
     print_scores(talk.start(), scores, run=run, as_json=talk.json, title=_title(plan, run))
     return 1 if len(scores.failures) == len(plan.pairs) else 0
 

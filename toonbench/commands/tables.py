@@ -40,6 +40,10 @@ def print_scores(console: Console, scores: Scores, *, run: Run, as_json: bool, t
     for reason in dict.fromkeys(scores.skipped.values()):
         skipped = ", ".join(name for name, why in scores.skipped.items() if why == reason)
         console.print(f"{skipped}: {reason}", markup=False, soft_wrap=True)
+    for result in scores.results:
+        if result.details:
+            told = ", ".join(f"{what} {_amount(value)}" for what, value in result.details.items())
+            console.print(f"{result.metric}: {told}", markup=False, soft_wrap=True)
     for note in dict.fromkeys(note for result in scores.results for note in result.notes):
         console.print(note, markup=False, soft_wrap=True)
     print_failures(console, scores.failures, pairs=scores.pairs)
@@ -71,6 +75,10 @@ def _cells(result: Result) -> list[str]:
         str(result.missing),
         f"{result.coverage:.0%}",
     ]
+
+
+def _amount(value: float) -> str:
+    return "—" if value != value else f"{value:.0f}" if value == round(value) else _number(value)
 
 
 def _number(value: float) -> str:

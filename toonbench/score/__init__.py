@@ -1,0 +1,21 @@
+"""From videos to rows, and from rows to results: scoring never imports a method."""
+
+from toonbench.score.measure import measure, unfinished
+from toonbench.score.ready import ANY, applicable, lacking, rows_name
+from toonbench.score.real import describe_references, reference_rows
+from toonbench.score.results import SCHEMA, Scores, pair_values, reduce
+
+__all__ = [
+    "ANY",
+    "SCHEMA",
+    "Scores",
+    "applicable",
+    "describe_references",
+    "lacking",
+    "measure",
+    "pair_values",
+    "reduce",
+    "reference_rows",
+    "rows_name",
+    "unfinished",
+]

@@ -1,0 +1,53 @@
+"""Which metrics can be measured: of a pair, by what it offers; on this machine, by the weights and packages it has."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Mapping
+
+import numpy as np
+
+from toonbench import registry, weights
+from toonbench.types import Metric, Need, Pair
+
+ANY = (-np.inf, np.inf)  # bounds of a metric that names none
+ABSENT: dict[Need, str] = {
+    "motion": "not measured, for want of exact motion (puppets have it)",
+    "target": "not measured, for want of exact targets (puppets and same-identity tasks have them)",
+    "driving": "not measured, for want of driving frames",
+    "source": "not measured, for want of source frames",
+}
+
+
+@functools.cache
+def load(name: str, *, device: str = "cpu") -> Metric:
+    """The metric `name@version`, once in each process, its network on `device`."""
+    metric = registry.load_metric(name)
+    if hasattr(metric, "device"):
+        setattr(metric, "device", device)  # noqa: B010
+    return metric
+
+
+def applicable(metric: Metric, pair: Pair) -> bool:
+    """Whether the pair offers what the metric needs (every pair has a source and a driving clip)."""
+    if "motion" in metric.needs and (pair.target is None or pair.target.motion is None):
+        return False
+    return "target" not in metric.needs or pair.target is not None
+
+
+def lacking(metric: Metric) -> str:
+    """Why this machine cannot measure the metric, with the command that helps; empty if it can."""
+    packages: Mapping[str, str] = getattr(metric, "packages", {})
+    absent = [install for module, install in packages.items() if importlib.util.find_spec(module) is None]
+    if absent:
+        return f"skipped, its package is not installed: pip install {' '.join(absent)}"
+    reason = weights.missing(getattr(metric, "weights", ()))
+    return f"skipped, {reason}" if reason else ""
+
+
+def rows_name(metric: Metric) -> str:
+    """The name under which the metric's rows are stored: its own, or that of the features that distributions share."""
+    if metric.distribution and (features := getattr(metric, "features", "")):
+        return features
+    return registry.metric_id(metric)

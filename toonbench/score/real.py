@@ -1,0 +1,150 @@
+"""Features of real frames: measured once, kept for all methods and tasks of a data set.
+
+    OUT/<data>/real/<features>/<clip>.npy           a row for each frame of a clip
+    OUT/<data>/real/<features>/<clip>.first.npy     one row: the source image
+    OUT/<data>/real/<features>/<clip>.<k>.npy       k frames, evenly spaced
+
+A source that is brought to another size for the sake of the reference has that size in its file's name.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toonbench.generate import read_frames, read_source
+from toonbench.pool import Progress, map_items
+from toonbench.score.ready import lacking, load
+from toonbench.store import Run, read_array, write_array
+from toonbench.types import Clip, Frames, Metric, Pair, Reference, Rows, Task, ToonbenchError
+
+Size = tuple[int, int]  # width, height
+
+
+def evenly(total: int, count: int) -> list[int]:
+    """`count` indexes out of `total`, evenly spaced and centred; all of them for 0 or more than there are."""
+    if count <= 0 or count >= total:
+        return list(range(total))
+    return [(2 * i + 1) * total // (2 * count) for i in range(count)]
+
+
+def real_features(run: Run, metric: Any, clip: Clip, *, part: str, read: Callable[[], Frames]) -> Rows:
+    """The stored features of a part of a real clip; where there are none, `read` gives the frames and they are made."""
+    path = _path(run, metric, clip, part)
+    stored = read_array(path)
+    if stored is None:
+        stored = np.asarray(metric.describe(read()), np.float32)
+        write_array(path, stored)
+    return stored
+
+
+def describe_references(
+    run: Run,
+    pairs: Sequence[Pair],
+    *,
+    task: Task,
+    clips: Sequence[Clip],
+    metrics: Sequence[str],
+    device: str = "cpu",
+    workers: int = 1,
+    on_progress: Progress | None = None,
+) -> None:
+    """Make the features of every reference image that `reduce` will ask for and that is not stored yet."""
+    jobs: dict[Path, _Job] = {}
+    for name in metrics:
+        metric = load(name)
+        if not _has_reference(metric) or lacking(metric):
+            continue
+        for image in reference_images(task.reference, pairs, clips):
+            path = _path(run, metric, image.clip, image.part)
+            if not path.exists():
+                jobs[path] = _Job(run=run, metric=name, image=image, resize=task.reference.resize, device=device)
+    map_items(_describe, list(jobs.values()), workers=workers, on_progress=on_progress)
+
+
+def reference_rows(run: Run, metric: Metric, pairs: Sequence[Pair], *, task: Task, clips: Sequence[Clip]) -> list[Rows]:
+    """The stored rows of the task's reference for a distribution metric; none for other metrics."""
+    if not _has_reference(metric):
+        return []
+    images = reference_images(task.reference, pairs, clips)
+    found = (read_array(_path(run, metric, image.clip, image.part), lazy=True) for image in images)
+    return [rows for rows in found if rows is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What of a clip belongs to the reference; `size` is what it is brought to, None for its own."""
+
+    clip: Clip
+    part: str
+    frames: int
+    size: Size | None
+
+
+def reference_images(reference: Reference, pairs: Sequence[Pair], clips: Sequence[Clip]) -> list[Image]:
+    """The images that the task's pairs are compared with as a set, each once, in the order of their ids."""
+    sources = {pair.source.id: pair.source for pair in pairs}
+    sizes = Counter((clip.width, clip.height) for clip in sources.values() if clip.width and clip.height)
+    common = max(sizes, key=lambda size: (sizes[size], size)) if sizes else None
+    if reference.images == "sources":
+        return [_image(clip, 1, common) for _, clip in sorted(sources.items())]
+    domains = {clip.domain for clip in sources.values()}
+    own = sorted((clip for clip in clips if clip.domain in domains and clip.split == "test"), key=lambda clip: clip.id)
+    return [_image(clip, 1 if clip.kind == "image" else reference.frames, common) for clip in own if not clip.problem]
+
+
+def _image(clip: Clip, frames: int, common: Size | None) -> Image:
+    part = {0: "", 1: "first"}.get(frames, str(frames))
+    other = common is not None and (clip.width, clip.height) not in (common, (0, 0))
+    if other and common is not None:
+        part = f"{part}-{common[0]}x{common[1]}".strip("-")
+    return Image(clip, part, frames, common if other else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    run: Run
+    metric: str
+    image: Image
+    resize: str
+    device: str
+
+
+def _describe(job: _Job) -> None:
+    """Describe one reference image, or frames of a reference clip; an unreadable one is left out of the reference."""
+    read = functools.partial(_read, job.image, resize=job.resize)
+    try:
+        real_features(job.run, load(job.metric, device=job.device), job.image.clip, part=job.image.part, read=read)
+    except ToonbenchError as error:
+        job.run.fail(f"reference+{job.image.clip.id}", stage="measure", reason=str(error))
+
+
+def _read(image: Image, *, resize: str) -> Frames:
+    if image.frames == 1:
+        frames = read_source(image.clip)[None]
+    else:
+        frames = read_frames(image.clip).frames
+        frames = frames[evenly(len(frames), image.frames)]
+    return frames if image.size is None else resized(frames, image.size, resize=resize)
+
+
+def resized(frames: Frames, size: Size, *, resize: str) -> Frames:
+    """Frames brought to (width, height) with a filter of Pillow's, which is antialiased."""
+    from PIL import Image as Pillow
+
+    how = Pillow.Resampling[resize.upper()]
+    return np.stack([np.asarray(Pillow.fromarray(frame).resize(size, how)) for frame in frames])
+
+
+def _has_reference(metric: Metric) -> bool:
+    return metric.distribution and hasattr(metric, "describe")
+
+
+def _path(run: Run, metric: Any, clip: Clip, part: str) -> Path:
+    return run.real / metric.features / f"{clip.id}{'.' if part else ''}{part}.npy"

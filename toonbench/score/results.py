@@ -1,0 +1,167 @@
+"""From rows to results: a pure function of what is stored."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from toonbench import registry, stats, weights
+from toonbench.score.ready import ABSENT, ANY, applicable, lacking, load, rows_name
+from toonbench.score.real import evenly, reference_rows
+from toonbench.store import Run, write_bytes, write_json
+from toonbench.types import Clip, Metric, Pair, Result, Rows, Task
+
+SCHEMA = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """A scored run: a result for each metric, the metrics left out and why, and the pairs without a video.
+
+    `warnings` are what the linter found.
+    """
+
+    results: tuple[Result, ...]
+    skipped: dict[str, str]
+    failures: dict[str, str]
+    pairs: int
+    warnings: tuple[Mapping[str, Any], ...] = field(default=())
+
+
+def reduce(
+    run: Run,
+    pairs: Sequence[Pair],
+    *,
+    task: Task,
+    metrics: Sequence[str],
+    clips: Sequence[Clip] = (),
+    about: dict[str, Any],
+) -> Scores:
+    """Rows to `scores.csv` and `result.json`: a pure function of the stored rows and the list of pairs.
+
+    `clips` are the data set's, for a task whose reference is the domain's.
+    """
+    failures = {pair.id: run.reason(pair.id) or "no video" for pair in pairs if not _measured(run, pair, metrics)}
+    results: list[Result] = []
+    skipped: dict[str, str] = {}
+    table: dict[str, dict[str, float]] = {pair.id: {} for pair in pairs}
+    for name in metrics:
+        metric = load(name)
+        own = [pair for pair in pairs if applicable(metric, pair)]
+        if reason := _left_out(run, metric, own):
+            skipped[name] = reason
+            continue
+        values = pair_values(run, metric, own)
+        for pair, value in values.items():
+            table[pair][name] = value
+        results.append(_result(run, metric, own, values=values, task=task, clips=clips))
+    scores = Scores(results=tuple(results), skipped=skipped, failures=failures, pairs=len(pairs))
+    columns = [name for name in metrics if any(name in row for row in table.values())]
+    write_bytes(run.scores, _csv(pairs, table, metrics=columns, failures=failures))
+    used = weights.used({w for r in results for w in getattr(load(r.metric), "weights", ())})
+    write_json(run.result, {"schema": SCHEMA, **about, "weights": used, **asdict(scores)})
+    return scores
+
+
+def pair_values(run: Run, metric: Metric, pairs: Sequence[Pair]) -> dict[str, float]:
+    """Each pair's own number, NaN where it was not measured; none at all where only the whole set has a number."""
+    if metric.distribution and hasattr(metric, "features"):
+        return {}
+    return {pair.id: _reduce_one(metric, run.read_rows(rows_name(metric), pair.id)) for pair in pairs}
+
+
+def _left_out(run: Run, metric: Metric, own: Sequence[Pair]) -> str:
+    """Why the metric has no result, or an empty string; rows from another machine need no weights here."""
+    if not own:
+        return next(ABSENT[need] for need in ABSENT if need in metric.needs)
+    if (reason := lacking(metric)) and not any(run.rows(rows_name(metric), pair.id).exists() for pair in own):
+        return reason
+    return ""
+
+
+def _measured(run: Run, pair: Pair, metrics: Sequence[str]) -> bool:
+    own = [metric for metric in map(load, metrics) if applicable(metric, pair) and not lacking(metric)]
+    return all(run.rows(rows_name(metric), pair.id).exists() for metric in own) if own else run.video(pair.id).exists()
+
+
+def _reduce_one(metric: Metric, rows: Rows | None) -> float:
+    return float("nan") if rows is None else float(metric.reduce([rows]))
+
+
+def _result(
+    run: Run, metric: Metric, pairs: Sequence[Pair], *, values: dict[str, float], task: Task, clips: Sequence[Clip]
+) -> Result:
+    stored = {pair: run.read_rows(rows_name(metric), pair.id, lazy=metric.distribution) for pair in pairs}
+    rows = {pair: found for pair, found in stored.items() if found is not None}
+    clusters = [pair.driving.id for pair in rows]
+    kept, reference = list(rows.values()), reference_rows(run, metric, pairs, task=task, clips=clips)
+    if task.reference.equal and reference:
+        kept, reference = _equal(kept, reference)
+    if metric.distribution:
+        interval = stats.grouped_jackknife(
+            kept, clusters, lambda some: metric.reduce(some, reference), bounds=getattr(metric, "bounds", ANY)
+        )
+    else:
+        interval = stats.cluster_bootstrap(np.array([values[pair.id] for pair in rows], np.float64), clusters)
+    shares = [_share(stored[pair]) for pair in pairs]
+    notes = [*([interval.reason] if interval.reason else []), *_foreign(metric, pairs)]
+    return Result(
+        metric=registry.metric_id(metric),
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        pairs=len(pairs),
+        missing=sum(share == 0 for share in shares),
+        clusters=interval.clusters,
+        coverage=float(np.mean(shares)),
+        higher_is_better=metric.higher_is_better,
+        notes=tuple(notes),
+        details=metric.details(kept, reference) if hasattr(metric, "details") else {},  # pyright: ignore
+    )
+
+
+def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:
+    """A note where the characters are of a domain for which the metric's network was not made."""
+    calibrated: frozenset[str] = getattr(metric, "calibrated", frozenset[str]())
+    foreign = sorted({pair.source.domain for pair in pairs} - calibrated) if calibrated else []
+    return [
+        f"{registry.metric_id(metric)} is calibrated on {' and '.join(sorted(calibrated))} faces only, and these characters are "
+        f"{domain}: do not read it alone"
+        for domain in foreign
+    ]
+
+
+def _equal(rows: Sequence[Rows], reference: Sequence[Rows]) -> tuple[list[Rows], list[Rows]]:
+    """Both sets cut to the number of rows of the smaller, evenly over the larger."""
+    number = min(sum(map(len, rows)), sum(map(len, reference)))
+    return _thin(rows, number), _thin(reference, number)
+
+
+def _thin(rows: Sequence[Rows], number: int) -> list[Rows]:
+    starts = np.cumsum([0, *map(len, rows)])
+    chosen = np.asarray(evenly(int(starts[-1]), number), np.int64)
+    return [
+        one[chosen[(chosen >= a) & (chosen < b)] - a] for one, a, b in zip(rows, starts[:-1], starts[1:], strict=True)
+    ]
+
+
+def _share(rows: Rows | None) -> float:
+    """The share of a pair's frames that could be measured; a failed pair has none."""
+    return 0.0 if rows is None or len(rows) == 0 else float(np.isfinite(rows).all(axis=1).mean())
+
+
+def _csv(
+    pairs: Sequence[Pair], table: dict[str, dict[str, float]], *, metrics: Sequence[str], failures: dict[str, str]
+) -> bytes:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["pair", "source", "driving", *metrics, "failure"])
+    for pair in pairs:
+        values = ["" if np.isnan(v := table[pair.id].get(name, np.nan)) else repr(v) for name in metrics]
+        writer.writerow([pair.id, pair.source.id, pair.driving.id, *values, failures.get(pair.id, "")])
+    return buffer.getvalue().encode()
