@@ -22,6 +22,7 @@ for name, place, about in (
     ("eval", "evaluate:evaluate", "Generate the pairs of a task with a method, and score them."),
     ("generate", "evaluate:generate", "Generate the pairs of a task with a method."),
     ("score", "evaluate:score", "Score a folder of videos, or what generate made."),
+    ("compare", "compare:compare", "Compare scored methods: differences, p-values, shared ranks."),
     ("list", "listing:show", "List methods, tasks, metrics or data."),
     ("make-puppets", "puppets:make", "Render puppets: paired clips with exact motion."),
     ("make-films", "films:make", "Make films of puppets: exact shots, tracks and boxes."),
@@ -31,6 +32,15 @@ for name, place, about in (
     ("doctor", "doctor:doctor", "Check this machine: versions, devices, goldens."),
 ):
     app.command(f"toonbench.commands.{place}", name=name, help=about)
+weights = App(name="weights", help="List, fetch, verify and locate third-party weights.")
+for name, place, about in (
+    ("list", "weights:show", "List third-party weights: what is there, what needs it, its size and licence."),
+    ("fetch", "weights:fetch", "Download weights, or copy them from a folder, and verify them."),
+    ("verify", "weights:verify", "Read weights in full and compare their hashes."),
+    ("path", "weights:path", "Print the path of a verified file."),
+):
+    weights.command(f"toonbench.commands.{place}", name=name, help=about)
+app.command(weights)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

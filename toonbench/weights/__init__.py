@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from toonbench.types import ToonbenchError
-from toonbench.weights.verify import Check, check, folder
 from toonbench.weights.manifest import Entry, entries, entry, needed_for
+from toonbench.weights.verify import Check, check, folder
 
 __all__ = [
     "Check",

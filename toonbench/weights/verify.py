@@ -6,10 +6,11 @@ import contextlib
 import functools
 import hashlib
 import json
+import logging
 import os
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -21,6 +22,7 @@ Progress = Callable[[int, int], None]  # bytes done, bytes in all
 BLOCK = 1 << 20
 KEPT = "first-downloads.json"
 NOT_PUBLISHED = "sha256 not published; that of the first download is kept"
+log = logging.getLogger(__name__)
 _remembered: dict[Path, dict[str, Any]] = {}
 
 
@@ -73,6 +75,18 @@ def check(item: Entry, *, full: bool = False, on_progress: Progress | None = Non
     )
 
 
+def verify(item: Entry, *, on_progress: Progress | None = None) -> Check:
+    """`check`, reading the whole file; where no sha256 is published, what was read is kept from now on."""
+    found = check(item, full=True, on_progress=on_progress)
+    if found.state != "there" or item.hashed or first_download(item, found.path.parent):
+        return found
+    try:
+        keep_first(item, found.sha256, found.path.parent)
+    except OSError:  # a read-only folder: there is nothing to compare with, and the note says so
+        return found
+    return replace(found, note=NOT_PUBLISHED)
+
+
 def wrong(item: Entry, seen: dict[str, str], *, kept: str = "") -> str:
     """Why hashes are not those of the entry (or of its first download), or an empty string."""
     if not seen["sha256"].startswith(item.sha256):
@@ -86,27 +100,13 @@ def wrong(item: Entry, seen: dict[str, str], *, kept: str = "") -> str:
 
 def first_download(item: Entry, where: Path) -> str:
     """The sha256 that was kept of the first download of a file with no published one."""
-    return "" if item.hashed else str(_kept(where).get(item.file, ""))
+    return "" if item.hashed else str(read_json(where / KEPT).get(item.file, ""))
 
 
 def keep_first(item: Entry, sha256: str, where: Path) -> None:
     """Keep the sha256 of a first download beside the weights; OSError where that folder cannot be written."""
-    if item.hashed or first_download(item, where):
-        return
-    write_json(where / KEPT, {**_kept(where), item.file: sha256})
-
-
-def _kept(where: Path) -> dict[str, Any]:
-    path = where / KEPT
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ToonbenchError(
-            f"{path} cannot be read ({error}): remove it, and fetch or verify the weights again"
-        ) from error
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    if not item.hashed and not first_download(item, where):
+        update_json(where / KEPT, item.file, sha256)
 
 
 def hashes(path: Path, *, git: bool = False, full: bool = False, on_progress: Progress | None = None) -> dict[str, str]:
@@ -115,7 +115,7 @@ def hashes(path: Path, *, git: bool = False, full: bool = False, on_progress: Pr
     if not full and (known := _recall(place)) and (not git or known.get("git_blob")):
         return known
     before = _signature(place)
-    found = _read(place, size=before["size"], git=git, on_progress=on_progress)
+    found = read_hashes(place, git=git, on_progress=on_progress)
     if _signature(place) == before:
         _remember(place, before, found)
     return found
@@ -127,7 +127,9 @@ def remember(path: Path, found: dict[str, str]) -> None:
     _remember(place, _signature(place), found)
 
 
-def _read(path: Path, *, size: int, git: bool, on_progress: Progress | None) -> dict[str, str]:
+def read_hashes(path: Path, *, git: bool = False, on_progress: Progress | None = None) -> dict[str, str]:
+    """`hashes`, from the whole file and without a memory."""
+    size = path.stat().st_size
     sha256 = hashlib.sha256()
     blob = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False) if git else None
     done = 0
@@ -174,6 +176,42 @@ def _remember(path: Path, signature: dict[str, int], found: dict[str, str]) -> N
     _remembered[path] = note
     with contextlib.suppress(OSError):  # then the file is read again in the next process: slower, not wrong
         write_json(_note(path), note)
+
+
+@contextlib.contextmanager
+def locked(where: Path, name: str) -> Generator[None]:
+    """Hold the lock of `name` in the folder, across processes; a killed one lets go of it. OSError where it cannot be written."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(where / f".{name}.lock", mode=_file_mode())
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.warning("another process holds %s; waiting for it", lock.lock_file)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of the weights folder, empty where there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise ToonbenchError(
+            f"{path} cannot be read ({error}): remove it, and fetch or verify the weights again"
+        ) from error
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def update_json(path: Path, key: str, value: str) -> None:
+    """Set one key of such a file, whoever else sets another at the same time."""
+    with locked(path.parent, path.name):
+        write_json(path, {**read_json(path), key: value})
 
 
 def write_json(path: Path, value: Any) -> None:
