@@ -89,6 +89,11 @@ def metric_id(metric: Metric) -> str:
     return f"{metric.name}@{metric.version}"
 
 
+def full_name(metric: str) -> str:
+    """What loads the same metric again: `name@version`, or the `module:Class` of an unregistered one."""
+    return metric if PLACE.fullmatch(metric) else metric_id(load_metric(metric))
+
+
 def load_method(name: str, *, device: str = "cpu", checkpoint: Path | None = None) -> Method | TargetMethod:
     """A method by name, built for a device and, where it takes one, a checkpoint file."""
     return load("methods", name)(device=device, checkpoint=checkpoint)

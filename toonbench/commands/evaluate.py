@@ -85,7 +85,7 @@ def evaluate(
     method
         A registered method (`toonbench list methods`) or `module:Class`.
     metrics
-        Metrics instead of the task's own: see `toonbench list metrics`.
+        Metrics instead of the task's own: see `toonbench list metrics`; `module:Class` names an unregistered one.
     device
         Where the method's and the metrics' networks run: auto, cpu, cuda or mps.
     checkpoint
@@ -142,7 +142,7 @@ def score(
     method
         Instead of `--videos`: score what `generate` made with this method.
     metrics
-        Metrics instead of the task's own: see `toonbench list metrics`.
+        Metrics instead of the task's own: see `toonbench list metrics`; `module:Class` names an unregistered one.
     device
         Where metrics' networks run: auto, cpu, cuda or mps; with `--method` the device that `generate` ran on.
     checkpoint
@@ -167,7 +167,7 @@ def make_plan(what: What, *, metrics: list[str] | None, talk: Talk) -> Plan:
     from toonbench.tasks import draw_pairs, shard_of
 
     task = registry.load_task(what.task)
-    chosen = [registry.metric_id(registry.load_metric(name)) for name in metrics or task.metrics]
+    chosen = [registry.full_name(name) for name in metrics or task.metrics]
     shard = parse_shard(what.shard)
     if what.limit is not None and what.limit < 1:
         raise ToonbenchError(f"--limit {what.limit}: give 1 or more pairs")

@@ -63,7 +63,8 @@ def reduce(
     scores = Scores(results=tuple(results), skipped=skipped, failures=failures, pairs=len(pairs))
     columns = [name for name in metrics if any(name in row for row in table.values())]
     write_bytes(run.scores, _csv(pairs, table, metrics=columns, failures=failures))
-    used = weights.used({w for r in results for w in getattr(load(r.metric), "weights", ())})
+    measured = [load(name) for name in metrics if name not in skipped]
+    used = weights.used(sorted({name for metric in measured for name in getattr(metric, "weights", ())}))
     write_json(run.result, {"schema": SCHEMA, **about, "weights": used, **asdict(scores)})
     return scores
 

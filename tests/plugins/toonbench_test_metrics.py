@@ -1,0 +1,81 @@
+"""Small metrics with each of the optional attributes, named `module:Class` by the tests."""
+
+import numpy as np
+
+from toonbench.metrics.shared import mean_of_found, mean_with_losses, real_features, share_found
+
+
+class Colour:
+    """A distribution: the distance of mean colours to the reference's."""
+
+    name = "colour"
+    version = 1
+    higher_is_better = False
+    distribution = True
+    needs = frozenset()
+    features = "colour@1"
+
+    def describe(self, frames):
+        return frames.reshape(len(frames), -1, 3).mean(axis=1).astype(np.float32)
+
+    def measure(self, sample):
+        return self.describe(sample.generated)
+
+    def reduce(self, rows, reference=()):
+        if not len(rows) or not len(reference):
+            return float("nan")
+        mine, theirs = (np.concatenate([np.asarray(one, np.float64) for one in some]) for some in (rows, reference))
+        return float(np.abs(mine.mean(axis=0) - theirs.mean(axis=0)).sum())
+
+    def details(self, rows, reference):
+        return {"frames": float(sum(map(len, rows))), "reference images": float(sum(map(len, reference)))}
+
+
+class SecondColour(Colour):
+    """Another number on the same features."""
+
+    name = "second_colour"
+
+
+class Likeness:
+    """How near the mean colour stays to the source's; frames whose first pixel is black have no face."""
+
+    name = "likeness"
+    version = 1
+    higher_is_better = True
+    distribution = False
+    needs = frozenset({"source"})
+    describes = frozenset({"source"})
+    features = "likeness@1"
+    calibrated = frozenset({"real"})
+
+    def describe(self, frames):
+        found = frames.reshape(len(frames), -1, 3).mean(axis=1).astype(np.float32)
+        found[(frames[:, 0, 0] == 0).all(axis=1)] = np.nan
+        return found
+
+    def measure(self, sample):
+        source = real_features(self, sample, "source")
+        near = -np.abs(self.describe(sample.generated) - source).mean(axis=1) / 255
+        worst = np.full(len(near), np.nan if np.isnan(source).any() else -1.0)
+        return np.stack([near, worst], axis=1).astype(np.float32)
+
+    def reduce(self, rows, reference=()):
+        return mean_with_losses(rows)
+
+    def details(self, rows, reference):
+        return {"over found faces only": mean_of_found(rows), "faces found": share_found(rows)}
+
+
+class Unweighted(Likeness):
+    """A metric whose weights are not there."""
+
+    name = "unweighted"
+    weights = ("fan68",)
+
+
+class Unpackaged(Likeness):
+    """A metric whose package is not there."""
+
+    name = "unpackaged"
+    packages = {"no_such_package_here": "no-such-package"}
