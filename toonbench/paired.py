@@ -23,6 +23,7 @@ ALPHA = 0.05  # two-sided
 POWER = 0.8
 EXACT = 20  # up to so many clusters every assignment of signs is counted: 2^19 sums, 4 MiB
 DRAWS = 19_999  # above it, random ones; with the +1 the smallest p is 1/20000
+NO_SPREAD = 1e-12  # below it a standard error is rounding
 GROUPS = 20  # of driving videos, for what only a whole set has; as in `stats.grouped_jackknife`
 
 
@@ -104,11 +105,11 @@ def minimum_detectable(error: float, clusters: int, *, alpha: float = ALPHA, pow
     """The true difference that one two-sided test at `alpha` finds with `power`: (t_{1 - alpha/2} + t_{power}) * error.
 
     Student's t with clusters - 1 degrees of freedom (Bloom 1995, minimum detectable effects). NaN where `sign_flip` cannot
-    reach `alpha` with so few clusters.
+    reach `alpha` with so few clusters, and where all differences are equal: no spread was seen, which does not say there is none.
     """
     from scipy.special import stdtrit
 
-    if not clusters or smallest_p(clusters) > alpha:
+    if not clusters or smallest_p(clusters) > alpha or not error > NO_SPREAD:
         return math.nan
     return float((stdtrit(clusters - 1, 1 - alpha / 2) + stdtrit(clusters - 1, power)) * error)
 

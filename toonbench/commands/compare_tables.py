@@ -1,0 +1,130 @@
+"""A comparison as the terminal shows it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from toonbench.compare import Comparison, Difference, OnMetric, Standing
+
+
+def print_comparison(console: Console, found: Comparison) -> None:
+    """The methods on each metric with ranks, each two of them, and what stands behind the numbers."""
+    from rich.text import Text
+
+    title = f"{', '.join(found.runs)} on {found.about['task']} of {found.about['data']}"
+    videos = "1 driving video" if found.clusters == 1 else f"{found.clusters} driving videos"
+    console.print(Text(f"{title}: {found.pairs} pairs, {videos}", style="bold"), soft_wrap=True)
+    if found.metrics:
+        console.print(_methods(found))
+        console.print(_differences(found))
+    _print_remarks(console, found)
+
+
+def _methods(found: Comparison) -> Table:
+    table = _table(("", "rank", "value", "95 % interval", "pairs"))
+    for one in found.metrics:
+        table.add_section()
+        table.add_row(_heading(one))
+        apart = any(difference.better for difference in one.differences)
+        for standing in one.standings:
+            style = "bold" if apart and standing.rank == 1 else ""
+            table.add_row(*_method_cells(standing, pairs=found.pairs), style=style)
+    return table
+
+
+def _differences(found: Comparison) -> Table:
+    table = _table(("", "difference", "95 % interval", "p (Holm)", "detectable", "better"))
+    for one in found.metrics:
+        table.add_section()
+        table.add_row(_heading(one))
+        places = _places(one.differences)
+        for difference in one.differences:
+            table.add_row(*_difference_cells(difference, places), style="bold" if difference.better else "")
+    return table
+
+
+def _table(columns: Sequence[str]) -> Table:
+    from rich.table import Table
+
+    table = Table()
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("", "better") else "right", overflow="fold")
+    return table
+
+
+def _heading(one: OnMetric) -> str:
+    return f"{one.metric} {'↑' if one.higher_is_better else '↓'}"
+
+
+def _method_cells(standing: Standing, *, pairs: int) -> list[str]:
+    return [
+        f"  {standing.method}",
+        "—" if standing.rank is None else str(standing.rank),
+        _number(standing.value),
+        "—" if math.isnan(standing.low) else f"{_number(standing.low)} … {_number(standing.high)}",
+        str(standing.pairs) if standing.pairs == pairs else f"{standing.pairs} of {pairs}",
+    ]
+
+
+def _difference_cells(one: Difference, places: int) -> list[str]:
+    interval = "—" if math.isnan(one.low) else f"{one.low:+z.{places}f} … {one.high:+z.{places}f}"
+    return [
+        f"  {one.a} − {one.b}" + (f" ({one.pairs} pairs)" if one.partial else ""),
+        "—" if math.isnan(one.difference) else f"{one.difference:+z.{places}f}",
+        interval,
+        _p(one.p_holm) + (" *" if one.better else "  "),
+        "—" if math.isnan(one.detectable) else f"{one.detectable:.{places}f}",
+        one.better or "—",
+    ]
+
+
+def _print_remarks(console: Console, found: Comparison) -> None:
+    legend = [
+        f"* p ≤ {found.alpha:g} by sign flips of whole driving videos, after Holm over the comparisons of a metric.",
+        f"detectable: what one such test finds with power {found.power:g}. Not significant does not mean equal.",
+    ]
+    lines = [
+        *_grouped([(note, one.metric) for one in found.metrics for note in one.notes]),
+        *_grouped([(f"{s.method} is unranked: {s.reason}", m.metric) for m in found.metrics for s in m.standings if s.reason]),
+        *_grouped([(reason, name) for name, reason in found.skipped.items()]),
+    ]  # fmt: skip
+    if "puppets" in str(found.about["data"]):
+        lines.append("Measured on puppets, not on people: never to be compared with the paper's numbers.")
+    for line in legend:
+        console.print(line, markup=False, soft_wrap=True, style="dim")
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _grouped(remarks: Sequence[tuple[str, str]]) -> list[str]:
+    """Remarks that several metrics share, once each, with their metrics."""
+    metrics: dict[str, list[str]] = {}
+    for remark, metric in remarks:
+        metrics.setdefault(remark, []).append(metric)
+    return [f"{', '.join(dict.fromkeys(names))}: {remark}" for remark, names in metrics.items()]
+
+
+def _places(differences: Sequence[Difference]) -> int:
+    """Decimals that show two digits of the narrowest interval, or of the smallest difference without one; 2 to 6."""
+    widths = [(d.high - d.low) / 2 for d in differences] + [abs(d.difference) for d in differences]
+    scales = [width for width in widths if math.isfinite(width) and width > 1e-9]
+    return min(6, max(2, 1 - math.floor(math.log10(min(scales))))) if scales else 4
+
+
+def _p(p: float) -> str:
+    if math.isnan(p):
+        return "—"
+    return "<0.0001" if p < 0.0001 else f"{p:.2g}"
+
+
+def _number(value: float) -> str:
+    """As `eval` shows it."""
+    if math.isnan(value):
+        return "—"
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
