@@ -1,0 +1,68 @@
+"""FID: Fréchet distance between the Inception features of generated frames and of real ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from toonbench.metrics._frechet import Frechet, frechet
+from toonbench.metrics._inception import InceptionFeatures
+from toonbench.metrics._pooled import Pooled, pool
+from toonbench.types import Rows
+
+FLOOR = "floor (halves of the reference)"
+
+
+class FID(InceptionFeatures):
+    """Fréchet distance of two Gaussians through Inception features (Heusel et al. 2017); 0 is equal, no upper bound.
+
+    d² = |m1 - m2|² + tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances over n - 1, of pytorch-fid 0.3.0's features; all frames
+    of all pairs against the task's reference images. Biased upwards, by more the fewer images there are: numbers of
+    different counts cannot be compared, and at 300 images most of it is bias. So the counts and a floor stand beside it:
+    the FID between two random halves of the reference, which show the same distribution. Each half has half of
+    the images, so the floor at the full count is lower. Says nothing about motion.
+    """
+
+    name = "fid"
+    version = 1
+    higher_is_better = False
+    bounds = (0.0, math.inf)
+    _kept: tuple[str, Frechet] | None = None  # what depends on the reference alone, with its fingerprint
+    _kept_floor: tuple[str, float] | None = None
+
+    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
+        """The distance of all rows to the reference's; NaN with fewer than two measured rows on either side."""
+        return self._to(pool(reference)).distance(pool(rows))
+
+    def reduce_groups(
+        self, groups: Sequence[Sequence[Rows]], reference: Sequence[Rows] = ()
+    ) -> tuple[float, list[float]]:
+        """`reduce` of all groups' rows, and of all but each group's in turn, in one pass over the rows."""
+        return self._to(pool(reference)).without_each([pool(group) for group in groups])
+
+    def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:
+        """The floor, and how many frames were compared with how many reference images."""
+        real = pool(reference)
+        return {FLOOR: self._floor(real), "frames": float(len(pool(rows))), "reference images": float(len(real))}
+
+    def _to(self, reference: Pooled) -> Frechet:
+        """The reference, decomposed: kept for the next method, which has the same."""
+        key = reference.fingerprint()
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, Frechet(reference)
+        return self._kept[1]
+
+    def _floor(self, reference: Pooled) -> float:
+        key = reference.fingerprint()
+        if self._kept_floor is None or self._kept_floor[0] != key:
+            self._kept_floor = key, floor(reference)
+        return self._kept_floor[1]
+
+
+def floor(reference: Pooled) -> float:
+    """FID between two halves of the reference, drawn at random by what the rows hold, whatever their order."""
+    half = np.zeros(len(reference), bool)
+    half[reference.shuffled()[: len(reference) // 2]] = True
+    return frechet(reference.where(half), reference.where(~half))

@@ -1,0 +1,133 @@
+"""KID: squared maximum mean discrepancy between the Inception features of generated frames and of real ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toonbench.metrics._inception import InceptionFeatures
+from toonbench.metrics._pooled import Pooled, pool
+from toonbench.types import Rows
+
+Values = NDArray[np.float64]
+MOST = 50_000  # rows of a side: two minutes of one core
+OUTER = 4096  # rows of the outer blocks: fewer passes over the files
+
+
+class KID(InceptionFeatures):
+    """Unbiased squared MMD with the kernel (x · y / 2048 + 1)³ of Inception features (Bińkowski et al. 2018); 0 is equal.
+
+    Mean kernel within the generated frames + within the reference, both without a frame with itself, - 2 times the mean
+    across. Unlike FID it expects the same value at any count, so it may be a little negative, and it is the one to read at a few
+    hundred images. Computed over all rows: that is what the average over random subsets (100 of 1000, as it is usually
+    printed) estimates. Of more than 50,000 rows a side, a random 50,000, fixed by what they hold. Printed values are often times 1000.
+    """
+
+    name = "kid"
+    version = 1
+    higher_is_better = False
+    _kept: tuple[str, float] | None = None  # the sum within the reference, with its fingerprint
+
+    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
+        """The discrepancy of all rows from the reference's; NaN with fewer than two measured rows on either side."""
+        return self._sums([pool(rows)], pool(reference)).value(np.ones(1, bool))
+
+    def reduce_groups(
+        self, groups: Sequence[Sequence[Rows]], reference: Sequence[Rows] = ()
+    ) -> tuple[float, list[float]]:
+        """`reduce` of all groups' rows, and of all but each group's in turn: each kernel value is computed once.
+
+        Above 50,000 rows each group is thinned to its share, once for all values.
+        """
+        sums = self._sums([pool(group) for group in groups], pool(reference))
+        everything = np.ones(len(groups), bool)
+        without = [sums.value(np.arange(len(groups)) != left_out) for left_out in range(len(groups))]
+        return sums.value(everything), without
+
+    def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:
+        """How many frames were compared with how many reference images."""
+        return {"frames": float(len(pool(rows))), "reference images": float(len(pool(reference)))}
+
+    def _sums(self, groups: Sequence[Pooled], reference: Pooled) -> _Sums:
+        groups, (real,) = _thinned(groups), _thinned([reference])
+        within = np.zeros((len(groups), len(groups)))
+        for first, one in enumerate(groups):
+            within[first, first] = _within(one)
+            for second in range(first):
+                within[first, second] = within[second, first] = _across(one, groups[second])
+        return _Sums(
+            counts=np.array([len(one) for one in groups], np.float64),
+            within=within,
+            across=np.array([_across(one, real) for one in groups]),
+            real=self._of_reference(real),
+            real_count=len(real),
+        )
+
+    def _of_reference(self, real: Pooled) -> float:
+        """The sum within the reference, kept for the next method, which has the same."""
+        key = real.fingerprint()
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, _within(real)
+        return self._kept[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sums:
+    """Sums of the kernel: between groups of generated rows (never of a row with itself), to the reference, and within it."""
+
+    counts: Values  # (groups,)
+    within: Values  # (groups, groups)
+    across: Values  # (groups,)
+    real: float
+    real_count: int
+
+    def value(self, chosen: NDArray[np.bool_]) -> float:
+        """The unbiased discrepancy of the rows of the chosen groups."""
+        count, real = float(self.counts[chosen].sum()), self.real_count
+        if count < 2 or real < 2:
+            return math.nan
+        within = math.fsum(self.within[np.ix_(chosen, chosen)].ravel()) / (count * (count - 1))
+        across = math.fsum(self.across[chosen]) / (count * real)
+        return within + self.real / (real * (real - 1)) - 2 * across
+
+
+def _kernel_sum(one: Values, other: Values) -> float:
+    values = one @ other.T
+    values /= one.shape[1]
+    values += 1
+    return float(np.vdot(values * values, values))
+
+
+def _across(one: Pooled, other: Pooled) -> float:
+    """The sum of the kernel over all rows of one with all of the other."""
+    return math.fsum(_kernel_sum(outer, inner) for outer in one.blocks(OUTER) for inner in other.blocks())
+
+
+def _within(one: Pooled) -> float:
+    """The sum of the kernel over all ordered pairs of two different rows."""
+    sums: list[float] = []
+    for start in range(0, len(one), OUTER):
+        outer = one.take(start, min(start + OUTER, len(one)))
+        itself = np.square(outer).sum(axis=1) / outer.shape[1] + 1
+        sums += [_kernel_sum(outer, outer), -float(np.power(itself, 3).sum())]
+        sums += [2 * _kernel_sum(outer, inner) for inner in one.blocks(start=start + OUTER)]
+    return math.fsum(sums)
+
+
+def _thinned(groups: Sequence[Pooled]) -> list[Pooled]:
+    """The groups, or of more than `MOST` rows altogether a random `MOST`: of each group its share, whatever its order."""
+    total = sum(map(len, groups))
+    if total <= MOST:
+        return list(groups)
+    shares = np.floor(np.cumsum([0, *map(len, groups)]) * (MOST / total)).astype(int)
+    return [_first(one, stop - start) for one, start, stop in zip(groups, shares[:-1], shares[1:], strict=True)]
+
+
+def _first(one: Pooled, count: int) -> Pooled:
+    mask = np.zeros(len(one), bool)
+    mask[one.shuffled()[:count]] = True
+    return one.where(mask)
