@@ -1,5 +1,7 @@
 """Small metrics with each of the optional attributes, named `module:Class` by the tests."""
 
+from types import MappingProxyType
+
 import numpy as np
 
 from toonbench.metrics.shared import mean_of_found, mean_with_losses, real_features, share_found
@@ -78,4 +80,4 @@ class Unpackaged(Likeness):
     """A metric whose package is not there."""
 
     name = "unpackaged"
-    packages = {"no_such_package_here": "no-such-package"}
+    packages = MappingProxyType({"no_such_package_here": "no-such-package"})

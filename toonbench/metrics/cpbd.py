@@ -43,6 +43,7 @@ class CPBD:
     version = 1
     higher_is_better = True
     distribution = False
+    bounds = (0.0, 1.0)
     needs: frozenset[Need] = frozenset()
 
     def measure(self, sample: Sample) -> Rows:

@@ -26,6 +26,7 @@ class HeadPoseDeg:
     version = 1
     higher_is_better = False
     distribution = False
+    bounds = (0.0, WORST)
     needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:

@@ -22,6 +22,7 @@ class L1:
     version = 1
     higher_is_better = False
     distribution = False
+    bounds = (0.0, 1.0)
     needs: frozenset[Need] = frozenset({"target"})
 
     def measure(self, sample: Sample) -> Rows:

@@ -31,6 +31,7 @@ class LandmarkNME:
     version = 1
     higher_is_better = False
     distribution = False
+    bounds = (0.0, WORST)
     needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:

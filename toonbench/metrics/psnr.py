@@ -24,6 +24,7 @@ class PSNR:
     version = 1
     higher_is_better = True
     distribution = False
+    bounds = (0.0, CAP_DB)
     needs: frozenset[Need] = frozenset({"target"})
 
     def measure(self, sample: Sample) -> Rows:

@@ -31,6 +31,7 @@ class RigCorr:
     version = 1
     higher_is_better = True
     distribution = False
+    bounds = (-1.0, 1.0)
     needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:

@@ -25,6 +25,7 @@ class RigError:
     version = 1
     higher_is_better = False
     distribution = False
+    bounds = (0.0, 1.0)
     needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:

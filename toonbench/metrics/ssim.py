@@ -26,6 +26,7 @@ class SSIM:
     version = 1
     higher_is_better = True
     distribution = False
+    bounds = (-1.0, 1.0)
     needs: frozenset[Need] = frozenset({"target"})
 
     def measure(self, sample: Sample) -> Rows:

@@ -103,10 +103,9 @@ def _result(
     kept, reference = list(rows.values()), reference_rows(run, metric, pairs, task=task, clips=clips)
     if task.reference.equal and reference:
         kept, reference = _equal(kept, reference)
+    bounds = getattr(metric, "bounds", ANY)
     if metric.distribution:
-        interval = stats.grouped_jackknife(
-            kept, clusters, lambda some: metric.reduce(some, reference), bounds=getattr(metric, "bounds", ANY)
-        )
+        interval = stats.grouped_jackknife(kept, clusters, lambda some: metric.reduce(some, reference), bounds=bounds)
     else:
         interval = stats.cluster_bootstrap(np.array([values[pair.id] for pair in rows], np.float64), clusters)
     shares = [_share(stored[pair]) for pair in pairs]
@@ -114,8 +113,8 @@ def _result(
     return Result(
         metric=registry.metric_id(metric),
         value=interval.value,
-        low=interval.low,
-        high=interval.high,
+        low=float(np.maximum(interval.low, bounds[0])),
+        high=float(np.minimum(interval.high, bounds[1])),
         pairs=len(pairs),
         missing=sum(share == 0 for share in shares),
         clusters=interval.clusters,
