@@ -183,8 +183,8 @@ def _choose(
                 f"with --metrics {metric.name}"
             )
         elif len(lacking) < len(runs):
-            skipped[registry.metric_id(metric)] = f"not compared, {' and '.join(lacking)} have no rows of it"
-    if not chosen and not skipped:
+            skipped[registry.metric_id(metric)] = f"not compared, no rows of it in {' and '.join(lacking)}"
+    if not chosen:
         raise ToonbenchError(f"{' and '.join(runs)} have no metric in common: score them with the same --metrics")
     return chosen, skipped
 

@@ -159,7 +159,7 @@ def leave_out(
     groups: int = GROUPS,
 ) -> LeaveOut:
     """`reduce` of all rows and without each group of clusters; dealt as in `stats.grouped_jackknife`, alike for all methods."""
-    names, index = np.unique(np.asarray(clusters), return_inverse=True)
+    names, index = np.unique(np.asarray(list(clusters)), return_inverse=True)
     order = np.argsort(index, kind="stable")
     ordered, number = [rows[at] for at in order], min(groups, len(names))
     dealt = index[order] % number if number else index
