@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from toonbench.types import Rows
 
 Values = NDArray[np.float64]
+ReduceGroups = Callable[[Sequence[Sequence[Rows]]], tuple[float, Sequence[float]]]
+"""The number of the rows of all groups, and of those of all groups but one, for each."""
 
 FEWEST = 3  # clusters: with two, an interval that covers is 13 standard errors wide, which tells nothing
 FEWEST_TO_RESAMPLE = 6  # the range of means of resampled clusters misses the truth in 2^(1 - clusters) of all cases
@@ -99,6 +101,7 @@ def grouped_jackknife(
     groups: int = 20,
     level: float = 0.95,
     bounds: tuple[float, float] = (-np.inf, np.inf),
+    reduce_groups: ReduceGroups | None = None,
 ) -> Interval:
     """`reduce` of the rows of all pairs, with an interval from leaving out one group of clusters at a time.
 
@@ -106,7 +109,8 @@ def grouped_jackknife(
     are dealt to groups in the order of their labels; the interval is Student's t with groups - 1 degrees of freedom.
     It is about what `reduce` estimates at this number of rows, so it does not cover a bias that more rows would cure.
     It is cut at `bounds`, the values that the number can have. Pairs without a row are left out. Independent of the order
-    of pairs if `reduce` is (it is given them by cluster).
+    of pairs if `reduce` is (it is given them by cluster). `reduce_groups`, where a metric has it, gives the same values as
+    `reduce` of all groups and of all but each, from one pass over the rows.
     """
     _same_length(len(rows), clusters)
     kept = [(label, one) for label, one in zip(clusters, rows, strict=True) if len(one)]
@@ -115,18 +119,24 @@ def grouped_jackknife(
     names, index = np.unique(np.asarray([label for label, _ in kept]), return_inverse=True)
     order = np.argsort(index, kind="stable")
     ordered, dealt = [kept[at][1] for at in order], index[order] % min(groups, len(names))
-    value = float(reduce(ordered))
     if len(names) < FEWEST:
-        return _too_few(value, len(names))
-    without = np.array(
-        [
-            reduce([one for one, group in zip(ordered, dealt, strict=True) if group != left_out])
-            for left_out in range(min(groups, len(names)))
-        ],
-        np.float64,
-    )
-    found = _jackknife(value, without, clusters=len(names), level=level)
+        return _too_few(float(reduce(ordered)), len(names))
+    together = [[one for one, group in zip(ordered, dealt, strict=True) if group == g] for g in range(max(dealt) + 1)]
+    value, without = (reduce_groups or _by_subsets(reduce, ordered, dealt))(together)
+    found = _jackknife(value, np.array(without, np.float64), clusters=len(names), level=level)
     return replace(found, low=max(found.low, bounds[0]), high=min(found.high, bounds[1]))
+
+
+def _by_subsets(
+    reduce: Callable[[Sequence[Rows]], float], rows: Sequence[Rows], dealt: NDArray[np.intp]
+) -> ReduceGroups:
+    """`reduce` called once for all rows and once without each group."""
+
+    def reduce_groups(groups: Sequence[Sequence[Rows]]) -> tuple[float, list[float]]:
+        left = ([one for one, group in zip(rows, dealt, strict=True) if group != g] for g in range(len(groups)))
+        return float(reduce(rows)), [reduce(some) for some in left]
+
+    return reduce_groups
 
 
 def _measured(values: ArrayLike, clusters: Sequence[Hashable]) -> tuple[Values, NDArray[np.generic]]:
