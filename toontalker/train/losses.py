@@ -140,7 +140,7 @@ def perceptual_loss(kind: Perceptual, *, weights: Path | None = None) -> Percept
         return None
     if kind == "vgg19" and weights is None:
         raise ToonbenchError(
-            "perceptual vgg19: no weights given; save torchvision's vgg19().state_dict() and name the file in "
-            "TOONTALKER_VGG19, or choose --config mini, which trains without"
+            "perceptual vgg19: no weights given; run toonbench weights fetch vgg19, or save torchvision's "
+            "vgg19().state_dict() and name the file in TOONTALKER_VGG19, or choose --config mini, which trains without"
         )
     return VGGLoss(weights if kind == "vgg19" else None)

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from toonbench import weights
 from toonbench.types import Domain, ToonbenchError
 
 from ..generator import Trace
@@ -170,9 +171,21 @@ def _loop(
 
 
 def _perceptual(config: TrainConfig, device: str) -> PerceptualLoss | None:
-    file = os.environ.get(VGG_VARIABLE)
-    loss = perceptual_loss(config.perceptual, weights=Path(file) if file else None)
+    loss = perceptual_loss(config.perceptual, weights=vgg19_file() if config.perceptual == "vgg19" else None)
     return loss.to(device) if isinstance(loss, torch.nn.Module) else loss
+
+
+def vgg19_file() -> Path | None:
+    """The file that TOONTALKER_VGG19 names, or else the fetched weights `vgg19`; None where there is neither.
+
+    Raises ToonbenchError for fetched weights that are damaged.
+    """
+    if file := os.environ.get(VGG_VARIABLE):
+        return Path(file)
+    try:
+        return weights.path("vgg19")
+    except weights.WeightsMissing:
+        return None
 
 
 def train_step(
