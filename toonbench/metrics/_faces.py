@@ -1,0 +1,115 @@
+"""What the metrics of faces share: weights read, frames squared and batched, cosines and worst cases."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import numpy as np
+
+from toonbench.metrics.shared import Describer, real_features
+from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Network = TypeVar("Network")
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a `.pth` or `.safetensors` file by name, on the CPU; nothing in it is executed.
+
+    Raises ToonbenchError if the file is absent, damaged or holds anything else.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(str(path))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
+        raise _unreadable(path, str(error)) from error
+    if not isinstance(state, dict):
+        raise _unreadable(path, f"it holds a {type(state).__name__} instead of tensors by name")
+    tensors = {str(key): value for key, value in cast("dict[object, object]", state).items()}
+    if not all(isinstance(value, torch.Tensor) for value in tensors.values()):
+        raise _unreadable(path, "it holds something else than tensors by name")
+    return cast("dict[str, Tensor]", tensors)
+
+
+def built(build: Callable[[], Network], path: Path) -> Network:
+    """What `build` makes of the file's tensors; a ToonbenchError names the file if they are not that network's."""
+    try:
+        return build()
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, reason: str) -> ToonbenchError:
+    first = reason.strip().splitlines()[0] if reason.strip() else "it is cut off"
+    return ToonbenchError(
+        f"weights '{path}' cannot be read ({first}); if the file came from elsewhere, fetch it with toonbench weights fetch"
+    )
+
+
+def generated_and_target(metric: Describer, sample: Sample) -> tuple[Rows, Rows]:
+    """Features of the generated and of the target frames, a row each for every frame.
+
+    Raises ToonbenchError if there is no target or it is of another shape.
+    """
+    target = real_features(metric, sample, "target")
+    if len(target) != len(sample.generated):
+        raise ToonbenchError(
+            f"{metric.name} of pair '{sample.pair.id}': {len(sample.generated)} frames were generated and the target has "
+            f"{len(target)}; generate one frame for every driving frame"
+        )
+    return metric.describe(sample.generated), target
+
+
+def cosine_rows(metric: Describer, sample: Sample, need: Need = "source") -> Rows:
+    """(frames, 2) float32: cosine of each generated frame's features to those of the source, and -1, the worst value.
+
+    The cosine is NaN where the generated frame has no features, both are NaN where the source has none. Features are of
+    length 1.
+    """
+    source = real_features(metric, sample, need)[0].astype(np.float64)
+    generated = metric.describe(sample.generated).astype(np.float64)
+    cosines = np.clip(generated @ source, -1, 1)
+    return with_worst(cosines, np.full(len(cosines), -1.0 if np.isfinite(source).all() else np.nan))
+
+
+def with_worst(*columns: Rows | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Rows:
+    """Columns of one number a frame side by side, the worst value last; NaN altogether where the worst is NaN."""
+    rows = np.stack(columns, axis=1).astype(np.float32)
+    rows[~np.isfinite(rows[:, -1])] = np.nan
+    return rows
+
+
+def in_square(frames: Frames, size: int) -> Frames:
+    """Frames brought to (frames, size, size, 3): black around the shorter side, then antialiased bicubic.
+
+    Frames of that size stay as they are.
+    """
+    from PIL import Image
+
+    height, width = frames.shape[1:3]
+    if height == width == size:
+        return frames
+    side = max(height, width)
+    inner = max(1, round(width * size / side)), max(1, round(height * size / side))
+    left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
+    squares = np.zeros((len(frames), size, size, 3), np.uint8)
+    for square, frame in zip(squares, frames, strict=True):
+        small = Image.fromarray(np.ascontiguousarray(frame)).resize(inner, Image.Resampling.BICUBIC)
+        square[top : top + inner[1], left : left + inner[0]] = np.asarray(small)
+    return squares
+
+
+def in_batches(frames: Frames, device: str) -> list[Frames]:
+    """Frames one by one on the CPU, where larger batches save nothing and one frame's bytes could depend on the others; else 16."""
+    size = 1 if device == "cpu" else 16
+    return [frames[at : at + size] for at in range(0, len(frames), size)]

@@ -1,0 +1,66 @@
+"""CSIM by ArcFace: is it still the same person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from toonbench import weights
+from toonbench.metrics._faces import cosine_rows
+from toonbench.metrics.shared import mean_of_found, mean_with_losses, share_found
+from toonbench.types import Frames, Need, Rows, Sample
+
+if TYPE_CHECKING:
+    from toonbench.metrics._arcface import FaceEmbedder
+
+
+class CSIMArcFace:
+    """Cosine of the ArcFace embeddings of each generated frame and the source image; -1 to 1, 1 is equal.
+
+    insightface's buffalo_l: SCRFD-10G at 640 x 640 and threshold 0.5, the largest face of each picture, its five points
+    moved to ArcFace's template at 112 x 112 (Deng et al. 2019), ResNet-50 of WebFace600K. Mean over each clip's frames,
+    then over clips.
+
+    A generated frame without a face counts -1, so losing faces never helps; the literature skips it, and that number and
+    the share of frames with a face stand in `details`. A source without a face leaves its whole pair unmeasured. Made for
+    photographs: on drawn faces it is often lost or says little, see `csim_dinov2`. Values of other ArcFaces (antelopev2,
+    IR-SE50 without alignment) and of FaceNet cannot be compared with these.
+    """
+
+    name = "csim_arcface"
+    version = 1
+    higher_is_better = True
+    distribution = False
+    needs: frozenset[Need] = frozenset({"source"})
+    weights = ("scrfd-10g", "arcface-r50")
+    features = "arcface_r50@1"
+    describes: frozenset[Need] = frozenset({"source"})
+    calibrated = frozenset({"real"})
+    bounds = (-1.0, 1.0)
+    device = "cpu"
+
+    def __init__(self, *, network: FaceEmbedder | None = None) -> None:
+        self._network = network
+
+    def describe(self, frames: Frames) -> Rows:
+        """(frames, 512) float32 embeddings of length 1; NaN where no face is found."""
+        return self._loaded().describe(frames)
+
+    def measure(self, sample: Sample) -> Rows:
+        """(frames, 2) float32: the cosine and -1, the worst value."""
+        return cosine_rows(self, sample)
+
+    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
+        """Mean of pair means, lost faces as -1; pairs whose source has no face are left out, NaN if none is left."""
+        return mean_with_losses(rows)
+
+    def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:  # noqa: ARG002
+        """The literature's number, which skips lost faces, and the share of frames with a face."""
+        return {"over found faces only": mean_of_found(rows), "faces found": share_found(rows)}
+
+    def _loaded(self) -> FaceEmbedder:
+        if self._network is None:
+            from toonbench.metrics._arcface import from_files
+
+            self._network = from_files(weights.path("scrfd-10g"), weights.path("arcface-r50"), device=self.device)
+        return self._network
