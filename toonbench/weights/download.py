@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TRIES = 4  # in a row without a byte more
 WAIT = 0.5  # seconds before the second try, twice that before the next
 TIMEOUT = (15.0, 60.0)  # seconds to connect, and between two blocks
-BLOCK = 1 << 18
+BLOCK = 1 << 16  # what of a block has come when a connection breaks is lost
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
