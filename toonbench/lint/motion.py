@@ -1,0 +1,134 @@
+"""Mistakes in time, told from small pictures: shifted, pasted, frozen.
+
+All pictures are 32 x 32 means of areas, so that noise, blur and codecs count little, and frames of any size compare.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toonbench.types import Frames
+
+SIDE = 32
+LAGS = {"late_1": 1, "late_2": 2, "early_1": -1, "early_2": -2}
+MOVES = 0.5  # grey levels: a reference that changes less from frame to frame says nothing about motion
+APART = 3.0  # grey levels between two clips, below which a video cannot be told to be one of them
+STILL = 0.05  # of the reference's change: what moves less stands still
+_FLAT = 2.0  # standard deviation in grey levels of a frame that shows nothing
+_REACH = max(LAGS.values())
+_LEAST_STEPS = 2 * _REACH + 3  # fewer frame changes than this say nothing about a shift
+_LIKE = 0.5  # correlation of the motion at the best shift, below which pictures do not tell the shift
+_IN_STEP = 0.7  # the same for the mere amount of motion
+_DISTINCT = 0.3  # 1 - correlation of the reference with itself, shifted: less is no motion to tell a shift by
+
+Small = NDArray[np.float32]  # (frames, SIDE, SIDE, 3), 0 to 255
+Shift = dict[str, float]
+
+
+def small(frames: Frames) -> Small:
+    """Every frame as (SIDE, SIDE, 3) means of areas; of pictures smaller than that, nearest pixels."""
+    _, height, width, _ = frames.shape
+    rows, columns = (np.arange(SIDE) * side // SIDE for side in (height, width))
+    tall, wide = (np.maximum(np.diff(at, append=side), 1) for at, side in ((rows, height), (columns, width)))
+    area = (tall[:, None] * wide)[..., None].astype(np.float32)
+    made = np.empty((len(frames), SIDE, SIDE, 3), np.float32)
+    for index, frame in enumerate(frames):
+        sums = np.add.reduceat(frame, rows, axis=0, dtype=np.uint32)
+        made[index] = np.add.reduceat(sums, columns, axis=1) / area
+    return made
+
+
+def shift(video: Small, *, target: Small | None, driver: Small | None) -> tuple[Shift, bool]:
+    """How much better the motion fits at each of LAGS (-1 to 1), NaN where that cannot be told; and if by energy only.
+
+    Changes from frame to frame of the video correlate with those of the exact answer; (c_k - c_0) / (1 - a_k) with c_k the
+    correlation at lag k and a_k the answer's own is -1 for a video in time and 1 for one k frames off, however weakly it
+    moves. Where the pictures are too unlike, or there is no answer, the amount of change in each frame stands for them,
+    the driver's if need be.
+    """
+    if target is not None:
+        found = _fit(_flat(np.diff(video, axis=0)), _flat(np.diff(target, axis=0)), like=_LIKE)
+        if found:
+            return found, False
+    other = driver if target is None else target
+    if other is None:
+        return dict.fromkeys(LAGS, float("nan")), True
+    found = _fit(_steps(video)[:, None], _steps(other)[:, None], like=_IN_STEP, centred=True)
+    return found or dict.fromkeys(LAGS, float("nan")), True
+
+
+def to_source(video: Small, source: Small, *, target: Small | None, driver: Small | None) -> float:
+    """Mean distance to the source over the answer's, or where there is none over the driver's from its first frame."""
+    moved = float("nan")
+    if target is not None:
+        moved = _mean(target - source)
+    elif driver is not None:
+        moved = _mean(driver - driver[:1])
+    return _mean(video - source) / moved if moved >= MOVES else float("nan")
+
+
+def to_driver(video: Small, driver: Small, *, other: Small) -> float:
+    """Mean distance to the driver over that of the answer (or the source), NaN where these are too alike to tell."""
+    apart = _mean(other - driver)
+    return _mean(video - driver) / apart if apart >= APART else float("nan")
+
+
+def stillness(video: Small, reference: Small) -> tuple[float, float]:
+    """The change from frame to frame over the reference's, and the share of changes at the end that are missing.
+
+    Both NaN where the reference does not move, or there is one frame.
+    """
+    if len(video) < 2 or (steps := _steps(reference)).mean() < MOVES:
+        return float("nan"), float("nan")
+    own = _steps(video)
+    moving = np.flatnonzero(~((own < STILL * steps) | (steps < MOVES)))
+    start = int(moving[-1]) + 1 if moving.size else 0
+    tail = int((steps[start:] >= MOVES).sum())
+    return float(own.mean() / steps.mean()), tail / int((steps >= MOVES).sum()) if tail else 0.0
+
+
+def flatness(video: Small, reference: Small) -> float:
+    """The share of frames that show one flat colour, NaN if the reference does so anywhere."""
+    if (_spread(reference) < 2 * _FLAT).any():
+        return float("nan")
+    return float((_spread(video) < _FLAT).mean())
+
+
+def _fit(video: NDArray[np.float64], other: NDArray[np.float64], *, like: float, centred: bool = False) -> Shift:
+    """The gain of each lag over none; empty where motion is too short, too unlike or too uniform to tell."""
+    count = len(other)
+    if count < _LEAST_STEPS:
+        return {}
+    middle = other[_REACH : count - _REACH]
+    windows = {lag: slice(_REACH + lag, count - _REACH + lag) for lag in (0, *LAGS.values())}
+    fits = {lag: _correlation(video[at], middle, centred=centred) for lag, at in windows.items()}
+    own = {lag: _correlation(other[at], middle, centred=centred) for lag, at in windows.items()}
+    if max(fits.values()) < like or max(own[lag] for lag in LAGS.values()) > 1 - _DISTINCT:
+        return {}
+    return {name: (fits[lag] - fits[0]) / (1 - own[lag]) for name, lag in LAGS.items()}
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64], *, centred: bool) -> float:
+    if centred:
+        one, other = one - one.mean(), other - other.mean()
+    size = float(np.sqrt((one * one).sum() * (other * other).sum()))
+    return float((one * other).sum()) / size if size > 1e-6 else 0.0
+
+
+def _flat(steps: Small) -> NDArray[np.float64]:
+    return steps.reshape(len(steps), -1).astype(np.float64)
+
+
+def _steps(pictures: Small) -> NDArray[np.float64]:
+    """(frames - 1,) mean absolute change."""
+    return np.abs(np.diff(pictures, axis=0)).mean(axis=(1, 2, 3), dtype=np.float64)
+
+
+def _spread(pictures: Small) -> NDArray[np.float64]:
+    """(frames,) standard deviation over the places, the greatest of the channels."""
+    return pictures.std(axis=(1, 2), dtype=np.float64).max(axis=1)
+
+
+def _mean(difference: Small) -> float:
+    return float(np.abs(difference).mean(dtype=np.float64))
