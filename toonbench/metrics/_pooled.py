@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.types import Rows, ToonbenchError
+from toonbench.types import ToonbenchError
 
 Values = NDArray[np.float64]
+Features = NDArray[np.floating[Any]]  # (rows, values): stored rows are float32
 BLOCK = 1024  # rows: 16 MB of 2048 values in float64
 
 
@@ -22,7 +24,7 @@ class Pooled:
     `kept` has the indices of the measured rows of each array, `starts` where each array begins in the pool.
     """
 
-    arrays: tuple[Rows, ...]
+    arrays: tuple[Features, ...]
     kept: tuple[NDArray[np.intp], ...]
     starts: NDArray[np.intp]
 
@@ -37,7 +39,7 @@ class Pooled:
     def take(self, start: int, stop: int) -> Values:
         """Rows `start` to `stop` of the pool, (rows, values) float64."""
         first = int(np.searchsorted(self.starts, start, side="right")) - 1
-        parts: list[Rows] = []
+        parts: list[Features] = []
         while first < len(self.arrays) and self.starts[first] < stop:
             offset = int(self.starts[first])
             chosen = self.kept[first][max(start - offset, 0) : stop - offset]
@@ -72,7 +74,7 @@ class Pooled:
         return f"{len(self)}x{self.width}:{found.hexdigest()}"
 
 
-def pool(rows: Sequence[Rows]) -> Pooled:
+def pool(rows: Sequence[Features]) -> Pooled:
     """The rows without a NaN of all arrays; arrays without any may have another width (a failed pair's have one value).
 
     Raises ToonbenchError if the others differ in width.
@@ -80,7 +82,7 @@ def pool(rows: Sequence[Rows]) -> Pooled:
     return _pooled(list(rows), [np.flatnonzero(np.isfinite(one).all(axis=1)) for one in rows])
 
 
-def _pooled(arrays: list[Rows], kept: list[NDArray[np.intp]]) -> Pooled:
+def _pooled(arrays: list[Features], kept: list[NDArray[np.intp]]) -> Pooled:
     found = [(one, indices) for one, indices in zip(arrays, kept, strict=True) if len(indices)]
     widths = sorted({one.shape[1] for one, _ in found})
     if len(widths) > 1:

@@ -1,41 +1,59 @@
 """Golden values of the metrics: what reference implementations gave for stored inputs, checked on this machine.
 
-The folder holds `cpbd_goldens_*.json` with the images in the `.npz` of the same name, and `small_goldens.json` with
-cases that can be checked by hand. Goldens of metrics that this version does not have are listed as skipped.
+The folder holds `cpbd_goldens_*.json`, `lpips_goldens.json` and `inception_goldens.json` with the images in the `.npz` of
+the same name, `frechet_goldens.json`, whose features are made anew, and `small_goldens.json` with cases that can be checked
+by hand. Networks have recipe weights, so that nothing is downloaded. Goldens of metrics that this version does not have
+are listed as skipped.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toonbench.metrics._frechet import frechet
+from toonbench.metrics._pooled import pool
 from toonbench.metrics.cpbd import cpbd
+from toonbench.metrics.fid import FID
 from toonbench.metrics.l1 import L1
+from toonbench.metrics.lpips_alex import LPIPSAlex
+from toonbench.metrics.lpips_vgg import LPIPSVGG
 from toonbench.metrics.psnr import PSNR
+from toonbench.metrics.recipe import recipe_features
 from toonbench.types import Clip, Frames, GoldenCheck, Pair, Sample, ToonbenchError
 
 CPBD_TOLERANCE = 1e-12
 ROWS_TOLERANCE = 1e-6  # relative, for what is stored as float32
+LPIPS_TOLERANCE = 2e-5, 1e-7  # of the float64 value, and absolute
+INCEPTION_TOLERANCE = 2e-4  # of the largest feature
+
+Images = Mapping[str, NDArray[np.uint8]]
 
 
-def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:  # noqa: ARG001
+def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:
     """Check every metric golden in `folder`; none, if it holds only others' (`doctor` offers each folder to everybody).
 
-    `device` is taken for the sake of the networks' goldens, which share the command: these metrics run on the CPU.
-    Raises ToonbenchError if a file is damaged.
+    `device` is where the networks run; what has none runs on the CPU. Raises ToonbenchError if a file is damaged.
     """
-    return [check for path in sorted(folder.glob("*_goldens*.json")) for check in _checks(path)]
+    return [check for path in sorted(folder.glob("*_goldens*.json")) for check in _checks(path, device=device)]
 
 
-def _checks(path: Path) -> Iterator[GoldenCheck]:
+def _checks(path: Path, *, device: str) -> Iterator[GoldenCheck]:
     if path.name.startswith("cpbd_goldens"):
-        yield from _cpbd_checks(path)
+        yield from _with_images(path, _cpbd_checks)
+    elif path.name.startswith("lpips_goldens"):
+        yield from _with_images(path, functools.partial(_lpips_checks, device=device))
+    elif path.name.startswith("inception_goldens"):
+        yield from _with_images(path, functools.partial(_inception_checks, device=device))
+    elif path.name.startswith("frechet_goldens"):
+        yield from _frechet_checks(path)
     elif path.name == "small_goldens.json":
         yield from _small_checks(path)
     else:
@@ -53,21 +71,64 @@ def _read(path: Path) -> dict[str, Any]:
         raise ToonbenchError(f"golden file '{path}' cannot be read ({error}); fetch the folder again") from error
 
 
-def _cpbd_checks(path: Path) -> Iterator[GoldenCheck]:
-    images: dict[str, dict[str, Any]] = _read(path)["images"]
-    stored = path.with_suffix(".npz")
+def _with_images(
+    path: Path, checks: Callable[[dict[str, Any], Images], Iterator[GoldenCheck]]
+) -> Iterator[GoldenCheck]:
+    """The checks of a golden file and the arrays of the `.npz` beside it."""
+    golden, stored = _read(path), path.with_suffix(".npz")
     if not stored.is_file():
         yield _skip(path.stem, f"its images, {stored.name}, are not in the folder")
         return
     with np.load(stored, allow_pickle=False) as arrays:
-        for name, golden in images.items():
-            if name not in arrays:
-                yield _skip(f"cpbd/{name}", f"not in {stored.name}")
-                continue
-            image: NDArray[np.uint8] = arrays[name]
-            if _sha256(image) != golden["sha256"]:
-                raise ToonbenchError(f"image '{name}' in '{stored}' is not the one checked; fetch the folder again")
-            yield GoldenCheck(f"cpbd/{name}", abs(cpbd(_gray(image)) - golden["cpbd"]), CPBD_TOLERANCE)
+        yield from checks(golden, arrays)
+
+
+def _cpbd_checks(golden: dict[str, Any], arrays: Images) -> Iterator[GoldenCheck]:
+    for name, one in golden["images"].items():
+        if name not in arrays:
+            yield _skip(f"cpbd/{name}", "its image is not in the folder")
+            continue
+        image = _checked(arrays, name, sha256=one["sha256"])
+        yield GoldenCheck(f"cpbd/{name}", abs(cpbd(_gray(image)) - one["cpbd"]), CPBD_TOLERANCE)
+
+
+def _lpips_checks(golden: dict[str, Any], arrays: Images, *, device: str) -> Iterator[GoldenCheck]:
+    relative, absolute = LPIPS_TOLERANCE
+    for metric in (LPIPSAlex.with_recipe_weights(), LPIPSVGG.with_recipe_weights()):
+        metric.device = device
+        for name, one in golden["nets"][metric.net]["pairs"].items():
+            sums = (golden["input_sha256"][f"{name}/{part}"] for part in (0, 1))
+            first, second = (
+                _checked(arrays, f"{name}__{part}", sha256=sha256)[None] for part, sha256 in enumerate(sums)
+            )
+            error = abs(float(metric.distances(second, first)[0, 0]) - one["value_f64"])
+            yield GoldenCheck(f"{metric.name}/{name}", error, relative * one["value_f64"] + absolute)
+
+
+def _inception_checks(golden: dict[str, Any], arrays: Images, *, device: str) -> Iterator[GoldenCheck]:
+    metric = FID.with_recipe_weights()
+    metric.device = device
+    for size in golden["sizes"]:
+        images = _checked(arrays, f"images_{size}", sha256=golden["input_sha256"][size])
+        wanted = arrays[f"pool3_f64_{size}"]
+        error = float(np.abs(metric.describe(images) - wanted).max())
+        yield GoldenCheck(f"inception/{size}", error, INCEPTION_TOLERANCE * float(wanted.max()))
+
+
+def _frechet_checks(path: Path) -> Iterator[GoldenCheck]:
+    for name, case in _read(path)["cases"].items():
+        counts = (case["n1"], case["n2"])
+        first, second = recipe_features(name, counts=counts, width=case["d"], kind=case["kind"])
+        error = abs(frechet(pool([first]), pool([second])) - case["reference"])
+        yield GoldenCheck(f"frechet/{name}", error, case["atol"])
+
+
+def _checked(arrays: Images, name: str, *, sha256: str) -> NDArray[np.uint8]:
+    """The image called `name`; ToonbenchError if it is not the one that the golden was made of."""
+    image = arrays[name]
+    if _sha256(image) != sha256:
+        raise ToonbenchError(f"image '{name}' of the goldens is not the one checked; fetch the folder again")
+    return image
 
 
 def _sha256(array: NDArray[np.uint8]) -> str:
