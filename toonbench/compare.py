@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -157,13 +157,24 @@ def _pairs(run: Run) -> dict[str, str]:
         raise ToonbenchError(f"{run.scores} cannot be read ({error}): score the run again") from error
 
 
-def _scored(run: Run) -> list[str]:
-    """The metrics in the run's result, in the task's order."""
-    return [str(one["metric"]) for one in read_json(run.result).get("results", ())]
+def _scored(run: Run) -> dict[str, list[str]]:
+    """The metrics in the run's result, in the task's order, and what was noted of each."""
+    return {str(one["metric"]): [*one.get("notes", ())] for one in read_json(run.result).get("results", ())}
+
+
+def _skipped(runs: Mapping[str, Run]) -> dict[str, str]:
+    """Metrics that a run's result says were left out, and why."""
+    return {name: why for run in runs.values() for name, why in read_json(run.result).get("skipped", {}).items()}
+
+
+def _noted(runs: Mapping[str, Run], metric: Metric) -> list[str]:
+    """What the results say of a metric, as that its network knows no cartoons."""
+    name = registry.metric_id(metric)
+    return list(dict.fromkeys(note for run in runs.values() for note in _scored(run).get(name, ())))
 
 
 def _choose(
-    runs: Mapping[str, Run], asked: Sequence[str] | None, *, first: Sequence[str]
+    runs: Mapping[str, Run], asked: Sequence[str] | None, *, first: Iterable[str]
 ) -> tuple[list[Metric], dict[str, str]]:
     """The metrics to compare, and those that only some runs have rows of, with the reason."""
     if asked:
@@ -182,7 +193,10 @@ def _choose(
                 f"{lacking[0]} has no rows of {registry.metric_id(metric)}: run `toonbench eval` or `toonbench score` for it "
                 f"with --metrics {metric.name}"
             )
-        elif len(lacking) < len(runs):
+        elif len(lacking) == len(runs):
+            if reason := _skipped(runs).get(registry.metric_id(metric)):
+                skipped[registry.metric_id(metric)] = reason
+        else:
             skipped[registry.metric_id(metric)] = f"not compared, no rows of it in {' and '.join(lacking)}"
     if not chosen:
         raise ToonbenchError(f"{' and '.join(runs)} have no metric in common: score them with the same --metrics")
@@ -312,7 +326,7 @@ class _Table:
         return one.a if (one.difference > 0) == self.metric.higher_is_better else one.b
 
     def _notes(self, differences: Sequence[Difference], nobody: Sequence[str]) -> list[str]:
-        notes: list[str] = []
+        notes = _noted(self.runs, self.metric)
         if nobody:
             why = next(iter(self.reasons.values()))[nobody[0]]
             notes.append(

@@ -33,7 +33,9 @@ def pairs(videos=VIDEOS):
     return [(f"i{i}~v{v:02}", f"i{i}", f"v{v:02}") for v in range(videos) for i in range(IMAGES)]
 
 
-def scored(root, name, *, level=0.1, spread=0.01, noise=0, videos=VIDEOS, without=(), metrics=("l1@1",), **about):
+def scored(
+    root, name, *, level=0.1, spread=0.01, noise=0, videos=VIDEOS, without=(), metrics=("l1@1",), notes=(), **about
+):
     """A run folder as `score` leaves it; `level` is the mean of l1, in pairs whose difficulty all methods share."""
     run = Run(root / "set@1" / TASK / name)
     common = {
@@ -45,7 +47,8 @@ def scored(root, name, *, level=0.1, spread=0.01, noise=0, videos=VIDEOS, withou
         "pairs_fingerprint": "p",
     }
     write_json(run.description, {"task_fingerprint": "t"})
-    write_json(run.result, {"schema": 1, **common, **about, "results": [{"metric": one} for one in metrics]})
+    results = [{"metric": one, "notes": list(notes)} for one in metrics]
+    write_json(run.result, {"schema": 1, **common, "results": results, **about})
     lines = ["pair,source,driving,failure", *(",".join((*pair, "")) for pair in pairs(videos))]
     write_bytes(run.scores, ("\n".join(lines) + "\n").encode())
     hard, own = np.random.default_rng(99), np.random.default_rng(noise)
@@ -182,6 +185,15 @@ def test_a_distribution_without_its_reference_is_left_out_with_the_reason(tmp_pa
     found = compare(own, metrics=["l1", COLOUR])
     assert [one.metric for one in found.metrics] == ["l1@1"]
     assert "want of the reference" in found.skipped["colour@1"]
+
+
+def test_what_score_noted_and_left_out_is_said_again(tmp_path):
+    own = runs(
+        *(scored(tmp_path, f"{n}@1", notes=["not for cartoons"], skipped={"ssim@1": "no weights"}) for n in "ab")
+    )
+    found = compare(own)
+    assert found.metrics[0].notes == ("not for cartoons",)
+    assert found.skipped == {"ssim@1": "no weights"}
 
 
 def test_a_metric_that_only_one_method_has_rows_of_is_left_out_or_refused(tmp_path):

@@ -98,9 +98,9 @@ def test_neither_order_nor_labels_nor_who_is_first_changes_a_bit_of_p(clusters):
 
 @pytest.mark.parametrize("clusters", [6, 15, 30])
 def test_the_test_holds_its_level_when_pairs_of_a_video_go_together(clusters):
-    level = found(lambda rng: paired.sign_flip(*differences(rng, clusters), draws=999), simulations=1500)
+    level = found(lambda rng: paired.sign_flip(*differences(rng, clusters)), simulations=1500)
     assert level <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1500)
-    assert level >= 0.02  # 6 videos: of 32 p-values only 1/32 is below 0.05
+    assert level >= 0.01  # with 6 videos the only p below 0.05 is 1/32
 
 
 def test_a_test_that_takes_pairs_for_separate_observations_does_not_hold_it():
