@@ -23,8 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._pooled import Pooled
-from toonbench.types import ToonbenchError
+from toonbench.metrics._pooled import Pooled, common_width
 
 Values = NDArray[np.float64]
 FEW = 1000  # rows: above, singular values cost more than the eigenvalues of a matrix as wide as the features
@@ -64,18 +63,14 @@ class Frechet:
     def without_each(self, groups: Sequence[Pooled]) -> tuple[float, list[float]]:
         """The squared distance of the rows of all `groups`, and of those of all groups but one, for each."""
         value, *without = self._distances(groups)
-        return value, without
+        return value, without or [math.nan] * len(groups)
 
     def _distances(self, groups: Sequence[Pooled]) -> list[float]:
         """The distance of all groups together and, if there are several, without each in turn."""
-        count, width = sum(map(len, groups)), self.reference.width
+        count, several = sum(map(len, groups)), len(groups) > 1
         if count < 2 or len(self.reference) < 2:
-            return [math.nan] * (1 + (len(groups) if len(groups) > 1 else 0))
-        widths = {group.width for group in groups if len(group)}
-        if widths != {width}:
-            raise ToonbenchError(
-                f"rows of {min(widths)} values cannot be compared with a reference of {width}; take features of one network"
-            )
+            return [math.nan] * (1 + several * len(groups))
+        width = common_width([self.reference, *groups])
         if min(len(self.reference), width) <= FEW:
             return self._on_reference(groups)
         return self._on_rows(groups) if count <= FEW else self._by_eigenvalues(groups)

@@ -82,13 +82,22 @@ def pool(rows: Sequence[Features]) -> Pooled:
     return _pooled(list(rows), [np.flatnonzero(np.isfinite(one).all(axis=1)) for one in rows])
 
 
+def common_width(pools: Sequence[Pooled]) -> int:
+    """The width of all that have a row, 0 if none has; ToonbenchError if they differ."""
+    return _one_width([one.width for one in pools if len(one)])
+
+
 def _pooled(arrays: list[Features], kept: list[NDArray[np.intp]]) -> Pooled:
     found = [(one, indices) for one, indices in zip(arrays, kept, strict=True) if len(indices)]
-    widths = sorted({one.shape[1] for one, _ in found})
-    if len(widths) > 1:
-        raise ToonbenchError(
-            f"rows of {widths[0]} and of {widths[1]} values cannot be compared: they are features of different "
-            "networks; remove the stored rows and score again"
-        )
+    _one_width([one.shape[1] for one, _ in found])
     starts = np.cumsum([0, *(len(indices) for _, indices in found)])
     return Pooled(tuple(one for one, _ in found), tuple(indices for _, indices in found), starts)
+
+
+def _one_width(widths: Sequence[int]) -> int:
+    if len(different := sorted(set(widths))) > 1:
+        raise ToonbenchError(
+            f"rows of {different[0]} and of {different[-1]} values cannot be compared: they are features of different "
+            "networks; remove the stored rows and score again"
+        )
+    return max(widths, default=0)

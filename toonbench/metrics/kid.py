@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.metrics._inception import InceptionFeatures
-from toonbench.metrics._pooled import Pooled, pool
+from toonbench.metrics._pooled import Pooled, common_width, pool
 from toonbench.types import Rows
 
 Values = NDArray[np.float64]
@@ -53,6 +53,7 @@ class KID(InceptionFeatures):
         return {"frames": float(len(pool(rows))), "reference images": float(len(pool(reference)))}
 
     def _sums(self, groups: Sequence[Pooled], reference: Pooled) -> _Sums:
+        common_width([reference, *groups])
         groups, (real,) = _thinned(groups), _thinned([reference])
         within = np.zeros((len(groups), len(groups)))
         for first, one in enumerate(groups):
