@@ -153,12 +153,15 @@ class Metric(Protocol):
     A metric may also have, and is asked for with `getattr`:
 
     - `bounds`: its lowest and highest value; intervals are cut there.
+    - `pooled`: True where the number is the mean over all frames, as FOMM's AKD, not over pairs: then pairs weigh by their
+      rows whose last value is known, in intervals and comparisons too.
     - `weights`: names in the manifest of weights (`toonbench weights list`) that it cannot do without; and `packages`:
       module name to what to install for it. Where one is missing the metric is skipped, with the reason.
     - `features` and `describe(frames) -> Rows`: the name (`inception@1`) and the maker of features, a row a frame, NaN
       where there is no face. What it gives for real frames is stored once for all methods and tasks and handed back in
       `Sample.known`. A distribution's rows are its features, stored under their name and shared by all who use them.
     - `describes`: which real frames it describes, of {"source", "target"}.
+    - `reduce_groups(groups, reference) -> (value, values)`: `reduce` of all groups of rows, and of all but each, at once.
     - `details(rows, reference) -> dict[str, float]`: further numbers that stand beside the value (FID's floor).
     - `calibrated`: the domains whose faces its network was made for; elsewhere the result says so.
     - `device`: where its network runs; set before the first measurement.

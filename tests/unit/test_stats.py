@@ -189,3 +189,24 @@ def test_an_interval_is_cut_where_the_number_cannot_be():
     cut = grouped_jackknife(rows, range(7), mean, bounds=(0.0, 1.0))
     assert free.high > 1
     assert (cut.low, cut.high, cut.value) == (free.low, 1.0, free.value)
+
+
+def test_weights_give_the_mean_over_frames_and_count_as_repeated_values_do():
+    values, clusters, frames = [1.0, 4.0, 2.0, 8.0, 5.0, 7.0, 3.0], list("aabbcde"), [3, 1, 2, 2, 1, 4, 1]
+    repeated = np.repeat(values, frames)
+    weighted = cluster_bootstrap(values, clusters, weights=frames)
+    assert weighted.value == pytest.approx(repeated.mean())
+    whole = cluster_bootstrap(repeated, np.repeat(clusters, frames).tolist())
+    assert (weighted.low, weighted.high) == pytest.approx((whole.low, whole.high))
+    assert cluster_bootstrap(values, clusters, weights=[1] * 7) == cluster_bootstrap(values, clusters)
+
+
+def test_a_pair_of_weight_zero_is_not_there():
+    with_it = cluster_bootstrap([1.0, 2.0, 3.0, 99.0], list("abcd"), weights=[1, 1, 1, 0])
+    assert with_it == cluster_bootstrap([1.0, 2.0, 3.0], list("abc"))
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [1.0, float("nan")]])
+def test_weights_that_cannot_be_are_refused(weights):
+    with pytest.raises(ValueError, match="one weight of 0 or more for each pair"):
+        cluster_bootstrap([1.0, 2.0], list("ab"), weights=weights)

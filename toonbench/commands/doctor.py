@@ -9,11 +9,17 @@ from toonbench.commands.shared import Paths, Talk
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from toonbench.types import GoldenCheck
+
+LEAST_GB = 1.0  # free, below which a run soon fails
 
 
 def doctor(*, goldens: Paths = None, device: str = "auto", talk: Talk | None = None) -> int:
-    """Check this machine: versions, devices, shipped data, and, given goldens, the numbers.
+    """Check this machine: versions, devices, disk, weights, shipped data, and what metrics say of golden clips.
+
+    A line each, ok or FAIL; absent and skipped are no failure. Status 1 if any line fails.
 
     Parameters
     ----------
@@ -27,7 +33,7 @@ def doctor(*, goldens: Paths = None, device: str = "auto", talk: Talk | None = N
 
     talk = talk or Talk()
     device = pick_device(device)
-    rows = [*_machine(), _drawing(), *_shipped()]
+    rows = [*_machine(), *_disk(), *_weights(), _drawing(), *_shipped(), *_golden_clips(device)]
     for folder in goldens or ():
         rows += _run_goldens(folder, device=device)
     console = talk.start()
@@ -74,6 +80,55 @@ def _device(name: str) -> tuple[str, str]:
     return "ok", "available"
 
 
+def _disk() -> Iterator[dict[str, str]]:
+    """Room and permission to write where toonbench writes without being told to: its caches, its weights, here."""
+    import os
+    import shutil
+    from itertools import chain
+
+    from toonbench import weights
+    from toonbench.commands.shared import cache_folder
+
+    for what, place in (("cache", cache_folder()), ("weights", weights.folder()), ("this folder", Path.cwd())):
+        there = next(path for path in chain([place.absolute()], place.absolute().parents) if path.exists())
+        free = shutil.disk_usage(there).free / 1e9
+        if not os.access(there, os.W_OK):
+            yield _row(f"disk, {what}", "read-only", f"{place}: what is there can be used, nothing can be added")
+        else:
+            room = free >= LEAST_GB
+            advice = "" if room else f", less than {LEAST_GB:g} GB: free some space"
+            yield _row(f"disk, {what}", "ok" if room else "FAIL", f"{place}: {free:.0f} GB free{advice}")
+
+
+def _weights() -> Iterator[dict[str, str]]:
+    from toonbench import weights
+
+    for found in map(weights.check, weights.entries().values()):
+        name, needed = found.entry.name, ", ".join(found.entry.needed_by)
+        get = f"toonbench weights fetch {name}"
+        if found.state == "there":
+            yield _row(f"weights {name}", "ok", found.note)
+        elif found.state == "damaged":
+            yield _row(f"weights {name}", "FAIL", f"{found.path}: {found.problem}; {get}")
+        else:
+            half = "half a download; " if found.state == "half" else ""
+            yield _row(f"weights {name}", "absent", f"{half}{needed or 'nothing'} needs it: {get}")
+
+
+def _golden_clips(device: str) -> Iterator[dict[str, str]]:
+    from toonbench.metrics.pinned import pinned_checks
+
+    for check in pinned_checks(device):
+        yield _checked(f"golden clips, {check.case}", check)
+
+
+def _checked(name: str, check: GoldenCheck) -> dict[str, str]:
+    if check.skipped:
+        return _row(name, "skipped", check.skipped)
+    status = "ok" if check.passed else "FAIL"
+    return _row(name, status, error=f"{check.error:.1e}", tolerance=f"{check.tolerance:.1e}")
+
+
 def _drawing() -> dict[str, str]:
     """Whether a frozen picture, drawn again here, comes out as it was frozen."""
     import numpy as np
@@ -116,10 +171,4 @@ def _run_goldens(folder: Path, *, device: str) -> Iterable[dict[str, str]]:
     for place in places:
         runners = [run_goldens, *(method.run_goldens for method in methods if hasattr(method, "run_goldens"))]
         for check in (check for runner in runners for check in runner(place, device)):
-            if check.skipped:
-                yield _row(f"{place.name}/{check.case}", "skipped", check.skipped)
-            else:
-                status = "ok" if check.passed else "FAIL"
-                yield _row(
-                    f"{place.name}/{check.case}", status, error=f"{check.error:.1e}", tolerance=f"{check.tolerance:.1e}"
-                )
+            yield _checked(f"{place.name}/{check.case}", check)

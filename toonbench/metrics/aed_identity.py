@@ -34,6 +34,7 @@ class AEDIdentity:
     version = 1
     higher_is_better = False
     distribution = False
+    pooled = True
     needs: frozenset[Need] = frozenset({"target"})
     weights = ("openface",)
     features = "openface@1"

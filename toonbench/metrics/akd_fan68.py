@@ -37,6 +37,7 @@ class AKDFan68:
     version = 1
     higher_is_better = False
     distribution = False
+    pooled = True
     needs: frozenset[Need] = frozenset({"target"})
     weights = ("fan68", "s3fd")
     features = "fan68@1"

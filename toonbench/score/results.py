@@ -76,6 +76,13 @@ def pair_values(run: Run, metric: Metric, pairs: Sequence[Pair]) -> dict[str, fl
     return {pair.id: _reduce_one(metric, run.read_rows(rows_name(metric), pair.id)) for pair in pairs}
 
 
+def pair_weights(metric: Metric, rows: Sequence[Rows]) -> list[float]:
+    """What each pair counts in the number: the same, or where the metric pools frames, its frames that could be measured."""
+    if not getattr(metric, "pooled", False):
+        return [1.0] * len(rows)
+    return [float(np.isfinite(one[:, -1]).sum()) for one in rows]
+
+
 def _left_out(run: Run, metric: Metric, own: Sequence[Pair]) -> str:
     """Why the metric has no result, or an empty string; rows from another machine need no weights here."""
     if not own:
@@ -105,9 +112,16 @@ def _result(
         kept, reference = _equal(kept, reference)
     bounds = getattr(metric, "bounds", ANY)
     if metric.distribution:
-        interval = stats.grouped_jackknife(kept, clusters, lambda some: metric.reduce(some, reference), bounds=bounds)
+        interval = stats.grouped_jackknife(
+            kept,
+            clusters,
+            lambda some: metric.reduce(some, reference),
+            bounds=bounds,
+            reduce_groups=_at_once(metric, reference),
+        )
     else:
-        interval = stats.cluster_bootstrap(np.array([values[pair.id] for pair in rows], np.float64), clusters)
+        own = np.array([values[pair.id] for pair in rows], np.float64)
+        interval = stats.cluster_bootstrap(own, clusters, weights=pair_weights(metric, kept))
     shares = [_share(stored[pair]) for pair in pairs]
     notes = [*([interval.reason] if interval.reason else []), *_foreign(metric, pairs)]
     return Result(
@@ -123,6 +137,13 @@ def _result(
         notes=tuple(notes),
         details=metric.details(kept, reference) if hasattr(metric, "details") else {},  # pyright: ignore
     )
+
+
+def _at_once(metric: Any, reference: Sequence[Rows]) -> stats.ReduceGroups | None:
+    """The metric's own way to leave out each group in turn, where it has one."""
+    if not hasattr(metric, "reduce_groups"):
+        return None
+    return lambda groups: metric.reduce_groups(groups, reference)
 
 
 def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:

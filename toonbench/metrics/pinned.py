@@ -1,0 +1,107 @@
+"""Golden clips: every metric on two shipped puppets, and the values that they had when they were pinned.
+
+`toonbench doctor` measures them again, which tells in a minute whether this machine's decoder, PyTorch and processor give
+our numbers. Metrics with a network take recipe weights, so that nothing has to be fetched: their values mean nothing
+else. `scripts/pin_metrics.py` writes the file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toonbench import registry, video
+from toonbench.data import load, read_motion, shipped
+from toonbench.types import CHANNELS, Frames, GoldenCheck, Metric, Pair, Sample, ToonbenchError
+
+PINNED = Path(__file__).with_name("pinned.json")
+TASKS = ("real2cartoon", "cartoon2real")
+RELATIVE, ABSOLUTE = (
+    2e-3,
+    1e-10,
+)  # other processors and versions of PyTorch round otherwise; the values differ by their scale
+FEW = 3  # frames for metrics with a large network
+
+
+def pinned_checks(device: str = "cpu") -> Iterator[GoldenCheck]:
+    """A check for each registered metric that has a pinned value; those that cannot be measured here are skipped."""
+    pinned: dict[str, float | None] = json.loads(PINNED.read_text("utf-8"))
+    for name in registry.names("metrics"):
+        metric = on_recipe_weights(registry.load_metric(name))
+        identity = registry.metric_id(metric)
+        if identity not in pinned:
+            continue
+        if pinned[identity] is None:
+            yield GoldenCheck(identity, math.nan, math.nan, skipped="it needs its own weights; it has no pinned value")
+            continue
+        if hasattr(metric, "device"):
+            setattr(metric, "device", device)  # noqa: B010
+        wanted = float(pinned[identity] or 0.0)
+        yield GoldenCheck(identity, abs(value_of(metric) - wanted), RELATIVE * abs(wanted) + ABSOLUTE)
+
+
+def on_recipe_weights(metric: Metric) -> Metric:
+    """The metric, its network filled by rule where it has one; unchanged if that is not possible."""
+    return type(metric).with_recipe_weights() if hasattr(metric, "with_recipe_weights") else metric  # pyright: ignore
+
+
+def can_be_pinned(metric: Metric) -> bool:
+    """Whether the metric has a value without any fetched weights."""
+    return not getattr(metric, "weights", ()) or hasattr(metric, "with_recipe_weights")
+
+
+def value_of(metric: Metric) -> float:
+    """The metric's number on the golden clips; sets are compared with the clips' targets."""
+    few = bool(getattr(metric, "weights", ()))
+    samples = [_cut(sample, FEW) if few else sample for sample in golden_samples()]
+    rows = [metric.measure(sample) for sample in samples]
+    if not metric.distribution or not hasattr(metric, "describe"):
+        return metric.reduce(rows)
+    describer: Any = metric
+    return metric.reduce(rows, [describer.describe(sample.target) for sample in samples])
+
+
+@cache
+def golden_samples() -> tuple[Sample, ...]:
+    """A pair with a blink of each of two tasks on the shipped puppets: the exact answer, one pixel to the right and noisy."""
+    from toonbench.tasks import draw_pairs
+
+    root = list(shipped().values())[-1]
+    data = load(root)
+    drawn = (draw_pairs(registry.load_task(name), data.clips, targets=data.targets) for name in TASKS)
+    return tuple(max((_sample(pair) for pair in pairs), key=_blinks) for pairs in drawn)
+
+
+def _sample(pair: Pair) -> Sample:
+    if pair.target is None or pair.target.motion is None:
+        raise ToonbenchError(f"{pair.id} has no exact answer with its motion; install toonbench again")
+    target = video.read_video(pair.target.path).frames
+    return Sample(
+        pair=pair,
+        generated=_damaged(target),
+        source=video.read_image(pair.source.path),
+        driving=video.read_video(pair.driving.path).frames,
+        target=target,
+        truth=read_motion(pair.target.motion, fps=pair.target.fps),
+    )
+
+
+def _blinks(sample: Sample) -> float:
+    columns = [CHANNELS.index(f"blink_{side}") for side in ("left", "right")]
+    return 0.0 if sample.truth is None else float(np.ptp(sample.truth.rig[:, columns].mean(axis=1)))
+
+
+def _damaged(frames: Frames) -> Frames:
+    noise = np.random.default_rng(0).integers(-8, 9, frames.shape)
+    return (np.roll(frames, 1, axis=2) + noise).clip(0, 255).astype(np.uint8)
+
+
+def _cut(sample: Sample, frames: int) -> Sample:
+    target = None if sample.target is None else sample.target[:frames]
+    return Sample(pair=sample.pair, generated=sample.generated[:frames], source=sample.source, target=target)
