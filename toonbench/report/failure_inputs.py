@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from toonbench import registry
 from toonbench.puppets.look import Look, make_look
 from toonbench.puppets.render import render_clip
 from toonbench.report.failure_shared import FACE, OPEN, OTHER, SIZE, Case, Panel, faces, only, rigs_of, shifted, talk
+from toonbench.types import Rows
 
 NO_NUMBER = "pictures only: the numbers need the weights, which were not here"
 
@@ -45,6 +47,7 @@ def fid() -> Case:
         title="Above in order, below shuffled: the same set of frames, so the same FID",
         panels=tuple(panels),
         note="no number is needed: a sum over a set does not know its order",
+        further=_nothing_and_new(),
     )
 
 
@@ -174,3 +177,17 @@ def _before(look: Look, other: Look) -> Look:
         look.scene, background=there.background, background_seed=there.background_seed, backdrop=there.backdrop
     )
     return replace(look, scene=scene)
+
+
+def _nothing_and_new() -> dict[str, float]:
+    """FID and KID of the sources repeated, and of new samples of their distribution, with random numbers for features."""
+    rng = np.random.default_rng(0)
+    sources, frames, width = 60, 10, 2048
+
+    def rows(count: int) -> Rows:
+        return (np.maximum(rng.standard_normal((count, width)), 0) / 2).astype(np.float32)
+
+    reference = [rows(1) for _ in range(sources)]
+    told = {"static": [np.repeat(one, frames, axis=0) for one in reference], "fresh": [rows(frames) for _ in reference]}
+    metrics = (registry.load_metric("fid"), registry.load_metric("kid"))
+    return {f"{one.name} {what}": one.reduce(made, reference) for one in metrics for what, made in told.items()}

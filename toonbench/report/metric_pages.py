@@ -141,9 +141,17 @@ def _facts(metric: Metric, span: str) -> str:
         "95 % interval": interval,
         "code": f"[{_file(metric)}](../../{_file(metric)})",
     }
+    packages = sorted(getattr(metric, "packages", {}).values())
+    if packages:
+        rows["packages"] = ", ".join(f"`{package}`" for package in packages)
     features = getattr(metric, "features", "")
     if features:
-        rows["features"] = f"`{features}`, measured once for real frames and shared by all methods and tasks"
+        shared = (
+            "stored once for all metrics that use them"
+            if metric.distribution
+            else "those of real frames measured once for all methods and tasks"
+        )
+        rows["features"] = f"`{features}`, {shared}"
     calibrated = sorted(getattr(metric, "calibrated", ()))
     if calibrated:
         rows["network made for"] = f"{' and '.join(calibrated)} faces; elsewhere the result says so"
@@ -178,8 +186,8 @@ def _known_errors(metric: Metric, lines: Sequence[Line]) -> list[str]:
     told_errors = ", ".join(f"{error.name} {count}" for error, count in zip(errors, counts, strict=True))
     return [
         *parts,
-        "On puppets of seven styles, from the [calibration](calibration/calibration.md): `oracle` is the answer itself (the "
-        "noise floor), `static` repeats the source, `paste` shows the driver.".replace("seven", _count(len(styles))),
+        f"On puppets of {len(styles)} styles, from the [calibration](calibration/calibration.md): `oracle` is the answer "
+        "itself (the noise floor), `static` repeats the source, `paste` shows the driver.",
         "\n".join(rows),
         f"Styles (of {len(styles)}) in which it gets worse, or stays, with every level of an error and is worse in the end: "
         f"{told_errors}.",
@@ -217,12 +225,6 @@ def _calibration(path: Path) -> list[Line]:
             {key: text if key in ("style", "metric", "error") else float(text) for key, text in row.items()}
             for row in csv.DictReader(file)
         ]
-
-
-def _count(number: int) -> str:
-    return dict(enumerate(["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])).get(
-        number, str(number)
-    )
 
 
 def _direction(metric: Metric) -> str:
