@@ -30,6 +30,7 @@ class KID(InceptionFeatures):
     name = "kid"
     version = 1
     higher_is_better = False
+    bounds = (-math.inf, math.inf)
     _kept: tuple[str, float] | None = None  # the sum within the reference, with its fingerprint
 
     def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
