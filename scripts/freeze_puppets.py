@@ -67,7 +67,7 @@ def _protocols(root: Path) -> str:
         full = (
             f"{task.videos} videos x {task.images} sources" if task.images else f"{task.videos} videos, own first frame"
         )
-        lines.append(f"| `{task.id}` | {len({pair.driving.id for pair in pairs})} | {len(pairs)} | {full} |")
+        lines.append(f"| `{task.name}` | {len({pair.driving.id for pair in pairs})} | {len(pairs)} | {full} |")
         if any(pair.target is None or pair.target.motion is None for pair in pairs):
             raise ValueError(f"{task.id}: a pair has no exact answer")
     return "\n".join(lines) + "\n"

@@ -13,6 +13,8 @@ SHARED = Path(__file__).parent.parent.parent / "shared"
 SIZE, LENGTH = 64, 5
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests see no fetched weights, whatever the machine has, unless it is asked for: then networks run on the real ones.
+os.environ["TOONBENCH_WEIGHTS"] = os.environ.get("TOONBENCH_TEST_WEIGHTS", str(Path(__file__).parent / "no-weights"))
 
 
 @pytest.fixture(scope="session")

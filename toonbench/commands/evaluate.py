@@ -304,7 +304,7 @@ def _score(plan: Plan, run: Run, *, device: str, talk: Talk, videos: dict[str, P
         )  # fmt: skip
     about = {**plan.about, "method": run.root.name}
     scores = scoring.reduce(run, plan.pairs, task=plan.task, metrics=plan.metrics, clips=plan.data.clips, about=about)
-    print_scores(talk.start(), scores, run=run, as_json=talk.json, title=_title(plan, run))
+    print_scores(talk.start(), scores, run=run, metrics=plan.metrics, as_json=talk.json, title=_title(plan, run))
     return 1 if len(scores.failures) == len(plan.pairs) else 0
 
 

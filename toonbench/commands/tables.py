@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from toonbench.store import Run
 
 
-def print_scores(console: Console, scores: Scores, *, run: Run, as_json: bool, title: str) -> None:
-    """A table of the results, what was skipped and what failed, and where the files are."""
+def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[str], as_json: bool, title: str) -> None:
+    """A table of the results in the order of `metrics`, what was skipped and what failed, and where the files are."""
     if as_json:
         console.out(run.result.read_text(encoding="utf-8"), end="")
         return
@@ -32,10 +32,10 @@ def print_scores(console: Console, scores: Scores, *, run: Run, as_json: bool, t
         ("coverage", "right"),
     ):
         table.add_column(column, justify=justify)  # pyright: ignore[reportArgumentType]
-    for result in scores.results:
-        table.add_row(*_cells(result))
-    for name in scores.skipped:
-        table.add_row(Text(name), "—", "—", "0", "—", "—")
+    cells = {name: (name, "—", "—", "0", "—", "—") for name in scores.skipped}
+    cells |= {result.metric: _cells(result) for result in scores.results}
+    for name in sorted(cells, key=lambda name: metrics.index(name) if name in metrics else len(metrics)):
+        table.add_row(*(Text(cell, style="dim" if name in scores.skipped else "") for cell in cells[name]))
     console.print(table)
     for reason in dict.fromkeys(scores.skipped.values()):
         skipped = ", ".join(name for name, why in scores.skipped.items() if why == reason)
@@ -63,18 +63,18 @@ def print_failures(console: Console, failures: dict[str, str], *, pairs: int) ->
         console.print(f"  {count} × {reason} (for example {example[reason]})", markup=False, soft_wrap=True)
 
 
-def _cells(result: Result) -> list[str]:
+def _cells(result: Result) -> tuple[str, ...]:
     arrow = "↑" if result.higher_is_better else "↓"
     interval = "—" if result.low != result.low else f"{_number(result.low)} … {_number(result.high)}"
     value = "—" if result.value != result.value else _number(result.value)
-    return [
+    return (
         f"{result.metric} {arrow}",
         value,
         interval,
         str(result.pairs),
         str(result.missing),
         f"{result.coverage:.0%}",
-    ]
+    )
 
 
 def _amount(value: float) -> str:

@@ -1,0 +1,8 @@
+"""The metrics that a task takes, in the order of its table; those that a pair or machine cannot have are left out visibly."""
+
+PICTURE = ("l1@1", "psnr@1", "ssim@1", "lpips_alex@1", "cpbd@1")
+DISTRIBUTION = ("fid@1", "kid@1")
+IDENTITY = ("csim_arcface@1", "csim_dinov2@1")
+PAPER_MOTION = ("akd_fan68@1", "aed_identity@1", "aed_expression@1")
+EXACT_MOTION = ("landmark_nme@1", "rig_error@1", "rig_corr@1", "blink_f1@1", "mouth_f1@1", "head_pose_deg@1")
+STANDARD = (*PICTURE, *DISTRIBUTION, *IDENTITY, *PAPER_MOTION, *EXACT_MOTION)
