@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -24,14 +23,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises ToonbenchError if the file is absent, damaged or holds anything else.
     """
     import torch
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         if path.suffix == ".safetensors":
             return load_file(str(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
+    except Exception as error:  # a damaged pickle may fail in any way
         raise _unreadable(path, str(error)) from error
     if not isinstance(state, dict):
         raise _unreadable(path, f"it holds a {type(state).__name__} instead of tensors by name")

@@ -16,6 +16,7 @@ from toonbench.types import Frames, Need, Rows, Sample
 if TYPE_CHECKING:
     from toonbench.metrics._fan import LandmarkFinder
 
+POINTS = 68
 SIZE = 256  # pixels a side: the frames of the literature
 
 
@@ -59,7 +60,7 @@ class AKDFan68:
     def describe(self, frames: Frames) -> Rows:
         """(frames, 136) float32: x and y of each landmark in pixels of the 256 x 256 frame; NaN where no face is found."""
         with one_thread():
-            return self._loaded().landmarks(in_square(frames, SIZE), self.device).reshape(len(frames), -1)
+            return self._loaded().landmarks(in_square(frames, SIZE), self.device).reshape(len(frames), 2 * POINTS)
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 3) float32: mean |dx| and |dy|, mean Euclidean distance, worst value of the first; all in pixels."""
