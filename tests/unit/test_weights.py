@@ -185,7 +185,9 @@ def test_a_file_that_changed_on_the_server_is_noticed_by_its_etag(place, server,
     server.files["net.pth"], server.tags["net.pth"], server.cuts = CONTENT, '"old"', [CUT, 0, 0, 0]
     assert get("net")[0].state == "failed"
     server.files["net.pth"], server.tags["net.pth"] = OTHER, '"new"'
+    before = len(server.seen)
     assert get("net")[0].state == "fetched"
+    assert len(server.seen) == before + 1  # told by the server at once, not by the hash at the end
     assert (place / "net.pth").read_bytes() == OTHER
 
 
@@ -641,7 +643,7 @@ def licensed(server, declare):
 
 def test_a_licence_is_shown_once(licensed, place, capsys):
     assert run(["weights", "fetch", "free", "closed"]) == 0
-    assert capsys.readouterr().err.count("closed: research only") == 1
+    assert capsys.readouterr().err.count("closed: not for commercial use. Licence: research only.") == 1
     (place / "closed.pth").unlink()
     assert run(["weights", "fetch", "closed"]) == 0
     assert capsys.readouterr().err == ""

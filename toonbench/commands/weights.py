@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from toonbench.types import ToonbenchError
 if TYPE_CHECKING:
     from toonbench.weights import Entry
     from toonbench.weights.fetch import Outcome
+    from toonbench.weights.verify import Progress
 
 License = Literal["any", "commercial-ok"]
 
@@ -84,13 +86,14 @@ def fetch(
     for group in groups(item for item in wanted if item not in left):
         fresh = [item for item in unseen_licences(group) if not _sound(item)]
         for item in fresh:
-            _tell(f"{item.name}: {item.licence} ({item.licence_url}); by fetching it you agree to that")
+            place = f" ({item.licence_url})" if item.licence_url else ""
+            _tell(
+                f"{item.name}: not for commercial use. Licence: {item.licence}{place}. By fetching it you agree to that."
+            )
         licences_shown(fresh)
         title = group[0].archive or group[0].file
         with talk.progress(f"{title} (MB)") as bar:
-            found = fetch_group(
-                group, source=source, on_progress=lambda done, total, bar=bar: bar(done // 10**6, -(-total // 10**6))
-            )
+            found = fetch_group(group, source=source, on_progress=_in_megabytes(bar))
         outcomes += found
         for one in found:
             if one.state == "failed":
@@ -123,8 +126,9 @@ def verify(names: list[str] | None = None, /, *, talk: Talk | None = None) -> in
     chosen = [weights.entry(name) for name in names or []] or list(weights.entries().values())
     rows: list[dict[str, Any]] = []
     for item in chosen:
-        with talk.progress(f"{item.file} (MB)") as bar:
-            found = verify_one(item, on_progress=lambda done, total, bar=bar: bar(done // 10**6, -(-total // 10**6)))
+        here = (weights.folder() / item.file).is_file()
+        with talk.progress(f"{item.file} (MB)") if here else nullcontext() as bar:
+            found = verify_one(item, on_progress=_in_megabytes(bar) if bar else None)
         if names or found.state in ("there", "damaged"):
             rows.append(_row(found))
             if not talk.json:
@@ -245,6 +249,11 @@ def _json(console: Any, value: Any) -> int:
 
     console.out(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False), highlight=False)
     return 0
+
+
+def _in_megabytes(bar: Progress) -> Progress:
+    """Progress in bytes for a bar that counts megabytes, a begun one as one."""
+    return lambda done, total: bar(done // 10**6, -(-total // 10**6))
 
 
 def _tell(text: str) -> None:
