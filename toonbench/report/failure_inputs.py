@@ -129,6 +129,7 @@ def akd_fan68() -> Case:
         title="AKD counts pixels: the same error on a smaller face scores better",
         panels=tuple(panels),
         note="pixels at 256, from the puppets' exact points (green wanted, red shown), not from the network",
+        further={"ratio": panels[0].values["mean distance"] / panels[0].values["mean |dx|, |dy|"]},
     )
 
 

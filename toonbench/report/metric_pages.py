@@ -133,6 +133,8 @@ def _facts(metric: Metric, span: str) -> str:
         if metric.distribution
         else "cluster bootstrap over driving videos"
     )
+    if getattr(metric, "pooled", False):
+        interval += ", pairs weighing by their frames"
     rows = {
         "direction": f"{_direction(metric)} is better",
         "range": span,
