@@ -8,6 +8,7 @@ face's 8 x 8 mean colours. They measure nothing.
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +42,13 @@ def write_face_manifest(folder: Path) -> Path:
     return manifest
 
 
-def csim_arcface(folder: Path):
-    """`csim_arcface` on the synthetic networks, which are written into `folder`."""
+def csim_arcface():
+    """`csim_arcface` on the synthetic networks; their files are gone once they are loaded."""
     from toonbench.metrics._arcface import from_files
     from toonbench.metrics.csim_arcface import CSIMArcFace
 
-    detector, recogniser = write_face_weights(folder)
-    return CSIMArcFace(network=from_files(detector, recogniser, device="cpu"))
+    with tempfile.TemporaryDirectory() as folder:
+        return CSIMArcFace(network=from_files(*write_face_weights(Path(folder)), device="cpu"))
 
 
 def _model(nodes, constants, value_in, values_out) -> onnx.ModelProto:

@@ -41,8 +41,8 @@ def frames():
 
 
 @pytest.fixture(scope="module")
-def arcface(tmp_path_factory):
-    return csim_arcface(tmp_path_factory.mktemp("onnx"))
+def arcface():
+    return csim_arcface()
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +132,18 @@ def test_constant_frames_give_rows(metric, level):
 
 def test_no_frames_give_no_rows(metric, frames):
     assert metric.describe(frames[:0]).shape[0] == 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("make", [CSIMDINOv2, AEDIdentity, AKDFan68], ids=lambda make: make.name)
+def test_a_gpu_gives_the_features_of_the_cpu_within_tolerance(make, frames):
+    on_cpu, on_gpu = make.with_recipe_weights(), make.with_recipe_weights()
+    on_gpu.device = "cuda"
+    wanted, found = on_cpu.describe(frames), on_gpu.describe(frames)
+    if make is AKDFan68:  # a landmark is the highest cell of a map: nearly all are the same
+        assert np.mean(np.abs(wanted - found) <= 1) > 0.95
+    else:
+        np.testing.assert_allclose(found, wanted, atol=5e-3)
 
 
 # csim_arcface, through insightface's own code
