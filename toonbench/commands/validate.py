@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toonbench.commands.evaluate import What, make_plan
 from toonbench.commands.shared import Talk
-from toonbench.types import ToonbenchError
+from toonbench.types import Clip, Frames, Pair, Rows, ToonbenchError
+
+if TYPE_CHECKING:
+    from toonbench.lint import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was looked at, what makes it unusable, and what the input linter found."""
+
+    about: str
+    problems: Sequence[str]
+    findings: Sequence[Finding] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """Findings that do not keep the videos from being scored; the others stand among the problems, file by file."""
+        return [finding.message for finding in self.findings if finding.severity == "warning"]
 
 
 def validate(path: Path, *, what: What | None = None, talk: Talk | None = None) -> int:
@@ -27,27 +47,39 @@ def validate(path: Path, *, what: What | None = None, talk: Talk | None = None) 
             "a run's folder or a result.json"
         )
     if path.name == "result.json" or (path / "run.json").exists():
-        problems, about = _result(path if path.is_file() else path / "result.json")
+        report = _result(path if path.is_file() else path / "result.json")
     elif path.is_file():
         raise ToonbenchError(f"{path} is a file of no kind known here: give a folder, or a result.json")
     elif (path / "metadata.parquet").exists() or is_plain_folder(path):
-        problems, about = _data(path, talk)
+        report = _data(path, talk)
     else:
-        problems, about = _videos(path, what or What(), talk)
+        report = _videos(path, what or What(), talk)
+    _say(report, path, talk=talk)
+    return 1 if report.problems else 0
+
+
+def _say(report: Report, path: Path, *, talk: Talk) -> None:
+    """Print a report; names from outside are printed as they are, not as markup."""
     console = talk.start()
     if talk.json:
         from toonbench.store import to_json
 
-        console.out(to_json({"path": path, "about": about, "problems": problems}), end="")
-    else:
-        console.print(f"{path}: {about}", markup=False, soft_wrap=True)
-        for problem in problems:
-            console.print(f"  {problem}", markup=False, soft_wrap=True)
-        console.print("no problem found" if not problems else f"{len(problems)} problems", markup=False)
-    return 1 if problems else 0
+        found = [asdict(finding) for finding in report.findings]
+        told = {"about": report.about, "problems": report.problems, "warnings": report.warnings, "findings": found}
+        console.out(to_json({"path": path, **told}), end="")
+        return
+    console.print(f"{path}: {report.about}", markup=False, soft_wrap=True)
+    for problem in report.problems:
+        console.print(f"  {problem}", markup=False, soft_wrap=True)
+    count = len(report.problems)
+    console.print("no problem found" if not count else f"{count} problems", markup=False)
+    if report.warnings:
+        console.print(f"{len(report.warnings)} warnings (docs/lint.md tells more):", markup=False)
+    for warning in report.warnings:
+        console.print(f"  {warning}", markup=False, soft_wrap=True)
 
 
-def _data(root: Path, talk: Talk) -> tuple[list[str], str]:
+def _data(root: Path, talk: Talk) -> Report:
     """Every clip decoded and compared with its row."""
     from toonbench.commands.shared import open_data
     from toonbench.data.folder import file_sha256
@@ -67,37 +99,73 @@ def _data(root: Path, talk: Talk) -> tuple[list[str], str]:
             except ToonbenchError as error:
                 problems.append(str(error))
             on_progress(done, len(clips))
-    return problems, f"data set of {len(data.clips)} clips and {len(data.targets)} exact targets"
+    return Report(about=f"data set of {len(data.clips)} clips and {len(data.targets)} exact targets", problems=problems)
 
 
-def _videos(root: Path, what: What, talk: Talk) -> tuple[list[str], str]:
-    """One video for every pair of the task, of the driver's length and the source's size."""
-    from toonbench import video
-    from toonbench.generate import read_source
+def _videos(root: Path, what: What, talk: Talk) -> Report:
+    """One video for every pair of the task, of the driver's length and the source's size; then what the linter says."""
+    from toonbench import lint
 
     plan = make_plan(what, metrics=None, talk=talk)
     found = {path.stem: path for path in sorted(root.iterdir()) if path.is_file() and not path.name.startswith(".")}
     ids = {pair.id for pair in plan.pairs}
     problems = [f"{path.name} is no pair of {plan.task.id}" for stem, path in found.items() if stem not in ids]
-    for pair in plan.pairs:
-        if pair.id not in found:
-            problems.append(f"{pair.id}: no video")
-            continue
-        try:
-            frames = video.read_video(found[pair.id]).frames
-            height, width, _ = read_source(pair.source).shape
-            expected = pair.driving.frames or len(frames)
-            if frames.shape[:3] != (expected, height, width):
-                problems.append(
-                    f"{found[pair.id].name}: {len(frames)} frames of {frames.shape[2]}x{frames.shape[1]}, "
-                    f"expected {expected} of {width}x{height}"
-                )
-        except ToonbenchError as error:
-            problems.append(str(error))
-    return problems, f"{len(found)} videos for the {len(plan.pairs)} pairs of {plan.task.id} on {plan.data.id}"
+    rows: dict[str, Rows] = {}
+    real = _Real()
+    with talk.progress("reading videos") as on_progress:
+        for done, pair in enumerate(plan.pairs, start=1):
+            if pair.id not in found:
+                problems.append(f"{pair.id}: no video")
+                continue
+            try:
+                rows[pair.id] = _look(pair, found[pair.id], real=real, problems=problems)
+            except ToonbenchError as error:
+                problems.append(str(error))
+            on_progress(done, len(plan.pairs))
+    return Report(
+        about=f"{len(found)} videos for the {len(plan.pairs)} pairs of {plan.task.id} on {plan.data.id}",
+        problems=problems,
+        findings=lint.findings(rows),
+    )
 
 
-def _result(path: Path) -> tuple[list[str], str]:
+def _look(pair: Pair, path: Path, *, real: _Real, problems: list[str]) -> Rows:
+    """The linter's row of one video, which is read once; its size and length are checked on the way."""
+    from toonbench import lint, video
+    from toonbench.generate import read_source
+
+    frames = video.read_video(path).frames
+    source = read_source(pair.source)
+    height, width, _ = source.shape
+    expected = pair.driving.frames or len(frames)
+    if frames.shape[:3] != (expected, height, width):
+        problems.append(
+            f"{path.name}: {len(frames)} frames of {frames.shape[2]}x{frames.shape[1]}, "
+            f"expected {expected} of {width}x{height}"
+        )
+    target = None if pair.target is None else real.frames(pair.target)
+    return lint.measure(pair, path, generated=frames, source=source, driving=real.frames(pair.driving), target=target)
+
+
+class _Real:
+    """The last two real clips read: the pairs of one driver follow each other."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Frames] = {}
+
+    def frames(self, clip: Clip) -> Frames:
+        """All frames of a clip."""
+        from toonbench.generate import read_frames
+
+        if clip.id not in self._kept:
+            while len(self._kept) > 1:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[clip.id] = read_frames(clip).frames
+        self._kept[clip.id] = self._kept.pop(clip.id)
+        return self._kept[clip.id]
+
+
+def _result(path: Path) -> Report:
     """A result that can be made again from its run's rows."""
     from toonbench.score import SCHEMA
     from toonbench.store import read_json
@@ -106,7 +174,7 @@ def _result(path: Path) -> tuple[list[str], str]:
     needed = ("schema", "data", "task", "method", "results", "failures", "pairs", "pairs_fingerprint")
     problems = [f"lacks the field '{key}'" for key in needed if not isinstance(result, dict) or key not in result]
     if problems:
-        return problems, "not a result"
+        return Report(about="not a result", problems=problems)
     if result["schema"] != SCHEMA:
         problems.append(f"schema {result['schema']}, this toonbench reads {SCHEMA}")
     for row in result["results"]:
@@ -116,4 +184,5 @@ def _result(path: Path) -> tuple[list[str], str]:
             problems.append(
                 f"{row['metric']}: coverage {row['coverage']} or {row['missing']} of {row['pairs']} missing cannot be"
             )
-    return problems, f"{result['method']} on {result['task']} of {result['data']}, {result['pairs']} pairs"
+    about = f"{result['method']} on {result['task']} of {result['data']}, {result['pairs']} pairs"
+    return Report(about=about, problems=problems)

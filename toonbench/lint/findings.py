@@ -18,14 +18,17 @@ Videos = Mapping[str, Measured]
 # Each stands in the middle of the gap between sound and damaged clips that docs/lint.md tells.
 DAMAGED = 0.3  # of `swapped`, `crushed`, `wrapped`, `washed` and the shifts: the median over pairs
 AGREED = 2 / 3  # share of the pairs, of those that can tell, that lean to the same mistake
-STRETCHED = 0.8  # of `stretched`, for one pair
+STRETCHED = 0.8  # of `stretched`, for one pair that reaches from 0 to 255
+STRETCHED_LOSSY = 0.5  # the same for one coded with loss, and how far from 0 and 255 it may then stay
+SLACK_LOSSY = 8.0
 TAPERED = 2.0  # of `pile`: a clip that was cut to its range has more at the ends
-ALL_STRETCHED = 0.8  # share of the pairs, of those that can tell
-FEWEST_STRETCHED = 3  # one clip may reach from 0 to 255 by chance
+ALL_STRETCHED = 0.55  # share of the pairs, of those that can tell
+FEWEST_STRETCHED = 4  # one clip may reach from 0 to 255 by chance
 FEWEST_BY_ENERGY = (
     6  # pairs, and half of all, that can tell a shift where most of them tell it by the amount of motion alone
 )
 SOURCE = 0.2  # of `to_source`
+SOURCE_STILL = 0.5  # the same where nothing moves: a codec or a tint keeps the source from being exactly itself
 DRIVER = 0.3  # of `to_driver`
 TAIL = 0.25  # of `tail`, and at least three changes
 FLAT = 0.1  # of `flat`
@@ -123,14 +126,16 @@ def _stretched(videos: Videos) -> Iterable[Finding]:
     """Every clip reaching exactly from 0 to 255, and as only stretching does: thinly at the ends, or explained by it."""
     told: dict[str, bool] = {}
     for pair, video in videos.items():
-        slack = 0.0 if video.lossy == 0 else 3.0  # a codec moves the extremes a little
+        exact = video.lossy == 0
+        slack = 0.0 if exact else SLACK_LOSSY  # a codec moves the extremes, and piles up values there by itself
+        enough = STRETCHED if exact else STRETCHED_LOSSY
         if video.floor > slack or video.ceiling < 255 - slack:
             told[pair] = False
         elif (video.reference_floor, video.reference_ceiling) == (0, 255):
             continue  # stretching would change nothing
-        elif video.pile <= TAPERED or video.stretched >= STRETCHED:
+        elif (exact and video.pile <= TAPERED) or video.stretched >= enough:
             told[pair] = True
-        elif video.stretched < STRETCHED:
+        elif video.stretched < enough:
             told[pair] = False
     hit = {pair: videos[pair] for pair, stretched in told.items() if stretched}
     if len(hit) < max(FEWEST_STRETCHED, ALL_STRETCHED * len(told)):
@@ -163,7 +168,11 @@ def _driver_pasted(videos: Videos) -> tuple[Finding, ...]:
 
 
 def _source_pasted(videos: Videos) -> tuple[Finding, ...]:
-    hit = {pair: video for pair, video in videos.items() if video.to_source < SOURCE}
+    hit = {
+        pair: video
+        for pair, video in videos.items()
+        if video.to_source < (SOURCE_STILL if video.motion < STILL else SOURCE)
+    }
     advice = "it must move as the driver does: check what was saved (expected of the method 'static')"
     return tuple(_told("source", hit, _telling(videos, "to_source"), "show the source, unmoved", advice=advice))
 

@@ -14,7 +14,8 @@ SIDE = 32
 LAGS = {"late_1": 1, "late_2": 2, "early_1": -1, "early_2": -2}
 MOVES = 0.5  # grey levels: a reference that changes less from frame to frame says nothing about motion
 APART = 3.0  # grey levels between two clips, below which a video cannot be told to be one of them
-STILL = 0.05  # of the reference's change: what moves less stands still
+STILL = 0.05  # of the reference's change over a clip: what moves less stands still
+_STILL_STEP = 0.02  # the same from one frame to the next, which codecs may leave out where little moves
 _FLAT = 2.0  # standard deviation in grey levels of a frame that shows nothing
 _REACH = max(LAGS.values())
 _LEAST_STEPS = 2 * _REACH + 3  # fewer frame changes than this say nothing about a shift
@@ -82,7 +83,7 @@ def stillness(video: Small, reference: Small) -> tuple[float, float]:
     if len(video) < 2 or (steps := _steps(reference)).mean() < MOVES:
         return float("nan"), float("nan")
     own = _steps(video)
-    moving = np.flatnonzero(~((own < STILL * steps) | (steps < MOVES)))
+    moving = np.flatnonzero(~((own < _STILL_STEP * steps) | (steps < MOVES)))
     start = int(moving[-1]) + 1 if moving.size else 0
     tail = int((steps[start:] >= MOVES).sum())
     return float(own.mean() / steps.mean()), tail / int((steps >= MOVES).sum()) if tail else 0.0
@@ -117,7 +118,7 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64], *, centre
 
 
 def _flat(steps: Small) -> NDArray[np.float64]:
-    return steps.reshape(len(steps), -1).astype(np.float64)
+    return steps.reshape(len(steps), SIDE * SIDE * 3).astype(np.float64)
 
 
 def _steps(pictures: Small) -> NDArray[np.float64]:

@@ -59,13 +59,13 @@ def _loss(context: VideoCodecContext) -> Loss:
     import av
 
     name, codec = context.codec.canonical_name, context.codec
-    if context.pix_fmt and not _holds_rgb(av.VideoFormat(context.pix_fmt)):
+    if name == "gif" or (context.pix_fmt and not _holds_rgb(av.VideoFormat(context.pix_fmt))):
         return "lossy"
     if name == "h264":
         return "lossless" if _bypasses_transform(context.extradata or b"") else "lossy"
-    if name in _EITHER:
+    if name in _EITHER or codec.lossy == codec.lossless:
         return "unknown"
-    return "lossy" if codec.lossy and not codec.lossless else "unknown" if codec.lossy else "lossless"
+    return "lossy" if codec.lossy else "lossless"
 
 
 def _holds_rgb(pixels: VideoFormat) -> bool:

@@ -1,0 +1,314 @@
+"""The input linter finds each mistake that is planted, and nothing in what is sound."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from baselines.dummies import NoisyOracle
+from toonbench import lint, registry, video
+from toonbench.data import load, locate
+from toonbench.generate import read_frames, read_source
+from toonbench.lint import COLUMNS, faults
+from toonbench.lint.colours import explained, histograms
+from toonbench.lint.measured import CODECS, from_row
+from toonbench.tasks import draw_pairs
+from toonbench.types import Clip, Pair, ToonbenchError
+from toonbench.video.coding import coding
+
+TASKS = ("real2cartoon", "cartoon2real", "real_self")
+
+
+class Case:
+    """A pair of the shipped puppets and its frames."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.source = read_source(pair.source)
+        self.driving = read_frames(pair.driving).frames
+        self.target = read_frames(pair.target).frames
+
+
+@pytest.fixture(scope="module")
+def cases() -> dict[str, list[Case]]:
+    data = load(locate("puppets@1"))
+    return {
+        name: [Case(pair) for pair in draw_pairs(registry.load_task(name), data.clips, targets=data.targets)]
+        for name in TASKS
+    }
+
+
+@pytest.fixture(scope="module")
+def lossless(tmp_path_factory) -> Path:
+    """Any file coded without loss at the puppets' rate: the frames are given to `measure` apart from it."""
+    path = tmp_path_factory.mktemp("lint") / "lossless.mkv"
+    video.write_lossless(path, np.zeros((2, 16, 16, 3), np.uint8), fps=10)
+    return path
+
+
+def found(cases, path, make, *, answers=True, real=None) -> dict[str, lint.Finding]:
+    """Findings over `cases` when the video of each is what `make` gives; without their exact answers if asked."""
+    rows = {
+        case.pair.id: lint.measure(
+            case.pair,
+            path,
+            generated=make(case),
+            source=case.source,
+            driving=case.driving,
+            target=case.target if answers else None,
+        )
+        for case in cases
+    }
+    return {finding.kind: finding for finding in lint.findings(rows)}
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", faults.FAULTS)
+def test_a_planted_mistake_is_found_and_nothing_else(cases, lossless, task, name):
+    kind, plant = faults.FAULTS[name]
+    told = found(cases[task], lossless, lambda case: plant(case.target))
+    assert set(told) == {kind}
+    assert len(told[kind].affected) >= 0.9 * told[kind].of
+    assert told[kind].severity == "warning"
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", [name for name, (kind, _) in faults.FAULTS.items() if kind != "minmax"])
+def test_a_planted_mistake_is_found_without_exact_answers(cases, lossless, task, name):
+    kind, plant = faults.FAULTS[name]
+    told = found(cases[task], lossless, lambda case: plant(case.target), answers=False)
+    assert kind in told
+    assert set(told) <= ({kind, "source"} if kind == "constant" else {kind})  # the one frame may be like the source
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["answers", "no answers"])
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", faults.MILD)
+def test_mild_damage_is_no_mistake(cases, lossless, task, name, answers):
+    assert not found(cases[task], lossless, lambda case: faults.MILD[name](case.target), answers=answers)
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["answers", "no answers"])
+@pytest.mark.parametrize("task", TASKS)
+def test_the_noisy_oracle_is_clean_and_its_shift_is_found(cases, lossless, task, answers):
+    noisy = {case.pair.id: NoisyOracle().animate_target(case.source, case.target, seed=3) for case in cases[task]}
+    assert not found(cases[task], lossless, lambda case: noisy[case.pair.id], answers=answers)
+    if answers:
+        told = found(cases[task], lossless, lambda case: faults.shifted(noisy[case.pair.id], 1))
+        assert set(told) == {"shifted"}
+        assert "1 frame late" in told["shifted"].message
+
+
+def test_whoever_stretches_a_smooth_output_is_found_without_an_exact_answer(cases, lossless):
+    def network(case):  # no value of a network is exactly the answer's, and its extremes thin out
+        smooth = faults.blurred(case.target, radius=2.0).astype(np.float32)
+        return np.rint(smooth * 0.9 + 10).astype(np.uint8)
+
+    real = cases["cartoon2real"]
+    assert not found(real, lossless, network, answers=False)
+    assert set(found(real, lossless, lambda case: faults.stretched(network(case)), answers=False)) == {"minmax"}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_source_pasted_is_found_and_not_told_twice(cases, lossless, task):
+    for answers in (True, False):
+        told = found(cases[task], lossless, lambda case: faults.pasted(case.target, case.source), answers=answers)
+        assert set(told) == {"source"}
+        assert len(told["source"].affected) == len(cases[task])
+
+
+@pytest.mark.parametrize("task", ["real2cartoon", "cartoon2real"])
+def test_the_driver_pasted_is_found(cases, lossless, task):
+    for answers in (True, False):
+        assert set(found(cases[task], lossless, lambda case: case.driving, answers=answers)) == {"driver"}
+
+
+def test_the_driver_is_no_mistake_where_it_is_the_answer(cases, lossless):
+    assert not found(cases["real_self"], lossless, lambda case: case.driving)
+
+
+LOOKS = {
+    "dark": lambda x: x // 12,
+    "low contrast": lambda x: x // 8 + 110,
+    "grey": lambda x: np.repeat(x[..., :1], 3, axis=-1),
+    "line art": lambda x: np.where(x.mean(axis=-1, keepdims=True) > 110, 255, 20).repeat(3, axis=-1).astype(np.uint8),
+    "full range": lambda x: np.clip(x.astype(np.int16) * 2 - 128, 0, 255).astype(np.uint8),
+    "one frame": lambda x: x if x.ndim == 3 else x[:1],
+    "two frames": lambda x: x if x.ndim == 3 else x[:2],
+    "hardly moving": lambda x: x if x.ndim == 3 else np.rint(x[:1] + 0.02 * (x - x[:1].astype(float))).astype(np.uint8),
+    "still": lambda x: x if x.ndim == 3 else np.repeat(x[:1], len(x), axis=0),
+    "flat": lambda x: np.full_like(x, 200),
+    "thin": lambda x: x[..., ::16, ::11, :],
+}
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["answers", "no answers"])
+@pytest.mark.parametrize("look", LOOKS)
+def test_an_exact_answer_of_any_look_is_clean(cases, lossless, look, answers):
+    change, altered = LOOKS[look], []
+    for case in cases["real2cartoon"]:
+        other = Case.__new__(Case)
+        other.driving = change(case.driving)
+        driver = replace(case.pair.driving, frames=len(other.driving))
+        other.pair = replace(case.pair, driving=driver)
+        other.source, other.target = change(case.source), change(case.target)
+        altered.append(other)
+    assert not found(altered, lossless, lambda case: case.target, answers=answers)
+
+
+def test_a_grey_picture_cannot_tell_red_from_blue(cases):
+    grey = histograms(LOOKS["grey"](cases["real2cartoon"][0].target))
+    assert np.isnan(explained(grey, grey)["swapped"])
+
+
+def test_wrong_size_and_length_are_errors_and_another_rate_is_a_warning(cases, lossless, tmp_path):
+    own = cases["real2cartoon"]
+    small = found(own, lossless, lambda case: np.ascontiguousarray(case.target[:, ::2, ::2]))
+    assert set(small) == {"size"}
+    assert small["size"].severity == "error"
+    assert "64x64 instead of 128x128" in small["size"].message
+    short = found(own, lossless, lambda case: case.target[:8])
+    assert short["length"].severity == "error"
+    assert "8 instead of 10" in short["length"].message
+    fast = tmp_path / "fast.mkv"
+    video.write_lossless(fast, own[0].target, fps=25)
+    told = found(own, fast, lambda case: case.target)
+    assert set(told) == {"fps"}
+    assert told["fps"].severity == "warning"
+    assert "25 instead of 10" in told["fps"].message
+
+
+def encoded(path: Path, frames, *, codec: str, pixels: str, kind: str, **options: str) -> Path:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=kind) as output:
+        stream = output.add_stream(codec, rate=10, options={key: str(value) for key, value in options.items()})
+        stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], pixels
+        for frame in frames:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format=pixels)))
+        output.mux(stream.encode())
+    path.write_bytes(buffer.getvalue())
+    return path
+
+
+CODINGS = [
+    ("ffv1", "bgr0", "matroska", {}, "lossless"),
+    ("ffv1", "yuv420p", "matroska", {}, "lossy"),
+    ("ffv1", "yuv444p", "matroska", {}, "lossy"),
+    ("ffv1", "gray", "matroska", {}, "lossless"),
+    ("libx264rgb", "rgb24", "matroska", {"qp": 0}, "lossless"),
+    ("libx264rgb", "rgb24", "mp4", {"crf": 0}, "lossless"),
+    ("libx264rgb", "rgb24", "avi", {"qp": 0}, "lossless"),
+    ("libx264rgb", "rgb24", "mp4", {"crf": 1}, "lossy"),
+    ("libx264", "yuv444p", "mp4", {"qp": 0}, "lossy"),
+    ("libx264", "yuv420p", "mp4", {"crf": 18}, "lossy"),
+    ("mpeg4", "yuv420p", "avi", {}, "lossy"),
+    ("mjpeg", "yuvj420p", "avi", {}, "lossy"),
+    ("libvpx-vp9", "yuv420p", "webm", {"lossless": 1}, "lossy"),
+    ("libvpx-vp9", "gbrp", "webm", {"lossless": 1}, "unknown"),
+    ("png", "rgb24", "mov", {}, "lossless"),
+    ("huffyuv", "rgb24", "avi", {}, "lossless"),
+    ("utvideo", "gbrp", "avi", {}, "lossless"),
+    ("rawvideo", "bgr24", "avi", {}, "lossless"),
+    ("gif", "rgb8", "gif", {}, "lossy"),
+]
+
+
+@pytest.mark.parametrize(("codec", "pixels", "kind", "options", "loss"), CODINGS)
+def test_a_coding_is_known_to_keep_pixels_or_not(cases, tmp_path, codec, pixels, kind, options, loss):
+    frames = cases["real2cartoon"][0].target[:3]
+    path = encoded(tmp_path / "video", frames, codec=codec, pixels=pixels, kind=kind, **options)
+    told = coding(path)
+    assert told.loss == loss
+    assert told.codec in CODECS
+    assert told.fps == pytest.approx(10, abs=0.01)
+    if loss == "lossless" and pixels != "gray":
+        assert np.array_equal(video.read_video(path).frames, frames)
+    if loss == "lossy":
+        assert not np.array_equal(video.read_video(path).frames, frames)
+
+
+@pytest.mark.parametrize("codec", ["ffv1", "h264"])
+def test_what_toonbench_writes_is_lossless(cases, tmp_path, codec):
+    video.write_lossless(tmp_path / "a.mkv", cases["real2cartoon"][0].target, fps=10, codec=codec)
+    assert coding(tmp_path / "a.mkv").loss == "lossless"
+    video.write_for_viewing(tmp_path / "a.mp4", cases["real2cartoon"][0].target, fps=10)
+    assert coding(tmp_path / "a.mp4").loss == "lossy"
+
+
+def test_stills_have_a_coding_too(cases, tmp_path):
+    video.write_png(tmp_path / "a.png", cases["real2cartoon"][0].source)
+    told = coding(tmp_path / "a.png")
+    assert (told.codec, told.loss, told.fps) == ("png", "lossless", 0)
+
+
+def test_lossy_videos_are_told_and_are_otherwise_clean(cases, tmp_path):
+    own = cases["cartoon2real"]
+    path = tmp_path / "a.mp4"
+
+    def coded(case):
+        video.write_for_viewing(path, case.target, fps=10)
+        return video.read_video(path).frames
+
+    video.write_for_viewing(path, own[0].target, fps=10)
+    told = found(own, path, coded)
+    assert set(told) == {"lossy"}
+    assert "h264" in told["lossy"].message
+
+
+def test_every_real_sample_has_a_coding(shared):
+    clips = sorted((shared / "samples" / "visible" / "real_videos").glob("*.mp4"))
+    if not clips:
+        pytest.skip("no real samples there")
+    for path in clips:
+        assert coding(path).loss == "lossy"
+
+
+def real_case(path: Path, frames) -> Case:
+    case = Case.__new__(Case)
+    height, width = frames.shape[1:3]
+    clip = Clip(id=path.stem, path=path, domain="real", fps=10.0, frames=len(frames), width=width, height=height)
+    case.pair = Pair(id=path.stem, source=clip, driving=clip, target=clip)
+    case.source, case.driving, case.target = frames[0], frames, frames
+    return case
+
+
+def test_real_films_are_clean_and_their_mistakes_are_found(shared, lossless):
+    paths = sorted((shared / "samples" / "visible" / "real_videos").glob("*.mp4"))[:4]
+    if not paths:
+        pytest.skip("no real samples there")
+    own = [real_case(path, video.read_video(path, max_frames=16).frames) for path in paths]
+    assert not found(own, lossless, lambda case: case.target)
+    assert not found(own, lossless, lambda case: case.target, answers=False)
+    for name in ("red and blue swapped", "[-1, 1] as [0, 1], cut", "[0, 1] as [-1, 1]", "every frame the same"):
+        kind, plant = faults.FAULTS[name]
+        assert kind in found(own, lossless, lambda case: plant(case.target)), name  # noqa: B023
+
+
+def test_a_row_goes_back_and_one_of_another_version_is_refused(cases, lossless):
+    case = cases["real2cartoon"][0]
+    row = lint.measure(case.pair, lossless, generated=case.target, source=case.source)
+    assert row.shape == (1, len(COLUMNS))
+    assert row.dtype == np.float32
+    assert np.array_equal(from_row(row).row(), row, equal_nan=True)
+    with pytest.raises(ToonbenchError, match="stored by another version"):
+        lint.findings({"a": row[:, 1:]})
+
+
+def test_measurement_is_deterministic_and_failed_pairs_are_left_out(cases, lossless):
+    case = cases["real2cartoon"][0]
+    again = [
+        lint.measure(case.pair, lossless, generated=case.target, source=case.source, driving=case.driving)
+        for _ in range(2)
+    ]
+    assert again[0].tobytes() == again[1].tobytes()
+    assert lint.findings({"failed": np.full((1, 1), np.nan, np.float32)}) == ()
+    assert lint.findings({}) == ()
+
+
+def test_few_videos_are_not_called_stretched_by_chance(cases, lossless):
+    assert not found(cases["cartoon2real"][:3], lossless, lambda case: faults.stretched(case.target))
