@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from toonbench import paired, registry, stats
-from toonbench.score import ANY, rows_name
+from toonbench.score import ANY, pair_weights, rows_name
 from toonbench.store import Run, read_json
 from toonbench.types import Metric, Rows, ToonbenchError
 
@@ -224,13 +224,14 @@ def _reference(metric: Metric, reference_of: ReferenceOf | None) -> Sequence[Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """Everything stored of one metric: method to pair to value (NaN: none) and to why there is none."""
+    """Everything stored of one metric: method to pair to value (NaN: none), to its weight, and to why there is no value."""
 
     runs: Mapping[str, Run]
     metric: Metric
     driving: Mapping[str, str]
     reference: Sequence[Rows]
     values: Mapping[str, Mapping[str, float]]
+    weights: Mapping[str, Mapping[str, float]]
     reasons: Mapping[str, Mapping[str, str]]
     left_out: dict[tuple[str, tuple[str, ...]], paired.LeaveOut] = field(
         default_factory=dict["tuple[str, tuple[str, ...]]", paired.LeaveOut]
@@ -241,15 +242,17 @@ class _Table:
         cls, runs: Mapping[str, Run], metric: Metric, *, driving: Mapping[str, str], reference: Sequence[Rows]
     ) -> _Table:
         values: dict[str, dict[str, float]] = {}
+        weights: dict[str, dict[str, float]] = {}
         reasons: dict[str, dict[str, str]] = {}
         for name, run in runs.items():
-            values[name], reasons[name] = {}, {}
+            values[name], weights[name], reasons[name] = {}, {}, {}
             for pair in driving:
                 rows = run.read_rows(rows_name(metric), pair, lazy=metric.distribution)
                 values[name][pair] = _value(metric, rows)
+                weights[name][pair] = 0.0 if rows is None else pair_weights(metric, [rows])[0]
                 reasons[name][pair] = _reason(run, metric, pair, measured=rows is not None)
         return cls(
-            runs=runs, metric=metric, driving=driving, reference=reference, values=values, reasons=reasons
+            runs=runs, metric=metric, driving=driving, reference=reference, values=values, weights=weights, reasons=reasons
         )  # fmt: skip
 
     def compare(self) -> OnMetric:
@@ -286,13 +289,15 @@ class _Table:
         if self.metric.distribution:
             interval = paired.set_interval(self._leave_out(name, own), bounds=self._bounds())
         else:
-            interval = stats.cluster_bootstrap(self._of(name, own), [self.driving[pair] for pair in own])
+            labels, weights = [self.driving[pair] for pair in own], [self.weights[name][pair] for pair in own]
+            interval = stats.cluster_bootstrap(self._of(name, own), labels, weights=weights)
         reason = ""
         if missing:
             why = Counter(self.reasons[name][pair] or "no value" for pair in missing).most_common(1)[0][0]
             reason = f"{len(missing)} of {len(self.driving)} pairs failed ({why})"
         return Standing(
-            method=name, value=interval.value, low=interval.low, high=interval.high, pairs=len(own),
+            method=name, value=interval.value, low=float(np.maximum(interval.low, self._bounds()[0])),
+            high=float(np.minimum(interval.high, self._bounds()[1])), pairs=len(own),
             missing=len(missing), rank=rank, reason=reason,
         )  # fmt: skip
 
@@ -312,7 +317,10 @@ class _Table:
             found = paired.compare_sets(self._leave_out(a, common), self._leave_out(b, common), bounds=self._bounds())
         else:
             labels = [self.driving[pair] for pair in common]
-            found = paired.compare_means(self._of(a, common), self._of(b, common), labels)
+            weights = [(self.weights[a][pair] + self.weights[b][pair]) / 2 for pair in common]  # equal: the real side's
+            found = paired.compare_means(
+                self._of(a, common), self._of(b, common), labels, weights=weights, bounds=self._bounds()
+            )
         interval = found.interval
         return Difference(
             a=a, b=b, difference=interval.value, low=interval.low, high=interval.high, p=found.p, p_holm=found.p,
@@ -346,6 +354,10 @@ class _Table:
     def _bounds(self) -> tuple[float, float]:
         return getattr(self.metric, "bounds", ANY)
 
+    def _at_once(self) -> stats.ReduceGroups | None:
+        whole: Any = self.metric
+        return (lambda groups: whole.reduce_groups(groups, self.reference)) if hasattr(whole, "reduce_groups") else None
+
     def _leave_out(self, name: str, pairs: Sequence[str]) -> paired.LeaveOut:
         """The metric of a set of pairs, and without each group of driving videos; made once for each set."""
         key = (name, tuple(pairs))
@@ -355,6 +367,7 @@ class _Table:
                 [one for one in rows if one is not None],
                 [self.driving[pair] for pair in pairs],
                 lambda some: float(self.metric.reduce(some, self.reference)),
+                reduce_groups=self._at_once(),
             )
         return self.left_out[key]
 
@@ -377,7 +390,7 @@ def _reason(run: Run, metric: Metric, pair: str, *, measured: bool) -> str:
 
 def _too_few(one: Difference, family: int) -> str:
     noun = "video" if one.clusters == 1 else "videos"
-    text = f"{one.clusters} driving {noun}: p cannot be below {one.smallest_p:.2g}"
+    text = f"{one.clusters} driving {noun}: p cannot be below {one.smallest_p:.3g}"
     if family > 1:
-        text += f", nor below {min(1.0, one.smallest_p * family):.2g} by Holm over {family} comparisons"
+        text += f", nor below {min(1.0, one.smallest_p * family):.3g} by Holm over {family} comparisons"
     return f"{text}; nothing can be significant with fewer than {paired.fewest_clusters(family)} driving videos"

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toonbench.stats import FEWEST, Interval, paired_bootstrap
+from toonbench.stats import FEWEST, Interval, ReduceGroups, paired_bootstrap
 from toonbench.types import Rows
 
 Values = NDArray[np.float64]
@@ -51,7 +51,14 @@ class LeaveOut:
     clusters: int
 
 
-def sign_flip(values: ArrayLike, clusters: Sequence[Hashable], *, draws: int = DRAWS, seed: int = 0) -> float:
+def sign_flip(
+    values: ArrayLike,
+    clusters: Sequence[Hashable],
+    *,
+    weights: ArrayLike | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> float:
     """Two-sided p of the mean of differences `values` (n,), flipping the sign of whole `clusters` (n,).
 
     If the methods do not differ, swapping their names within a driving video changes nothing, so every assignment of
@@ -59,9 +66,9 @@ def sign_flip(values: ArrayLike, clusters: Sequence[Hashable], *, draws: int = D
     (Fisher's randomisation test of paired differences). All are counted up to 20 clusters, else `draws` random ones and
     the one seen: (1 + count) / (1 + draws), which holds the level exactly too (Phipson and Smyth 2010).
     Depends on the sums of the clusters only: not on order, labels, or which method is named first. NaN values are left
-    out; NaN if there are none.
+    out; NaN if there are none. `weights` (n,) as in `stats.cluster_bootstrap`.
     """
-    sums = _cluster_sums(values, clusters)
+    sums = _cluster_sums(np.asarray(values, np.float64) * _weights(values, weights), clusters)
     if not sums.size:
         return math.nan
     sizes = np.sort(np.abs(sums))[::-1]  # the test asks for no more; one order for equal data
@@ -86,19 +93,22 @@ def fewest_clusters(comparisons: int = 1) -> int:
     return 1 + math.ceil(math.log2(comparisons / ALPHA))
 
 
-def standard_error(values: ArrayLike, clusters: Sequence[Hashable]) -> float:
+def standard_error(values: ArrayLike, clusters: Sequence[Hashable], *, weights: ArrayLike | None = None) -> float:
     """Of the mean of `values` (n,), from the spread of whole `clusters` (n,); NaN with fewer than two.
 
-    sqrt(k / (k - 1) * sum over clusters of (sum of value - mean)^2) / n, k clusters (Liang and Zeger 1986).
+    sqrt(k / (k - 1) * sum over clusters of (sum of weight * (value - mean))^2) / sum of weights, k clusters (Liang and
+    Zeger 1986).
     """
-    array = np.asarray(values, np.float64).reshape(-1)
-    if not np.isfinite(array).any():
+    array, weight = np.asarray(values, np.float64).reshape(-1), _weights(values, weights)
+    total = math.fsum(weight)
+    if not total > 0:
         return math.nan
-    residuals = _cluster_sums(array - math.fsum(array[np.isfinite(array)]) / np.isfinite(array).sum(), clusters)
-    if len(residuals) < 2:
-        return math.nan
+    mean = math.fsum((array * weight)[np.isfinite(array)]) / total
+    residuals = _cluster_sums((array - mean) * weight, clusters)
     number = len(residuals)
-    return math.sqrt(number / (number - 1) * math.fsum(np.square(residuals).tolist())) / int(np.isfinite(array).sum())
+    if number < 2:
+        return math.nan
+    return math.sqrt(number / (number - 1) * math.fsum(np.square(residuals))) / total
 
 
 def minimum_detectable(error: float, clusters: int, *, alpha: float = ALPHA, power: float = POWER) -> float:
@@ -138,16 +148,29 @@ def shared_ranks(methods: Sequence[str], better: Sequence[tuple[str, str]]) -> d
     return {name: 1 + sum(worse == name and winner in methods for winner, worse in better) for name in methods}
 
 
-def compare_means(a: ArrayLike, b: ArrayLike, clusters: Sequence[Hashable]) -> Paired:
-    """The mean of a - b over pairs; `a`, `b`, `clusters`: (n,), the same pairs in the same order; NaN is left out."""
+def compare_means(
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: Sequence[Hashable],
+    *,
+    weights: ArrayLike | None = None,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Paired:
+    """The mean of a - b over pairs; `a`, `b`, `clusters`: (n,), the same pairs in the same order; NaN is left out.
+
+    `weights` (n,) where frames are pooled, the same for both methods. `bounds` are the metric's own.
+    """
     differences = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    interval = paired_bootstrap(a, b, clusters)
+    interval = paired_bootstrap(a, b, clusters, weights=weights)
+    reach = bounds[1] - bounds[0]
     return Paired(
-        interval=interval,
-        p=sign_flip(differences, clusters),
+        interval=replace(
+            interval, low=float(np.maximum(interval.low, -reach)), high=float(np.minimum(interval.high, reach))
+        ),
+        p=sign_flip(differences, clusters, weights=weights),
         smallest=smallest_p(interval.clusters),
         exact=interval.clusters <= EXACT,
-        detectable=minimum_detectable(standard_error(differences, clusters), interval.clusters),
+        detectable=minimum_detectable(standard_error(differences, clusters, weights=weights), interval.clusters),
     )
 
 
@@ -157,12 +180,20 @@ def leave_out(
     reduce: Callable[[Sequence[Rows]], float],
     *,
     groups: int = GROUPS,
+    reduce_groups: ReduceGroups | None = None,
 ) -> LeaveOut:
-    """`reduce` of all rows and without each group of clusters; dealt as in `stats.grouped_jackknife`, alike for all methods."""
+    """`reduce` of all rows and without each group of clusters; dealt as in `stats.grouped_jackknife`, alike for all methods.
+
+    `reduce_groups` is the metric's own way to do both from one pass over the rows, where it has one.
+    """
     names, index = np.unique(np.asarray(list(clusters)), return_inverse=True)
     order = np.argsort(index, kind="stable")
     ordered, number = [rows[at] for at in order], min(groups, len(names))
     dealt = index[order] % number if number else index
+    if reduce_groups and number >= FEWEST:
+        together = [[one for one, group in zip(ordered, dealt, strict=True) if group == g] for g in range(number)]
+        value, without = reduce_groups(together)
+        return LeaveOut(value=float(value), without=np.array(without, np.float64), clusters=len(names))
     without = [
         float(reduce([one for one, group in zip(ordered, dealt, strict=True) if group != out]))
         for out in range(number if number > 1 else 0)
@@ -220,6 +251,13 @@ def _student_interval(value: float, pseudo: Values, *, clusters: int, bounds: tu
 
 def _pseudo(value: float, without: Values) -> Values:
     return value + (len(without) - 1) * (without.mean() - without)
+
+
+def _weights(values: ArrayLike, weights: ArrayLike | None) -> Values:
+    """The weight of each of `values`, 0 for one that is not finite."""
+    array = np.asarray(values, np.float64).reshape(-1)
+    weight = np.ones(len(array)) if weights is None else np.asarray(weights, np.float64).reshape(-1)
+    return np.where(np.isfinite(array), weight, 0.0)
 
 
 def _cluster_sums(values: ArrayLike, clusters: Sequence[Hashable]) -> Values:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from toonbench import cli
+from toonbench import cli, registry
 from toonbench.commands.compare_tables import print_comparison
 from toonbench.compare import compare
+from toonbench.metrics.l1 import L1
+from toonbench.metrics.shared import mean_with_losses
 from toonbench.stats import cluster_bootstrap, grouped_jackknife
 from toonbench.store import Run, write_bytes, write_json
 from toonbench.types import ToonbenchError
@@ -162,6 +164,44 @@ def test_three_driving_videos_say_that_p_cannot_be_small(tmp_path):
     assert all(math.isnan(d.detectable) and d.smallest_p == 0.25 for d in l1.differences)
 
 
+def test_holm_decides_not_the_comparison_by_itself(tmp_path):
+    own = three(tmp_path, videos=6)
+    (l1,) = compare(own).metrics
+    assert [d.p for d in l1.differences[1:]] == [1 / 32, 1 / 32]
+    assert l1.differences[1].p_holm == 3 / 32
+    assert set(ranks(l1).values()) == {1}
+    del own["alike"]
+    (l1,) = compare(own).metrics
+    assert ranks(l1) == {"good": 1, "poor": 2}
+
+
+class Pooled(L1):
+    """The mean over all frames."""
+
+    name = "pooled"
+    pooled = True
+
+    def reduce(self, rows, reference=()):
+        return mean_with_losses(rows, pooled=True)
+
+
+def test_where_a_metric_pools_frames_a_longer_pair_counts_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "load_metric", lambda name: Pooled())
+    own = runs(*(scored(tmp_path, f"{name}@1", metrics=("pooled@1",)) for name in "ab"))
+    for name, run in own.items():
+        for at, (pair, _, _) in enumerate(pairs()):
+            long = at < IMAGES  # the first driving video is ten times as long, and a is worse there
+            value = 0.6 if long and name == "a" else 0.5
+            run.write_rows("pooled@1", pair, np.tile(np.float32([value, 1]), (40 if long else 4, 1)))
+    (found,) = compare(own, metrics=["pooled"]).metrics
+    frames = [40 * IMAGES, 4 * IMAGES * (VIDEOS - 1)]
+    assert found.standings[0].value == pytest.approx((0.6 * frames[0] + 0.5 * frames[1]) / sum(frames))
+    assert found.differences[0].difference == pytest.approx(0.1 * frames[0] / sum(frames))
+    assert found.standings[0].value == pytest.approx(
+        Pooled().reduce([own["a"].read_rows("pooled@1", pair) for pair, _, _ in pairs()])
+    )
+
+
 def test_a_distribution_is_compared_over_groups_of_driving_videos(tmp_path):
     own = runs(*(scored(tmp_path, f"{n}@1", level=v, metrics=("colour@1",)) for n, v in (("near", 0.1), ("far", 0.4))))
     reference = [np.full((2, 3), 0.1, np.float32)]
@@ -239,6 +279,7 @@ def on_line(*arguments):
 def test_names_find_runs_and_several_revisions_ask_for_one(tmp_path, capsys):
     three(tmp_path)
     scored(tmp_path, "good@2", level=0.2)
+    scored(tmp_path, "poorest@1", level=0.3)
     assert on_line("good@1", "poor", "--out", tmp_path, "--json") == 0
     assert set(json.loads(capsys.readouterr().out)["runs"]) == {"good", "poor"}
     assert on_line("good@1", "good@2", "--out", tmp_path, "--json") == 0
@@ -248,7 +289,7 @@ def test_names_find_runs_and_several_revisions_ask_for_one(tmp_path, capsys):
     assert "write one of good@1, good@2" in told
     assert on_line("nobody", "poor", "--out", tmp_path) == 2
     told = capsys.readouterr().err
-    assert "runs there: alike@1, good@1, good@2, poor@1" in told
+    assert "runs there: alike@1, good@1, good@2, poor@1, poorest@1" in told
     assert f"toonbench eval --method nobody --task real2cartoon --data set@1 --out {tmp_path}" in told
 
 

@@ -195,6 +195,42 @@ def test_means_have_the_interval_of_the_paired_bootstrap_and_leave_out_what_one_
     assert found.p == found.smallest == 2 / 2**5
 
 
+def test_weights_are_worth_as_many_equal_pairs():
+    rng = np.random.default_rng(6)
+    values, labels = differences(rng, 9, effect=0.3)
+    counts = rng.integers(1, 4, len(values))
+    many, of = np.repeat(values, counts), np.repeat(labels, counts)
+    assert paired.sign_flip(values, labels, weights=counts) == paired.sign_flip(many, of)
+    assert paired.standard_error(values, labels, weights=counts) == pytest.approx(paired.standard_error(many, of))
+    one, other = (
+        paired.compare_means(values, 0 * values, labels, weights=counts),
+        paired.compare_means(many, 0 * many, of),
+    )
+    assert one.interval.value == pytest.approx(other.interval.value)
+    assert one.interval.low == pytest.approx(other.interval.low)
+    assert one.detectable == pytest.approx(other.detectable)
+
+
+def test_the_interval_of_a_difference_is_cut_where_no_difference_can_be():
+    a, b = np.array([1.0, 1, 1, 1]), np.array([0.0, 0, 0, 0.9])
+    assert paired.compare_means(a, b, list("abcd")).interval.high > 1
+    assert paired.compare_means(a, b, list("abcd"), bounds=(0, 1)).interval.high == 1
+
+
+def test_a_metric_may_leave_out_its_groups_itself():
+    values, labels = differences(np.random.default_rng(3), 33)
+
+    def at_once(groups):
+        flat = [[one for group in groups for one in group]]
+        flat += [[one for group in groups if group is not left for one in group] for left in groups]
+        return spread(flat[0]), [spread(some) for some in flat[1:]]
+
+    quick = paired.leave_out(rows_of(values), labels, spread, reduce_groups=at_once)
+    slow = paired.leave_out(rows_of(values), labels, spread)
+    assert quick.without == pytest.approx(slow.without, rel=1e-6)
+    assert (quick.value, quick.clusters) == (pytest.approx(slow.value, rel=1e-6), slow.clusters)
+
+
 def spread(rows):
     return float(np.concatenate(rows).std())
 
