@@ -327,6 +327,12 @@ def test_both_share_their_features(network, pictures):
     assert network.describe(pictures[:0]).shape == (0, 2048)
 
 
+def test_frames_that_are_read_only_are_described(network, pictures):
+    locked = pictures[:1].copy()
+    locked.flags.writeable = False
+    np.testing.assert_array_equal(network.describe(locked), network.describe(pictures[:1]))
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1, 3), (1, 300, 20, 3)])
 def test_frames_of_any_size_and_without_any_detail_have_features(network, shape):
     for level in (0, 255):

@@ -59,4 +59,7 @@ def picture_batch(frames: Frames, *, device: str) -> Tensor:
     import numpy as np
     import torch
 
-    return torch.from_numpy(np.ascontiguousarray(frames)).to(device).permute(0, 3, 1, 2).float()
+    array = np.ascontiguousarray(frames)
+    if not array.flags.writeable:  # PyTorch has no read-only tensors and warns of sharing one
+        array = array.copy()
+    return torch.from_numpy(array).to(device).permute(0, 3, 1, 2).float()
