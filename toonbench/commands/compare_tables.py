@@ -75,7 +75,7 @@ def _method_cells(standing: Standing, *, pairs: int) -> list[str]:
 def _difference_cells(one: Difference, places: int) -> list[str]:
     interval = "—" if math.isnan(one.low) else f"{one.low:+z.{places}f} … {one.high:+z.{places}f}"
     return [
-        f"  {one.a} − {one.b}" + (f" ({one.pairs} pairs)" if one.partial else ""),
+        f"  {one.a} − {one.b}" + (" †" if one.partial else ""),
         "—" if math.isnan(one.difference) else f"{one.difference:+z.{places}f}",
         interval,
         _p(one.p_holm) + (" *" if one.better else "  "),
@@ -92,6 +92,8 @@ def _print_remarks(console: Console, found: Comparison) -> None:
     lines = [
         *_grouped([(note, one.metric) for one in found.metrics for note in one.notes]),
         *_grouped([(f"{s.method} is unranked: {s.reason}", m.metric) for m in found.metrics for s in m.standings if s.reason]),
+        *_grouped([(f"† {d.a} − {d.b} on the {d.pairs} of {found.pairs} pairs that both have", m.metric)
+                   for m in found.metrics for d in m.differences if d.partial]),
         *_grouped([(reason, name) for name, reason in found.skipped.items()]),
     ]  # fmt: skip
     if "puppets" in str(found.about["data"]):
