@@ -113,6 +113,14 @@ def test_kid_is_its_formula_written_out():
     assert KID().reduce(rows, reference) == pytest.approx(plain_kid(rows, reference), rel=1e-10)
 
 
+def test_kid_of_tiny_features_keeps_its_digits():
+    tiny = [features(seed, rows=30).astype(np.float64) * 1e-5 for seed in (0, 1)]
+    x, y = tiny
+    linear = [(a @ b.T) / WIDTH for a, b in ((x, x), (y, y), (x, y))]  # the kernel is 1 + 3 v but for 1e-10 of it
+    off = [3 * (one.sum() - np.trace(one)) / (30 * 29) for one in linear[:2]]
+    assert KID().reduce(tiny[:1], tiny[1:]) == pytest.approx(sum(off) - 6 * linear[2].mean(), rel=1e-7)
+
+
 def test_kid_is_unbiased_and_so_sometimes_below_0():
     values = [KID().reduce([features(2 * s, rows=20)], [features(2 * s + 1, rows=20)]) for s in range(200)]
     assert min(values) < 0 < max(values)

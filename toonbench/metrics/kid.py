@@ -79,7 +79,7 @@ class KID(InceptionFeatures):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sums:
-    """Sums of the kernel: between groups of generated rows (never of a row with itself), to the reference, and within it."""
+    """Sums of the kernel less 1: between groups of generated rows (never of a row with itself), to the reference, and within it."""
 
     counts: Values  # (groups,)
     within: Values  # (groups, groups)
@@ -98,10 +98,15 @@ class _Sums:
 
 
 def _kernel_sum(one: Values, other: Values) -> float:
+    """The sum of the kernel less 1: that 1 cancels in the discrepancy, and would take the digits of small features along."""
     values = one @ other.T
     values /= one.shape[1]
-    values += 1
-    return float(np.vdot(values * values, values))
+    return float(np.vdot(_less_one(values), values))
+
+
+def _less_one(values: Values) -> Values:
+    """((v + 1)³ - 1) / v."""
+    return (values + 3) * values + 3
 
 
 def _across(one: Pooled, other: Pooled) -> float:
@@ -114,8 +119,8 @@ def _within(one: Pooled) -> float:
     sums: list[float] = []
     for start in range(0, len(one), OUTER):
         outer = one.take(start, min(start + OUTER, len(one)))
-        itself = np.square(outer).sum(axis=1) / outer.shape[1] + 1
-        sums += [_kernel_sum(outer, outer), -float(np.power(itself, 3).sum())]
+        itself = np.square(outer).sum(axis=1) / outer.shape[1]
+        sums += [_kernel_sum(outer, outer), -float(np.vdot(_less_one(itself), itself))]
         sums += [2 * _kernel_sum(outer, inner) for inner in one.blocks(start=start + OUTER)]
     return math.fsum(sums)
 
