@@ -75,7 +75,7 @@ def _method_cells(standing: Standing, *, pairs: int) -> list[str]:
 def _difference_cells(one: Difference, places: int) -> list[str]:
     interval = "—" if math.isnan(one.low) else f"{one.low:+z.{places}f} … {one.high:+z.{places}f}"
     return [
-        f"  {one.a} − {one.b}" + (" †" if one.partial else ""),
+        f"{'†' if one.partial else ' '} {one.a} − {one.b}",
         "—" if math.isnan(one.difference) else f"{one.difference:+z.{places}f}",
         interval,
         _p(one.p_holm) + (" *" if one.better else "  "),
