@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 POINTS = 68
-SIZE = 256  # pixels a side of the frames
+SIZE = 256  # pixels a side of the frames, as in the literature
 Box = NDArray[np.float64]  # (4,) left, top, right, bottom
 Detector = Callable[[Frames, str], list[Box | None]]
 _MEAN = (104.0, 117.0, 123.0)  # of S3FD's pictures: blue, green, red

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toonbench import weights
 from toonbench.metrics._faces import generated_and_target, in_square, with_worst
+from toonbench.metrics._fan import POINTS, SIZE, LandmarkFinder, from_files, from_recipe
 from toonbench.metrics.shared import mean_of_found, mean_with_losses, one_thread, share_found
 from toonbench.types import Frames, Need, Rows, Sample
-
-if TYPE_CHECKING:
-    from toonbench.metrics._fan import LandmarkFinder
-
-POINTS = 68
-SIZE = 256  # pixels a side: the frames of the literature
 
 
 class AKDFan68:
@@ -26,7 +20,7 @@ class AKDFan68:
     AliaksandrSiarohin/pose-evaluation, which FOMM, LIA and DaGAN use: face-alignment's 2DFAN4 without flipped input on
     S3FD's surest face; the mean absolute difference of coordinates, not the Euclidean distance (`details` has that one,
     about 1.57 times as large); mean over all frames of all clips. Frames of another size are first put into a square and
-    brought to 256 x 256, so the unit stays. Landmarks are whole pixels, so that 0.2 or less says nothing.
+    brought to 256 x 256, so the unit stays. FAN gives whole pixels.
 
     Where the target's face is not found the frame is left out; where only the generated one's is not, the frame counts as
     its worst case, every coordinate at the far edge of the frame, and no face counts as worse than none. The literature
@@ -53,8 +47,6 @@ class AKDFan68:
     @classmethod
     def with_recipe_weights(cls) -> AKDFan68:
         """The metric with weights made by rule and a fixed face: it runs without any download and measures nothing."""
-        from toonbench.metrics._fan import from_recipe
-
         return cls(network=from_recipe())
 
     def describe(self, frames: Frames) -> Rows:
@@ -80,8 +72,6 @@ class AKDFan68:
 
     def _loaded(self) -> LandmarkFinder:
         if self._network is None:
-            from toonbench.metrics._fan import from_files
-
             self._network = from_files(weights.path("fan68"), weights.path("s3fd"))
         return self._network
 
