@@ -1,0 +1,114 @@
+"""How far sound and damaged clips lie apart for each finding of the input linter: the tables of docs/lint.md.
+
+    python scripts/lint_separation.py [--runs DIR]
+
+All 60 pairs of the five tasks on puppets@1. DIR holds `toonbench generate --method toontalker --out DIR` of each task, to
+have a network's outputs beside the exact answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from baselines.dummies import NoisyOracle
+from toonbench import lint, registry, video
+from toonbench.data import load, locate
+from toonbench.generate import read_frames, read_source
+from toonbench.lint import faults
+from toonbench.lint.measured import Measured, from_row
+from toonbench.tasks import draw_pairs
+from toonbench.types import Frames, Pair, ToonbenchError
+
+TASKS = ("real2cartoon", "cartoon2real", "real_self", "real_cross", "cartoon_cross")
+COLUMN = {
+    "red and blue swapped": "swapped", "stretched by min and max": "stretched", "[-1, 1] as [0, 1], cut": "crushed",
+    "[-1, 1] as [0, 1], wrapped": "wrapped", "[0, 1] as [-1, 1]": "washed", "a frame late": "late_1",
+    "a frame early": "early_1", "two frames late": "late_2", "two frames early": "early_2",
+    "every frame the same": "motion", "the last 40 % frozen": "tail", "black": "flat", "source pasted": "to_source",
+    "driver pasted": "to_driver",
+}  # fmt: skip
+Videos = dict[str, Frames]
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, default=None)
+    runs: Path | None = parser.parse_args().runs
+    found: dict[tuple[bool, str, str], list[Measured]] = defaultdict(list)  # (answers, method, damage)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "lossless.mkv"
+        video.write_lossless(path, np.zeros((2, 16, 16, 3), np.uint8), fps=10)
+        for pair, methods in pairs(runs):
+            source, driving = read_source(pair.source), read_frames(pair.driving).frames
+            target = None if pair.target is None else read_frames(pair.target).frames
+            for method, frames in methods.items():
+                for name, damaged in variants(frames, source=source, driving=driving).items():
+                    for answers in (True, False):
+                        row = lint.measure(pair, path, generated=damaged, source=source, driving=driving,
+                                           target=target if answers else None)  # fmt: skip
+                        found[answers, method, name].append(from_row(row))
+    for answers in (True, False):
+        show(found, answers=answers)
+
+
+def pairs(runs: Path | None) -> Iterator[tuple[Pair, Videos]]:
+    """Each pair, and the sound videos of each method for it."""
+    data = load(locate("puppets@1"))
+    for task in TASKS:
+        for pair in draw_pairs(registry.load_task(task), data.clips, targets=data.targets):
+            if pair.target is None:
+                raise ToonbenchError(f"{pair.id} has no exact answer; use puppets@1")
+            target = read_frames(pair.target).frames
+            noisy = NoisyOracle().animate_target(read_source(pair.source), target, seed=0)
+            methods = {"oracle": target, "noisy-oracle": noisy}
+            if runs is not None:
+                (path,) = runs.glob(f"*/{task}@*/toontalker@*/videos/{pair.id}.mkv")
+                methods["toontalker"] = video.read_video(path).frames
+            yield pair, methods
+
+
+def variants(frames: Frames, *, source: Frames, driving: Frames) -> Videos:
+    """The frames with each mild damage and each mistake."""
+    mild = {name: change(frames) for name, change in faults.MILD.items()}
+    wrong = {name: change(frames) for name, (_, change) in faults.FAULTS.items()}
+    return {**mild, **wrong, "source pasted": faults.pasted(frames, source), "driver pasted": driving}
+
+
+def show(found: dict[tuple[bool, str, str], list[Measured]], *, answers: bool) -> None:
+    """One Markdown table: the range over single pairs of sound (mildly damaged too) and of damaged clips, and medians."""
+    print(f"\n{'With' if answers else 'Without'} exact answers\n")
+    print("| mistake | column | method | sound: 5 %, median, 95 % | worst mild median | with it: 5 %, median, 95 % |")
+    print("|---|---|---|---|---|---|")
+    methods = list(dict.fromkeys(method for _, method, _ in found))
+    for name, column in COLUMN.items():
+        for method in methods:
+            sound = values(found[answers, method, "untouched"], column)
+            wrong = values(found[answers, method, name], column)
+            low = np.nanmean(wrong) < np.nanmean(sound)
+            mild = [float(np.nanmedian(values(found[answers, method, one], column))) for one in faults.MILD]
+            worst = min(mild) if low else max(mild)
+            print(f"| {name} | `{column}` | {method} | {spread(sound)} | {worst:.2f} | {spread(wrong)} |")
+
+
+def values(videos: list[Measured], column: str) -> np.ndarray:
+    """A column of all pairs."""
+    return np.array([getattr(video, column) for video in videos])
+
+
+def spread(numbers: np.ndarray) -> str:
+    """The 5 % and 95 % points and the median of the finite ones."""
+    finite = numbers[np.isfinite(numbers)]
+    return (
+        ", ".join(f"{number:.2f}" for number in np.quantile(finite, [0.05, 0.5, 0.95])) if finite.size else "none told"
+    )
+
+
+if __name__ == "__main__":
+    main()
