@@ -1,6 +1,7 @@
 """fid and kid: the packages' values, any order and chunking, files of many clips, and too little to measure."""
 
 import math
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -169,6 +170,23 @@ def test_rows_in_files_give_what_rows_in_memory_give(metric, tmp_path):
         np.save(tmp_path / f"{number:02}.npy", one)
     mapped = [np.load(path, mmap_mode="r", allow_pickle=False) for path in sorted(tmp_path.iterdir())]
     assert metric.reduce(mapped, reference) == metric.reduce(rows, reference)
+
+
+def test_memory_does_not_grow_with_the_number_of_clips(metric, tmp_path):
+    np.save(tmp_path / "clip.npy", features(0, rows=300, width=128))
+    reference = [features(1, rows=20, width=128)]
+
+    def peak(clips):
+        rows = [np.load(tmp_path / "clip.npy", mmap_mode="r", allow_pickle=False) for _ in range(clips)]
+        tracemalloc.start()
+        metric.reduce_groups([rows[:3], rows[3:]], reference)
+        try:
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = peak(20), peak(60)
+    assert many - few < 0.2 * 40 * 300 * 128 * 4  # of what the further clips hold
 
 
 @every_way
