@@ -47,6 +47,10 @@ def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[st
     for note in dict.fromkeys(note for result in scores.results for note in result.notes):
         console.print(note, markup=False, soft_wrap=True)
     print_failures(console, scores.failures, pairs=scores.pairs)
+    if scores.warnings:
+        console.print("the linter warns (docs/lint.md tells more):", style="yellow", markup=False)
+    for finding in scores.warnings:
+        console.print(f"  {finding.message}", markup=False, soft_wrap=True)
     if "puppets" in title:
         caption = "Measured on puppets, not on people: never to be compared with the paper's numbers."
         console.print(caption, style="dim", soft_wrap=True)

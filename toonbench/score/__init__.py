@@ -3,7 +3,7 @@
 from toonbench.score.measure import measure, unfinished
 from toonbench.score.ready import ANY, applicable, lacking, rows_name
 from toonbench.score.real import describe_references, reference_rows
-from toonbench.score.results import SCHEMA, Scores, pair_values, pair_weights, reduce
+from toonbench.score.results import SCHEMA, Scores, equal_sets, pair_values, pair_weights, reduce
 
 __all__ = [
     "ANY",
@@ -11,6 +11,7 @@ __all__ = [
     "Scores",
     "applicable",
     "describe_references",
+    "equal_sets",
     "lacking",
     "measure",
     "pair_values",

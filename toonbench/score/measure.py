@@ -6,19 +6,21 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from toonbench import video
+from toonbench import lint, video
 from toonbench.data import read_motion
 from toonbench.generate import read_frames, read_source
 from toonbench.pool import Progress, map_items
 from toonbench.score.ready import applicable, lacking, load, rows_name
 from toonbench.score.real import evenly, real_features
 from toonbench.store import Run
-from toonbench.types import Frames, Metric, Need, Pair, Rows, Sample, Task, ToonbenchError, Truth
+from toonbench.types import Frame, Frames, Metric, Need, Pair, Rows, Sample, Task, ToonbenchError, Truth
 
 log = logging.getLogger(__name__)
+LINT = "lint@1"  # the name of the linter's rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ def measure(
     todo: list[Job] = []
     for pair in pairs:
         wanted = {rows_name(load(n)): n for n in able if not _done(run, pair, load(n))}  # once for those who share rows
-        if wanted and (path := video_of(pair.id)).exists():
+        if (wanted or not run.rows(LINT, pair.id).exists()) and (path := video_of(pair.id)).exists():
             todo.append(Job(run=run, pair=pair, video=path, metrics=tuple(wanted.values()), task=task, device=device))
     map_items(_measure_pair, todo, workers=workers, on_progress=on_progress)
 
@@ -74,10 +76,12 @@ def _done(run: Run, pair: Pair, metric: Metric) -> bool:
 
 
 def _measure_pair(job: Job) -> None:
-    """Measure one pair with every metric asked for; what fails is recorded with its reason."""
+    """Measure one pair with the linter and every metric asked for; what fails is recorded with its reason."""
     metrics = [load(name, device=job.device) for name in job.metrics]
     try:
-        sample = _read_sample(job, metrics)
+        frames = _read(job)
+        job.run.write_rows(LINT, job.pair.id, _lint(job, frames))
+        sample = _sample(job, metrics, frames)
     except ToonbenchError as error:
         job.run.fail(job.pair.id, stage="measure", reason=str(error))
         return
@@ -99,59 +103,85 @@ def _rows(metric: Metric, sample: Sample, *, task: Task) -> Rows:
     return metric.measure(Sample(pair=sample.pair, generated=sample.generated[chosen]))
 
 
-def _read_sample(job: Job, metrics: Sequence[Metric]) -> Sample:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """The whole clips of a pair."""
+
+    generated: Frames
+    source: Frame
+    driving: Frames
+    target: Frames | None
+
+
+def _read(job: Job) -> _Read:
     pair = job.pair
-    generated = video.read_video(job.video).frames
-    needs = frozenset[Need]().union(*(metric.needs for metric in metrics))
-    source = read_source(pair.source)
-    target = read_frames(pair.target).frames if pair.target and needs & {"target", "motion"} else None
-    driving = read_frames(pair.driving).frames if needs & {"driving", "motion"} else None
-    _check_shapes(job, generated, source=source, target=target, driving=driving)
-    truth = _read_truth(pair, frames=len(generated)) if "motion" in needs else None
-    known = _known(job, metrics, source=source, target=target)
-    skip = min(job.task.skip, len(generated) - 1)
+    driving = read_frames(pair.driving).frames
+    same = pair.target is pair.driving
+    return _Read(
+        generated=video.read_video(job.video).frames,
+        source=read_source(pair.source),
+        driving=driving,
+        target=driving if same else read_frames(pair.target).frames if pair.target else None,
+    )
+
+
+def _lint(job: Job, frames: _Read) -> Rows:
+    try:
+        return lint.measure(
+            job.pair, job.video, generated=frames.generated, source=frames.source, driving=frames.driving,
+            target=frames.target,
+        )  # fmt: skip
+    except Exception:  # the linter only warns: what it cannot look at is scored all the same
+        log.debug("the linter failed on pair %s", job.pair.id, exc_info=True)
+        return np.full((1, 1), np.nan, np.float32)
+
+
+def _sample(job: Job, metrics: Sequence[Metric], frames: _Read) -> Sample:
+    _check_shapes(job, frames)
+    pair, needs = job.pair, frozenset[Need]().union(*(metric.needs for metric in metrics))
+    truth = _read_truth(pair, frames=len(frames.generated)) if "motion" in needs else None
+    known = _known(job, metrics, frames)
+    skip = min(job.task.skip, len(frames.generated) - 1)
     return Sample(
         pair=pair,
-        generated=generated[skip:],
-        source=source,
-        driving=None if driving is None else driving[skip:],
-        target=None if target is None else target[skip:],
+        generated=frames.generated[skip:],
+        source=frames.source,
+        driving=frames.driving[skip:],
+        target=None if frames.target is None else frames.target[skip:],
         truth=None if truth is None else _from(truth, skip),
         known={key: rows if key[0] == "source" else rows[skip:] for key, rows in known.items()},
     )
 
 
-def _check_shapes(
-    job: Job, generated: Frames, *, source: Frames, target: Frames | None, driving: Frames | None
-) -> None:
-    pair = job.pair
-    for other, clip in ((target, pair.target), (driving, pair.driving)):
+def _check_shapes(job: Job, frames: _Read) -> None:
+    pair, generated = job.pair, frames.generated
+    for other, clip in ((frames.target, pair.target), (frames.driving, pair.driving)):
         if other is not None and clip is not None and len(other) != len(generated):
             raise ToonbenchError(
                 f"{job.video.name} has {len(generated)} frames and {clip.id} has {len(other)}: "
                 "write one frame for every driving frame"
             )
-    for what, other in (("target", target), ("source", source[None])):
+    for what, other in (("target", frames.target), ("source", frames.source[None])):
         if other is not None and other.shape[1:] != generated.shape[1:]:
             raise ToonbenchError(
                 f"{job.video.name} is {_size(generated)} and its {what} {_size(other)}: write videos in the source's size"
             )
 
 
-def _known(
-    job: Job, metrics: Sequence[Metric], *, source: Frames, target: Frames | None
-) -> dict[tuple[Need, str], Rows]:
+def _known(job: Job, metrics: Sequence[Metric], frames: _Read) -> dict[tuple[Need, str], Rows]:
     """Features of the pair's real frames for the metrics that compare with them, stored for the next method."""
     known: dict[tuple[Need, str], Rows] = {}
     for metric in metrics:
+        describer: Any = metric
         describes: frozenset[Need] = getattr(metric, "describes", frozenset[Need]())
         if "source" in describes:
-            known["source", metric.features] = real_features(  # pyright: ignore[reportAttributeAccessIssue]
-                job.run, metric, job.pair.source, part="first", read=lambda: source[None]
+            known["source", describer.features] = real_features(
+                job.run, metric, job.pair.source, part="first", read=lambda: frames.source[None]
             )
-        if "target" in describes and target is not None and job.pair.target is not None:
-            known["target", metric.features] = real_features(  # pyright: ignore[reportAttributeAccessIssue]
-                job.run, metric, job.pair.target, part="", read=lambda frames=target: frames
+        if "target" in describes and frames.target is not None and job.pair.target is not None:
+            target = frames.target
+            known["target", describer.features] = real_features(
+                job.run, metric, job.pair.target, part="", read=lambda target=target: target
             )
     return known
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from toonbench import registry, stats, weights
+from toonbench import lint, registry, stats, weights
+from toonbench.score.measure import LINT
 from toonbench.score.ready import ABSENT, ANY, applicable, lacking, load, rows_name
 from toonbench.score.real import evenly, reference_rows
 from toonbench.store import Run, write_bytes, write_json
@@ -30,7 +31,7 @@ class Scores:
     skipped: dict[str, str]
     failures: dict[str, str]
     pairs: int
-    warnings: tuple[Mapping[str, Any], ...] = field(default=())
+    warnings: tuple[lint.Finding, ...] = field(default=())
 
 
 def reduce(
@@ -60,7 +61,9 @@ def reduce(
         for pair, value in values.items():
             table[pair][name] = value
         results.append(_result(run, metric, own, values=values, task=task, clips=clips))
-    scores = Scores(results=tuple(results), skipped=skipped, failures=failures, pairs=len(pairs))
+    looked = ((pair.id, run.read_rows(LINT, pair.id)) for pair in pairs)
+    warnings = lint.findings({pair: rows for pair, rows in looked if rows is not None})
+    scores = Scores(results=tuple(results), skipped=skipped, failures=failures, pairs=len(pairs), warnings=warnings)
     columns = [name for name in metrics if any(name in row for row in table.values())]
     write_bytes(run.scores, _csv(pairs, table, metrics=columns, failures=failures))
     measured = [load(name) for name in metrics if name not in skipped]
@@ -109,7 +112,7 @@ def _result(
     clusters = [pair.driving.id for pair in rows]
     kept, reference = list(rows.values()), reference_rows(run, metric, pairs, task=task, clips=clips)
     if task.reference.equal and reference:
-        kept, reference = _equal(kept, reference)
+        kept, reference = equal_sets(kept, reference)
     bounds = getattr(metric, "bounds", ANY)
     if metric.distribution:
         interval = stats.grouped_jackknife(
@@ -157,7 +160,7 @@ def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:
     ]
 
 
-def _equal(rows: Sequence[Rows], reference: Sequence[Rows]) -> tuple[list[Rows], list[Rows]]:
+def equal_sets(rows: Sequence[Rows], reference: Sequence[Rows]) -> tuple[list[Rows], list[Rows]]:
     """Both sets cut to the number of rows of the smaller, evenly over the larger."""
     number = min(sum(map(len, rows)), sum(map(len, reference)))
     return _thin(rows, number), _thin(reference, number)

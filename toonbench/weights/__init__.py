@@ -49,7 +49,10 @@ def missing(names: Iterable[str]) -> str:
     bad = [found for found in (check(entry(name)) for name in names) if found.state != "there"]
     if not bad:
         return ""
-    return f"{'; '.join(_problem(found) for found in bad)}: {_advice([found.entry.name for found in bad])}"
+    absent = [found for found in bad if found.state != "damaged"]
+    told = [f"weights {' and '.join(repr(found.entry.name) for found in absent)} are missing"] if absent else []
+    told += [_problem(found) for found in bad if found.state == "damaged"]
+    return f"{'; '.join(told)}: {_advice([found.entry.name for found in bad])}"
 
 
 def used(names: Iterable[str]) -> dict[str, str]:
