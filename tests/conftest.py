@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from weights_folder import WeightsFolder, shared_weights
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 SIZE, LENGTH = 64, 5
@@ -40,7 +41,9 @@ def blob(seed: int, *, frames: int = LENGTH, size: int = SIZE, still: bool = Fal
     return clip
 
 
-def write_data(root: Path, *, videos: int = 3, images: int = 4, targets: bool = True) -> Path:
+def write_data(
+    root: Path, *, videos: int = 3, images: int = 4, targets: bool = True, length: int = LENGTH, size: int = SIZE
+) -> Path:
     """A data set in the ordinary layout; every (image, other domain's video) pair has a relative target."""
     import pandas as pd
 
@@ -57,7 +60,7 @@ def write_data(root: Path, *, videos: int = 3, images: int = 4, targets: bool = 
                     / ("clips" if kind == "video" else "images")
                     / f"{identifier}.{'mkv' if kind == 'video' else 'png'}"
                 )
-                frames = blob(1000 * d + 10 * i + (kind == "image"))
+                frames = blob(1000 * d + 10 * i + (kind == "image"), frames=length, size=size)
                 if kind == "video":
                     video.write_lossless(path, frames, fps=25)
                 else:
@@ -65,7 +68,7 @@ def write_data(root: Path, *, videos: int = 3, images: int = 4, targets: bool = 
                 rows.append(
                     {"id": identifier, "file": path.relative_to(root).as_posix(), "domain": domain, "kind": kind,
                      "identity": identifier, "title": "blobs", "split": "test", "fps": 25.0 if kind == "video" else 0.0,
-                     "frames": LENGTH if kind == "video" else 1, "width": SIZE, "height": SIZE, "provenance": "test",
+                     "frames": length if kind == "video" else 1, "width": size, "height": size, "provenance": "test",
                      "licence": "Apache-2.0", "sha256": file_sha256(path)}
                 )  # fmt: skip
     if targets:
@@ -73,9 +76,9 @@ def write_data(root: Path, *, videos: int = 3, images: int = 4, targets: bool = 
             for driving in (r for r in rows if r["kind"] == "video" and r["domain"] != source["domain"]):
                 seed = int(hashlib.sha256(f"{source['id']}{driving['id']}".encode()).hexdigest()[:6], 16)
                 path = root / "targets" / f"{source['id']}~{driving['id']}.mkv"
-                video.write_lossless(path, blob(seed), fps=25)
+                video.write_lossless(path, blob(seed, frames=length, size=size), fps=25)
                 answers.append(
-                    {"source": source["id"], "driving": driving["id"], "motion": "relative", "frames": LENGTH,
+                    {"source": source["id"], "driving": driving["id"], "motion": "relative", "frames": length,
                      "file": path.relative_to(root).as_posix(), "sha256": file_sha256(path)}
                 )  # fmt: skip
         pd.DataFrame(answers).to_parquet(root / "targets.parquet", index=False)
@@ -87,3 +90,9 @@ def write_data(root: Path, *, videos: int = 3, images: int = 4, targets: bool = 
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of blobs: three videos and four images a domain."""
     return write_data(tmp_path_factory.mktemp("tiny") / "blobs")
+
+
+@pytest.fixture(scope="session")
+def recipe_weights(tmp_path_factory: pytest.TempPathFactory) -> WeightsFolder:
+    """Weights made by rule for every metric but aed_expression; set `recipe_weights.environment()` to use them."""
+    return shared_weights(tmp_path_factory, worker=os.environ.get("PYTEST_XDIST_WORKER", ""))
