@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from toonbench import paired, registry, stats
-from toonbench.score import ANY, pair_weights, rows_name
+from toonbench.score import ANY, equal_sets, pair_weights, rows_name
 from toonbench.store import Run, read_json
 from toonbench.types import Metric, Rows, ToonbenchError
 
 SCHEMA = 1
 SAME = ("data", "data_fingerprint", "task", "seed", "pairs_fingerprint")
-ReferenceOf = Callable[[Metric], Sequence[Rows]]
-"""The rows of the reference images of a distribution metric. Raises ToonbenchError where they cannot be had."""
+ReferenceOf = Callable[[Metric], tuple[Sequence[Rows], bool]]
+"""The rows of a distribution metric's reference images, and whether both sets are cut to equal numbers. Raises ToonbenchError where they cannot be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +102,11 @@ def compare(
     found: list[OnMetric] = []
     for metric in chosen:
         try:
-            reference = _reference(metric, reference_of)
+            reference, equal = _reference(metric, reference_of)
         except ToonbenchError as error:
             skipped[registry.metric_id(metric)] = str(error)
             continue
-        found.append(_Table.read(runs, metric, driving=driving, reference=reference).compare())
+        found.append(_Table.read(runs, metric, driving=driving, reference=reference, equal=equal).compare())
     return Comparison(
         about=about,
         runs={name: str(run.root) for name, run in runs.items()},
@@ -214,9 +214,9 @@ def _installed() -> list[Metric]:
     return found
 
 
-def _reference(metric: Metric, reference_of: ReferenceOf | None) -> Sequence[Rows]:
+def _reference(metric: Metric, reference_of: ReferenceOf | None) -> tuple[Sequence[Rows], bool]:
     if not (metric.distribution and hasattr(metric, "describe")):
-        return ()
+        return (), False
     if reference_of is None:
         raise ToonbenchError("not compared, for want of the reference images' features: give --data")
     return reference_of(metric)
@@ -230,6 +230,7 @@ class _Table:
     metric: Metric
     driving: Mapping[str, str]
     reference: Sequence[Rows]
+    equal: bool
     values: Mapping[str, Mapping[str, float]]
     weights: Mapping[str, Mapping[str, float]]
     reasons: Mapping[str, Mapping[str, str]]
@@ -239,7 +240,13 @@ class _Table:
 
     @classmethod
     def read(
-        cls, runs: Mapping[str, Run], metric: Metric, *, driving: Mapping[str, str], reference: Sequence[Rows]
+        cls,
+        runs: Mapping[str, Run],
+        metric: Metric,
+        *,
+        driving: Mapping[str, str],
+        reference: Sequence[Rows],
+        equal: bool,
     ) -> _Table:
         values: dict[str, dict[str, float]] = {}
         weights: dict[str, dict[str, float]] = {}
@@ -252,7 +259,8 @@ class _Table:
                 weights[name][pair] = 0.0 if rows is None else pair_weights(metric, [rows])[0]
                 reasons[name][pair] = _reason(run, metric, pair, measured=rows is not None)
         return cls(
-            runs=runs, metric=metric, driving=driving, reference=reference, values=values, weights=weights, reasons=reasons
+            runs=runs, metric=metric, driving=driving, reference=reference, equal=equal, values=values, weights=weights,
+            reasons=reasons,
         )  # fmt: skip
 
     def compare(self) -> OnMetric:
@@ -354,20 +362,22 @@ class _Table:
     def _bounds(self) -> tuple[float, float]:
         return getattr(self.metric, "bounds", ANY)
 
-    def _at_once(self) -> stats.ReduceGroups | None:
-        whole: Any = self.metric
-        return (lambda groups: whole.reduce_groups(groups, self.reference)) if hasattr(whole, "reduce_groups") else None
-
     def _leave_out(self, name: str, pairs: Sequence[str]) -> paired.LeaveOut:
         """The metric of a set of pairs, and without each group of driving videos; made once for each set."""
         key = (name, tuple(pairs))
         if key not in self.left_out:
-            rows = [self.runs[name].read_rows(rows_name(self.metric), pair, lazy=True) for pair in pairs]
+            stored = [self.runs[name].read_rows(rows_name(self.metric), pair, lazy=True) for pair in pairs]
+            rows, reference = [one for one in stored if one is not None], self.reference
+            if self.equal:
+                rows, reference = equal_sets(rows, reference)
+            whole: Any = self.metric
             self.left_out[key] = paired.leave_out(
-                [one for one in rows if one is not None],
+                rows,
                 [self.driving[pair] for pair in pairs],
-                lambda some: float(self.metric.reduce(some, self.reference)),
-                reduce_groups=self._at_once(),
+                lambda some: float(whole.reduce(some, reference)),
+                reduce_groups=(lambda groups: whole.reduce_groups(groups, reference))
+                if hasattr(whole, "reduce_groups")
+                else None,
             )
         return self.left_out[key]
 

@@ -15,6 +15,7 @@ from toonbench.commands.compare_tables import print_comparison
 from toonbench.compare import compare
 from toonbench.metrics.l1 import L1
 from toonbench.metrics.shared import mean_with_losses
+from toonbench.score import equal_sets
 from toonbench.stats import cluster_bootstrap, grouped_jackknife
 from toonbench.store import Run, write_bytes, write_json
 from toonbench.types import ToonbenchError
@@ -205,7 +206,7 @@ def test_where_a_metric_pools_frames_a_longer_pair_counts_more(tmp_path, monkeyp
 def test_a_distribution_is_compared_over_groups_of_driving_videos(tmp_path):
     own = runs(*(scored(tmp_path, f"{n}@1", level=v, metrics=("colour@1",)) for n, v in (("near", 0.1), ("far", 0.4))))
     reference = [np.full((2, 3), 0.1, np.float32)]
-    (colour,) = compare(own, metrics=[COLOUR], reference_of=lambda _: reference).metrics
+    (colour,) = compare(own, metrics=[COLOUR], reference_of=lambda _: (reference, False)).metrics
     difference = colour.differences[0]
     assert difference.better == "near"
     assert difference.p == 2 / 2**10
@@ -218,6 +219,18 @@ def test_a_distribution_is_compared_over_groups_of_driving_videos(tmp_path):
     wanted = grouped_jackknife(rows, [video for _, _, video in pairs()], reduce)
     far = colour.standings[1]
     assert [far.value, far.low, far.high] == pytest.approx([wanted.value, wanted.low, wanted.high], rel=1e-5)
+
+
+def test_sets_of_equal_numbers_are_cut_as_in_scoring(tmp_path):
+    own = runs(*(scored(tmp_path, f"{name}@1", metrics=("colour@1",)) for name in "ab"))
+    for run in own.values():
+        for at, (pair, _, _) in enumerate(pairs()):
+            run.write_rows("colour@1", pair, np.full((4, 3), at, np.float32))
+    reference = [np.zeros((3, 3), np.float32)]
+    (colour,) = compare(own, metrics=[COLOUR], reference_of=lambda _: (reference, True)).metrics
+    kept, _ = equal_sets([own["a"].read_rows("colour@1", pair) for pair, _, _ in pairs()], reference)
+    assert sum(map(len, kept)) == 3
+    assert colour.standings[0].value == pytest.approx(np.abs(np.concatenate(kept).mean(0)).sum())
 
 
 def test_a_distribution_without_its_reference_is_left_out_with_the_reason(tmp_path):

@@ -143,15 +143,13 @@ def _reference_of(runs: dict[str, Run], *, data: str, talk: Talk) -> ReferenceOf
                 )
         return found
 
-    def reference_of(metric: Metric) -> Sequence[Rows]:
+    def reference_of(metric: Metric) -> tuple[Sequence[Rows], bool]:
         from toonbench import score
 
-        if plan().task.reference.equal:
-            raise ToonbenchError("not compared, the task cuts both sets to equal numbers, which compare does not do")
         for run in runs.values():
             rows = score.reference_rows(run, metric, plan().pairs, task=plan().task, clips=plan().data.clips)
             if rows:
-                return rows
+                return rows, plan().task.reference.equal
         raise ToonbenchError("not compared, the features of its reference images are not there: score a method again")
 
     return reference_of

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toonbench.metrics.shared import Describer, real_features
 from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
@@ -74,10 +75,13 @@ def cosine_rows(metric: Describer, sample: Sample, need: Need = "source") -> Row
     The cosine is NaN where the generated frame has no features, both are NaN where the source has none. Features are of
     length 1.
     """
-    source = real_features(metric, sample, need)[0].astype(np.float64)
-    generated = metric.describe(sample.generated).astype(np.float64)
-    cosines = np.clip(generated @ source, -1, 1)
-    return with_worst(cosines, np.full(len(cosines), -1.0 if np.isfinite(source).all() else np.nan))
+    return cosines(metric.describe(sample.generated), real_features(metric, sample, need)[0])
+
+
+def cosines(generated: NDArray[np.floating], source: NDArray[np.floating]) -> Rows:
+    """`cosine_rows` of features of length 1: (frames, values) and (values,), NaN where nothing was found."""
+    found = np.clip(generated.astype(np.float64) @ source.astype(np.float64), -1, 1)
+    return with_worst(found, np.full(len(found), -1.0 if np.isfinite(source).all() else np.nan))
 
 
 def with_worst(*columns: Rows | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Rows:

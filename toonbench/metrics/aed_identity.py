@@ -67,9 +67,7 @@ class AEDIdentity:
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 1) float32, one squared distance a frame."""
-        generated, target = generated_and_target(self, sample)
-        difference = generated.astype(np.float64) - target
-        return np.minimum(np.square(difference).sum(axis=1, keepdims=True), 4).astype(np.float32)
+        return squared_distances(*generated_and_target(self, sample))
 
     def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
         """Mean over all frames of all pairs (pose-evaluation); NaN rows are left out, NaN if there is nothing."""
@@ -86,6 +84,12 @@ class AEDIdentity:
             path = weights.path("openface")
             self._network = built(lambda: from_state(read_state(path)), path)
         return self._network.to(self.device)
+
+
+def squared_distances(generated: Rows, target: Rows) -> Rows:
+    """(frames, 1) float32: the sum of squared differences of two (frames, values) of length 1; at most 4."""
+    difference = generated.astype(np.float64) - target
+    return np.minimum(np.square(difference).sum(axis=1, keepdims=True), 4).astype(np.float32)
 
 
 def _pictures(frames: Frames) -> Tensor:

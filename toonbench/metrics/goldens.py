@@ -18,9 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toonbench.metrics._faces import cosines
 from toonbench.metrics._frechet import frechet
 from toonbench.metrics._pooled import pool
+from toonbench.metrics.aed_expression import AEDExpression, expression_distances
+from toonbench.metrics.aed_identity import AEDIdentity, squared_distances
+from toonbench.metrics.akd_fan68 import AKDFan68, distances
 from toonbench.metrics.cpbd import cpbd
+from toonbench.metrics.csim_arcface import CSIMArcFace
 from toonbench.metrics.fid import FID
 from toonbench.metrics.l1 import L1
 from toonbench.metrics.lpips_alex import LPIPSAlex
@@ -144,14 +149,55 @@ def _gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _small_checks(path: Path) -> Iterator[GoldenCheck]:
-    cases = _read(path)
-    for name, case in cases.items():
-        if name == "l1":
-            yield from _small_l1(case)
-        elif name == "psnr":
-            yield from _small_psnr(case)
+    small = {"l1": _small_l1, "psnr": _small_psnr, "akd": _small_akd, "akd_pooling": _small_pooling, "aed": _small_aed}
+    small["csim"] = _small_csim
+    for name, case in _read(path).items():
+        if name in small:
+            yield from small[name](case)
         elif name != "what":
             yield _skip(f"small/{name}", "no metric of this version uses it")
+
+
+def _small_akd(case: dict[str, Any]) -> Iterator[GoldenCheck]:
+    """Landmarks of two videos; the literature skips the frame whose face was lost."""
+    points = [[_features(case[side][video], like=case["gt"][video]) for side in ("gen", "gt")] for video in case["gt"]]
+    details = AKDFan68().details([distances(generated, target) for generated, target in points])
+    for name, wanted in (
+        ("over found faces only", "akd_pose_evaluation"),
+        ("Euclidean over found faces", "akd_euclidean"),
+    ):
+        yield GoldenCheck(f"small/akd {name}", abs(details[name] - case[wanted]), ROWS_TOLERANCE)
+
+
+def _small_pooling(case: dict[str, Any]) -> Iterator[GoldenCheck]:
+    rows = [np.array([[value, value, 99.0] for value in video], np.float32) for video in case["per_frame"]]
+    yield GoldenCheck("small/akd pooled", abs(AKDFan68().reduce(rows) - case["pooled"]), ROWS_TOLERANCE)
+
+
+def _small_aed(case: dict[str, Any]) -> Iterator[GoldenCheck]:
+    generated, target = (np.array(case[side], np.float32) for side in ("gen", "gt"))
+    squared = AEDIdentity().reduce([squared_distances(generated, target)])
+    yield GoldenCheck("small/aed identity", abs(squared - case["aed_pose_evaluation_squared_l2"]), ROWS_TOLERANCE)
+    expression = AEDExpression().reduce([expression_distances(generated, target)])
+    yield GoldenCheck("small/aed expression", abs(expression - case["aed_3dmm_mean_l1"]), ROWS_TOLERANCE)
+
+
+def _small_csim(case: dict[str, Any]) -> Iterator[GoldenCheck]:
+    """Cosines of one video to its source; the literature skips the frame without a face."""
+    frames = _features(case["frames"], like=[case["source"]])
+    rows = cosines(_unit(frames), _unit(np.array(case["source"], np.float64)[None])[0])
+    skipped = CSIMArcFace().details([rows])["over found faces only"]
+    yield GoldenCheck("small/csim over found faces only", abs(skipped - case["skip"]), ROWS_TOLERANCE)
+
+
+def _features(frames: list[Any], *, like: list[Any]) -> NDArray[np.float32]:
+    """(frames, values) with a NaN row for a frame of which nothing is known."""
+    lost = np.full(np.shape(like[0]), np.nan)
+    return np.array([lost if one is None else one for one in frames], np.float32).reshape(len(frames), -1)
+
+
+def _unit(features: NDArray[Any]) -> NDArray[np.float64]:
+    return features.astype(np.float64) / np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
 
 
 def _small_l1(case: dict[str, Any]) -> Iterator[GoldenCheck]:

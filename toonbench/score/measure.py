@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from toonbench import lint, video
+from toonbench import lint, registry, video
 from toonbench.data import read_motion
 from toonbench.generate import read_frames, read_source
 from toonbench.pool import Progress, map_items
@@ -91,7 +91,7 @@ def _measure_pair(job: Job) -> None:
         except Exception as error:
             log.debug("%s of pair %s failed", metric.name, job.pair.id, exc_info=True)
             reason = f"{metric.name}: {type(error).__name__}: {error}"
-            job.run.fail(f"{job.pair.id}+{metric.name}", stage="measure", reason=reason)
+            job.run.fail(f"{job.pair.id}+{registry.metric_id(metric)}", stage="measure", reason=reason)
             rows = np.full((len(sample.generated), 1), np.nan, np.float32)
         job.run.write_rows(rows_name(metric), job.pair.id, rows)
 
