@@ -31,7 +31,8 @@ PACKAGES = (
     "onnxruntime",
     "lpips",
     "pytorch-fid",
-    "numba",
+    "face-alignment",
+    "mediapipe",
 )
 DEVICES = ("auto", "cpu", "cuda", "mps")
 

@@ -45,7 +45,9 @@ def doctor(*, goldens: Paths = None, device: str = "auto", talk: Talk | None = N
     from rich.text import Text
 
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
-    table = Table(*columns)
+    table = Table()
+    for name in columns:
+        table.add_column(name, overflow="fold", no_wrap=name in ("status", "error", "tolerance"))
     for row in rows:
         style = {"FAIL": "red", "ok": "green"}.get(row["status"], "dim")
         table.add_row(*(Text(row[name], style=style if name == "status" else "") for name in columns))
@@ -112,7 +114,7 @@ def _weights() -> Iterator[dict[str, str]]:
             yield _row(f"weights {name}", "FAIL", f"{found.path}: {found.problem}; {get}")
         else:
             half = "half a download; " if found.state == "half" else ""
-            yield _row(f"weights {name}", "absent", f"{half}{needed or 'nothing'} needs it: {get}")
+            yield _row(f"weights {name}", "absent", f"{half}for {needed or 'nothing here'}: {get}")
 
 
 def _golden_clips(device: str) -> Iterator[dict[str, str]]:
