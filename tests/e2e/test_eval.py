@@ -338,7 +338,8 @@ def test_metrics_without_targets_are_skipped_with_the_reason(tiny_data, tmp_path
         in shown
     )
     assert (
-        "fid@1, kid@1: skipped, weights 'inception-fid' are missing: run toonbench weights fetch inception-fid" in shown
+        "fid@1, kid@1, csim_arcface@1, csim_dinov2@1: skipped, their weights are missing: "
+        "run toonbench weights fetch --for fid kid csim_arcface csim_dinov2" in shown
     )
     assert set(results(tmp_path)) == {"cpbd@1"}
 

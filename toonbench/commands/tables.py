@@ -37,9 +37,8 @@ def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[st
     for name in sorted(cells, key=lambda name: metrics.index(name) if name in metrics else len(metrics)):
         table.add_row(*(Text(cell, style="dim" if name in scores.skipped else "") for cell in cells[name]))
     console.print(table)
-    for reason in dict.fromkeys(scores.skipped.values()):
-        skipped = ", ".join(name for name, why in scores.skipped.items() if why == reason)
-        console.print(f"{skipped}: {reason}", markup=False, soft_wrap=True)
+    for line in _left_out(scores.skipped):
+        console.print(line, markup=False, soft_wrap=True)
     for result in scores.results:
         if result.details:
             told = ", ".join(f"{what} {_amount(value)}" for what, value in result.details.items())
@@ -55,6 +54,19 @@ def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[st
         caption = "Measured on puppets, not on people: never to be compared with the paper's numbers."
         console.print(caption, style="dim", soft_wrap=True)
     console.print(f"written: {run.scores} and {run.result.name}", markup=False, soft_wrap=True)
+
+
+def _left_out(skipped: dict[str, str]) -> list[str]:
+    """Why metrics were left out, a line a reason; all that lack weights in one line, with one command for them."""
+    lacking = [name for name, why in skipped.items() if "are missing: run toonbench weights fetch" in why]
+    if len({skipped[name] for name in lacking}) < 2:
+        lacking = []
+    others = {name: why for name, why in skipped.items() if name not in lacking}
+    lines = [f"{', '.join(n for n in others if others[n] == why)}: {why}" for why in dict.fromkeys(others.values())]
+    if lacking:
+        command = f"toonbench weights fetch --for {' '.join(name.partition('@')[0] for name in lacking)}"
+        lines.append(f"{', '.join(lacking)}: skipped, their weights are missing: run {command}")
+    return lines
 
 
 def print_failures(console: Console, failures: dict[str, str], *, pairs: int) -> None:
