@@ -52,7 +52,7 @@ def test_a_distribution_is_compared_with_the_source_images_each_once(tiny_data, 
 def test_distributions_of_the_same_features_store_their_rows_once(tiny_data, tmp_path):
     result = rows_of(run(tiny_data, tmp_path, "Colour", "SecondColour"))
     assert result["colour@1"]["value"] == result["second_colour@1"]["value"]
-    assert {path.name for path in tmp_path.rglob("rows/*")} == {"colour@1"}
+    assert {path.name for path in tmp_path.rglob("rows/*")} == {"colour@1", "lint@1"}
 
 
 def test_only_the_whole_set_has_a_number_in_a_distribution(tiny_data, tmp_path):
@@ -84,7 +84,7 @@ def test_stored_features_give_what_fresh_ones_give(tiny_data, tmp_path):
 def test_details_and_the_domain_a_network_was_made_for_stand_beside_the_number(tiny_data, tmp_path, capsys):
     row = rows_of(run(tiny_data, tmp_path, "Likeness"))["likeness@1"]
     assert row["details"] == {"faces found": 1.0, "over found faces only": pytest.approx(row["value"])}
-    assert any("calibrated on real faces only, and these characters are cartoon" in note for note in row["notes"])
+    assert any("is photo-calibrated and these characters are cartoon" in note for note in row["notes"])
     assert "likeness@1: over found faces only" in capsys.readouterr().out
     other = tmp_path / "other"
     arguments = ["eval", "--method", "oracle", "--task", "cartoon2real", "--data", str(tiny_data), "--out", str(other)]

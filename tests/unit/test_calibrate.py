@@ -1,10 +1,11 @@
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from toonbench import cli
-from toonbench.calibrate import ERRORS, Setting, calibrate
+from toonbench.calibrate import ERRORS, Setting, calibrate, measurable
 from toonbench.calibrate.errors import MUTED, change
 from toonbench.puppets.rig import LIMITS, generate
 from toonbench.report.calibration import is_monotone
@@ -95,3 +96,12 @@ def test_a_folder_with_another_setting_and_wrong_numbers_are_refused(tmp_path):
     ):
         with pytest.raises(ToonbenchError, match=told):
             calibrate(tmp_path / "other", Setting(**{**{f: getattr(SETTING, f) for f in SETTING.__slots__}, **wrong}))
+
+
+def test_metrics_without_weights_and_sets_are_not_calibrated_unless_asked_for_and_then_it_is_said(tmp_path):
+    chosen = measurable()
+    assert {"l1", "rig_corr", "blink_f1"} <= set(chosen)
+    assert not {"fid", "kid", "lpips_alex", "csim_arcface"} & set(chosen)
+    for name, reason in (("lpips_alex", "toonbench weights fetch alexnet"), ("fid", "only a whole set")):
+        with pytest.raises(ToonbenchError, match=reason):
+            calibrate(tmp_path, replace(SETTING, metrics=(name,)))

@@ -1,6 +1,6 @@
 """How metrics answer to errors of known size: motion errors injected into the rig, damage injected into the picture."""
 
 from toonbench.calibrate.errors import ERRORS, MUTED, Error, every_error
-from toonbench.calibrate.measure import Setting, calibrate
+from toonbench.calibrate.measure import Setting, calibrate, measurable
 
-__all__ = ["ERRORS", "MUTED", "Error", "Setting", "calibrate", "every_error"]
+__all__ = ["ERRORS", "MUTED", "Error", "Setting", "calibrate", "every_error", "measurable"]

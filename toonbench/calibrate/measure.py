@@ -21,7 +21,7 @@ from toonbench.puppets.look import make_look, styles
 from toonbench.puppets.recipe import claim
 from toonbench.puppets.render import Rendered, render_clip
 from toonbench.puppets.rig import FPS, Rig, first_pose, generate, relative, seed_of
-from toonbench.score import ANY
+from toonbench.score import ANY, lacking, rows_name
 from toonbench.store import write_bytes, writing
 from toonbench.types import Clip, Frames, Metric, Pair, Rows, Sample, ToonbenchError, Truth
 
@@ -87,7 +87,20 @@ def _check(setting: Setting) -> None:
         if name not in every_error():
             raise registry.unknown("error", name, every_error())
     for name in setting.metrics:
-        registry.load_metric(name)
+        if reason := _refused(registry.load_metric(name)):
+            raise ToonbenchError(f"calibration of {name}: {reason}")
+
+
+def measurable() -> tuple[str, ...]:
+    """The registered metrics that can be calibrated on this machine."""
+    return tuple(name for name in registry.names("metrics") if not _refused(registry.load_metric(name)))
+
+
+def _refused(metric: Metric) -> str:
+    """Why a metric cannot be calibrated here, or an empty string."""
+    if rows_name(metric) != registry.metric_id(metric):
+        return "only a whole set of clips has its number, beside a reference; choose another metric"
+    return lacking(metric)
 
 
 def _measure(job: _Job) -> None:

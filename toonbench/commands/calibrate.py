@@ -30,7 +30,7 @@ def calibrate(
     out
         The folder to write to; measurements found there are kept.
     metrics
-        Only these metrics; all by default.
+        Only these metrics; by default all that can be measured here and have a number for each clip.
     errors
         Only these errors (delay, gain, freeze, swap, shake, blur, coarse, noise, jpeg, wreck, "mute yaw" ...); all by default.
     styles
@@ -48,8 +48,7 @@ def calibrate(
     workers
         Local processes; 0 chooses. The numbers do not depend on it.
     """
-    from toonbench import registry
-    from toonbench.calibrate import Setting, every_error
+    from toonbench.calibrate import Setting, every_error, measurable
     from toonbench.calibrate import calibrate as measure
     from toonbench.pool import auto_workers
     from toonbench.puppets.look import styles as known_styles
@@ -57,7 +56,7 @@ def calibrate(
 
     talk = talk or Talk()
     talk.start()
-    chosen = tuple(metrics) if metrics else tuple(registry.names("metrics"))
+    chosen = tuple(metrics) if metrics else measurable()
     setting = Setting(
         metrics=chosen,
         errors=tuple(errors) if errors else tuple(every_error()),

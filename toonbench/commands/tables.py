@@ -28,11 +28,12 @@ def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[st
         ("value", "right"),
         ("95 % interval", "right"),
         ("pairs", "right"),
+        ("videos", "right"),
         ("missing", "right"),
         ("coverage", "right"),
     ):
         table.add_column(column, justify=justify)  # pyright: ignore[reportArgumentType]
-    cells = {name: (name, "—", "—", "0", "—", "—") for name in scores.skipped}
+    cells = {name: (name, "—", "—", "0", "—", "—", "—") for name in scores.skipped}
     cells |= {result.metric: _cells(result) for result in scores.results}
     for name in sorted(cells, key=lambda name: metrics.index(name) if name in metrics else len(metrics)):
         table.add_row(*(Text(cell, style="dim" if name in scores.skipped else "") for cell in cells[name]))
@@ -88,6 +89,7 @@ def _cells(result: Result) -> tuple[str, ...]:
         value,
         interval,
         str(result.pairs),
+        str(result.clusters),
         str(result.missing),
         f"{result.coverage:.0%}",
     )

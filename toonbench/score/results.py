@@ -153,10 +153,10 @@ def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:
     """A note where the characters are of a domain for which the metric's network was not made."""
     calibrated: frozenset[str] = getattr(metric, "calibrated", frozenset[str]())
     foreign = sorted({pair.source.domain for pair in pairs} - calibrated) if calibrated else []
+    made = "photo-calibrated" if calibrated == {"real"} else f"calibrated on {' and '.join(sorted(calibrated))} faces"
     return [
-        f"{registry.metric_id(metric)} is calibrated on {' and '.join(sorted(calibrated))} faces only, and these characters are "
-        f"{domain}: do not read it alone"
-        for domain in foreign
+        f"{registry.metric_id(metric)} is {made} and these characters are {one}: do not read it alone"
+        for one in foreign
     ]
 
 
