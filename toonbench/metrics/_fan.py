@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.metrics._faces import built, in_batches, read_state
+from toonbench.metrics._network import laid_out
 from toonbench.metrics.recipe import recipe_state
 from toonbench.types import Frames
 
@@ -74,10 +75,8 @@ def from_recipe() -> LandmarkFinder:
 
 def _ready(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:
     """The network with these tensors, as it runs fastest on the CPU."""
-    import torch
-
     network.load_state_dict(state)
-    return network.eval().to(memory_format=torch.channels_last)
+    return laid_out(network.eval().requires_grad_(False))
 
 
 def first_faces(network: nn.Module, frames: Frames, device: str) -> list[Box | None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from toonbench.metrics._network import measuring, picture_batch, read_state
+from toonbench.metrics._network import laid_out, measuring, picture_batch, read_state
 from toonbench.metrics.recipe import recipe_state
 from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
 
@@ -108,4 +108,4 @@ def inception(state: Mapping[str, Tensor]) -> Any:
         if hasattr(part, "conv") and hasattr(part, "bn"):
             part.conv = fuse_conv_bn_eval(part.conv, part.bn)
             part.bn = torch.nn.Identity()
-    return network.requires_grad_(False).to(memory_format=torch.channels_last)
+    return laid_out(network.requires_grad_(False))

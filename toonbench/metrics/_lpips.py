@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from toonbench.metrics._network import measuring, picture_batch, quiet, read_state
+from toonbench.metrics._network import laid_out, measuring, picture_batch, quiet, read_state
 from toonbench.metrics.recipe import recipe_state
 from toonbench.metrics.shared import mean_of_pair_means, target_of
 from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
@@ -113,15 +113,13 @@ def skeleton(net: Net) -> Any:
 
 def filled(network: Any, backbone: Mapping[str, Tensor], *, net: Net) -> Any:
     """`network` with `backbone` (keys `net.`) and the package's linear layers, laid out for speed."""
-    import torch
-
     lpips: Any = importlib.import_module("lpips")
     linear = read_state(Path(lpips.__file__).parent / LINEAR / f"{net}.pth")
     linear |= {f"lins.{key[3:]}": one for key, one in linear.items()}  # each layer stands under two names
     network.load_state_dict(
         {**backbone, **linear, **network.scaling_layer.state_dict(prefix="scaling_layer.")}, assign=True
     )
-    return network.requires_grad_(False).to(memory_format=torch.channels_last)
+    return laid_out(network.requires_grad_(False))
 
 
 @lru_cache(maxsize=2)

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from toonbench.metrics.shared import one_thread
 from toonbench.types import Frames, ToonbenchError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+Network = TypeVar("Network", bound="nn.Module")
+
+
+def laid_out(network: Network) -> Network:
+    """The network as it runs fastest on one thread of a CPU: channels last in memory, every convolution by oneDNN.
+
+    Left to itself, PyTorch takes a plain matrix product for 1 x 1 kernels and small pictures on one thread, which is
+    slower and returns channels first. Values change by 2e-6 of the largest; on a GPU nothing changes.
+    """
+    import torch
+
+    for part in network.modules():
+        if type(part) is torch.nn.Conv2d and part.padding_mode == "zeros" and not isinstance(part.padding, str):
+            setattr(part, "forward", functools.partial(_convolve, part))  # noqa: B010
+    return network.to(memory_format=torch.channels_last)
+
+
+def _convolve(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    import torch
+
+    if x.device.type != "cpu" or x.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+        return torch.nn.Conv2d.forward(layer, x)
+    convolve: Any = torch.mkldnn_convolution  # pyright: ignore
+    return convolve(x, layer.weight, layer.bias, layer.padding, layer.stride, layer.dilation, layer.groups)
 
 
 @contextmanager
