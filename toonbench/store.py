@@ -154,6 +154,10 @@ class Run:
         """What a metric measured of a pair."""
         return self.root / "rows" / metric / f"{pair}.npy"
 
+    def weights(self, name: str) -> Path:
+        """The sha256 of the weights that rows were made with."""
+        return self.root / "rows" / name / "weights.json"
+
     def begin(self, description: dict[str, Any], *, fresh: bool) -> None:
         """Open the run for `description`: make it, or go on with it, or (`fresh`) remove what was there first.
 

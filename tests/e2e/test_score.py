@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -185,3 +186,35 @@ def test_a_family_name_is_refused_with_its_members(tiny_data, tmp_path, capsys, 
     assert error.splitlines()[0] == "metric 'tall' may mean several things: write which"
     assert len(error.splitlines()) == 3
     assert "tall_a: How near the mean colour" in error
+
+
+def give_weights(monkeypatch, folder, content):
+    """A weights folder in which `fan68` is a file of these bytes."""
+    folder.mkdir(exist_ok=True)
+    (folder / "fan.bin").write_bytes(content)
+    manifest = folder / "manifest.toml"
+    manifest.write_text(f'[fan68]\nfile = "fan.bin"\nsha256 = "{hashlib.sha256(content).hexdigest()}"\n')
+    monkeypatch.setenv("TOONBENCH_WEIGHTS", str(folder))
+    monkeypatch.setenv("TOONBENCH_WEIGHTS_MANIFEST", str(manifest))
+    return {"fan68": hashlib.sha256(content).hexdigest()}
+
+
+def test_a_result_says_which_weights_its_rows_were_made_with_wherever_it_is_reduced(tiny_data, tmp_path, monkeypatch):
+    used = give_weights(monkeypatch, tmp_path / "w", b"one")
+    assert run(tiny_data, tmp_path / "out", "Unweighted")["weights"] == used
+    monkeypatch.delenv("TOONBENCH_WEIGHTS_MANIFEST")
+    monkeypatch.setenv("TOONBENCH_WEIGHTS", str(tmp_path / "none"))
+    assert run(tiny_data, tmp_path / "out", "Unweighted", command="score")["weights"] == used
+
+
+def test_rows_and_features_of_two_weights_never_meet(tiny_data, tmp_path, monkeypatch, capsys):
+    give_weights(monkeypatch, tmp_path / "w1", b"one")
+    run(tiny_data, tmp_path / "out", "Unweighted")
+    give_weights(monkeypatch, tmp_path / "w2", b"two")
+    arguments = ["--data", str(tiny_data), "--out", str(tmp_path / "out"), "--workers", "1"]
+    for method in ("noisy-oracle", "static"):  # the same run's rows; another run's, which would share real features
+        assert cli.run(["eval", "--method", method, *arguments, "--metrics", f"{PLUGIN}:Unweighted"]) == 2
+        told = capsys.readouterr().err.splitlines()[-1]
+        assert "was made with other weights 'fan68'" in told
+        assert "choose another --out" in told
+    run(tiny_data, tmp_path / "other", "Unweighted")

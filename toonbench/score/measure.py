@@ -14,7 +14,7 @@ from toonbench import lint, registry, video
 from toonbench.data import read_motion
 from toonbench.generate import read_frames, read_source
 from toonbench.pool import Progress, map_items
-from toonbench.score.ready import applicable, lacking, load, rows_name
+from toonbench.score.ready import applicable, claim_weights, lacking, load, rows_name
 from toonbench.score.real import evenly, real_features
 from toonbench.store import Run
 from toonbench.types import Frame, Frames, Metric, Need, Pair, Rows, Sample, Task, ToonbenchError, Truth
@@ -53,6 +53,8 @@ def measure(
     """
     video_of = video_of or run.video
     able = [name for name in metrics if not lacking(load(name))]
+    for name in able:
+        claim_weights(run, load(name))
     todo: list[Job] = []
     for pair in pairs:
         wanted = {rows_name(load(n)): n for n in able if not _done(run, pair, load(n))}  # once for those who share rows

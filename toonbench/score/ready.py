@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from toonbench import registry, weights
-from toonbench.types import Metric, Need, Pair
+from toonbench.store import Run, read_json, write_json
+from toonbench.types import Metric, Need, Pair, ToonbenchError
 
 ANY = (-np.inf, np.inf)  # bounds of a metric that names none
 ABSENT: dict[Need, str] = {
@@ -44,6 +45,33 @@ def lacking(metric: Metric) -> str:
         return f"skipped, its package is not installed: pip install {' '.join(absent)}"
     reason = weights.missing(getattr(metric, "weights", ()))
     return f"skipped, {reason}" if reason else ""
+
+
+def claim_weights(run: Run, metric: Metric) -> None:
+    """Write down which weights the metric's rows and features are made with, or compare with what is written there.
+
+    Raises ToonbenchError where they were made with others: rows of two networks must not meet in one number.
+    """
+    used = weights.used(getattr(metric, "weights", ()))
+    places = {
+        run.weights(rows_name(metric)),
+        run.real / getattr(metric, "features", rows_name(metric)) / "weights.json",
+    }
+    for place in places if used else ():
+        if not place.exists():
+            write_json(place, used)
+        elif (seen := read_json(place)) != used:
+            other = next(name for name in {**seen, **used} if seen.get(name) != used.get(name))
+            raise ToonbenchError(
+                f"{place.parent} was made with other weights '{other}' (sha256 {str(seen.get(other))[:12]}, now "
+                f"{str(used.get(other))[:12]}): choose another --out, or remove that folder to measure it again"
+            )
+
+
+def claimed_weights(run: Run, metric: Metric) -> dict[str, str]:
+    """Which weights the metric's stored rows were made with, name to sha256; empty if it needs none."""
+    place = run.weights(rows_name(metric))
+    return read_json(place) if place.exists() else {}
 
 
 def rows_name(metric: Metric) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from toonbench import lint, registry, stats, weights
+from toonbench import lint, registry, stats
 from toonbench.score.measure import LINT
-from toonbench.score.ready import ABSENT, ANY, applicable, lacking, load, rows_name
+from toonbench.score.ready import ABSENT, ANY, applicable, claimed_weights, lacking, load, rows_name
 from toonbench.score.real import evenly, reference_rows
 from toonbench.store import Run, write_bytes, write_json
 from toonbench.types import Clip, Metric, Pair, Result, Rows, Task
@@ -66,8 +66,7 @@ def reduce(
     scores = Scores(results=tuple(results), skipped=skipped, failures=failures, pairs=len(pairs), warnings=warnings)
     columns = [name for name in metrics if any(name in row for row in table.values())]
     write_bytes(run.scores, _csv(pairs, table, metrics=columns, failures=failures))
-    measured = [load(name) for name in metrics if name not in skipped]
-    used = weights.used(sorted({name for metric in measured for name in getattr(metric, "weights", ())}))
+    used = {name: sha for m in metrics if m not in skipped for name, sha in claimed_weights(run, load(m)).items()}
     write_json(run.result, {"schema": SCHEMA, **about, "weights": used, **asdict(scores)})
     return scores
 
@@ -153,7 +152,7 @@ def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:
     """A note where the characters are of a domain for which the metric's network was not made."""
     calibrated: frozenset[str] = getattr(metric, "calibrated", frozenset[str]())
     foreign = sorted({pair.source.domain for pair in pairs} - calibrated) if calibrated else []
-    made = "photo-calibrated" if calibrated == {"real"} else f"calibrated on {' and '.join(sorted(calibrated))} faces"
+    made = "photo-calibrated" if calibrated == frozenset({"real"}) else f"calibrated on {' and '.join(sorted(calibrated))} faces"
     return [
         f"{registry.metric_id(metric)} is {made} and these characters are {one}: do not read it alone"
         for one in foreign
