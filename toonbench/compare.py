@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 
 from toonbench import paired, registry, stats
-from toonbench.score import ANY, equal_sets, pair_weights, rows_name
+from toonbench.score import ANY, claimed_weights, equal_sets, pair_weights, rows_name
 from toonbench.store import Run, read_json
 from toonbench.types import Metric, Rows, ToonbenchError
 
 SCHEMA = 1
 SAME = ("data", "data_fingerprint", "task", "seed", "pairs_fingerprint")
 ReferenceOf = Callable[[Metric], tuple[Sequence[Rows], bool]]
-"""The rows of a distribution metric's reference images, and whether both sets are cut to equal numbers. Raises ToonbenchError where they cannot be had."""
+"""The rows of a distribution metric's reference images, and whether both sets are cut to equal numbers. Raises
+ToonbenchError where they cannot be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,7 @@ def compare(
     found: list[OnMetric] = []
     for metric in chosen:
         try:
+            _same_weights(runs, metric)
             reference, equal = _reference(metric, reference_of)
         except ToonbenchError as error:
             skipped[registry.metric_id(metric)] = str(error)
@@ -212,6 +214,16 @@ def _installed() -> list[Metric]:
         except ToonbenchError:  # a plug-in whose package is broken: asked for by name, it says so
             continue
     return found
+
+
+def _same_weights(runs: Mapping[str, Run], metric: Metric) -> None:
+    made = {name: claimed_weights(run, metric) for name, run in runs.items()}
+    first, *others = made
+    for other in others:
+        if made[other] != made[first]:
+            raise ToonbenchError(
+                f"not compared, {first} and {other} were measured with other weights: measure one again"
+            )
 
 
 def _reference(metric: Metric, reference_of: ReferenceOf | None) -> tuple[Sequence[Rows], bool]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from toonbench import registry, video
 from toonbench.pool import Progress, map_items
-from toonbench.store import Run
+from toonbench.store import Run, reason_of
 from toonbench.tasks import pair_seed
 from toonbench.types import Clip, Frame, Frames, Method, Motion, Pair, TargetMethod, ToonbenchError
 
@@ -103,11 +103,9 @@ def _generate_pair(job: Job) -> str:
     method = job.method.load()
     try:
         frames, fps = _animate(method, job)
-    except ToonbenchError as error:
-        reason = str(error)
     except Exception as error:
         log.debug("pair %s failed", job.pair.id, exc_info=True)
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        reason = reason_of(error)
     else:
         video.write_lossless(job.run.video(job.pair.id), frames, fps=fps)
         job.run.clear_failure(job.pair.id)

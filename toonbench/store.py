@@ -31,6 +31,7 @@ import numpy as np
 from toonbench.types import Rows, ToonbenchError
 
 SAFE = re.compile(r"[^A-Za-z0-9._@~=+-]+")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a reason may quote anything, and goes to terminals
 WRITE_ERRORS = {
     errno.ENOSPC: "the disk is full: free some space and run again, what was finished is kept",
     errno.EDQUOT: "the disk quota is used up: free some space and run again, what was finished is kept",
@@ -45,6 +46,13 @@ WRITE_ERRORS = {
 def safe_name(text: str) -> str:
     """`text` as a file name: anything but letters, digits and `._@~=+-` becomes a dash; never empty, never hidden."""
     return SAFE.sub("-", text).strip("-.")[:150] or "unnamed"
+
+
+def reason_of(error: Exception) -> str:
+    """An error as one line for a failure: a ToonbenchError's own words, else with the error's kind before them."""
+    if isinstance(error, ToonbenchError):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 @contextmanager
@@ -182,7 +190,7 @@ class Run:
 
     def fail(self, pair: str, *, stage: str, reason: str) -> None:
         """Record why a pair has no result."""
-        write_json(self.failure(pair), {"pair": pair, "stage": stage, "reason": reason})
+        write_json(self.failure(pair), {"pair": pair, "stage": stage, "reason": CONTROL.sub(" ", reason)})
 
     def reason(self, pair: str) -> str:
         """Why the pair failed, or an empty string."""

@@ -163,6 +163,7 @@ class Metric(Protocol):
     - `describes`: which real frames it describes, of {"source", "target"}.
     - `reduce_groups(groups, reference) -> (value, values)`: `reduce` of all groups of rows, and of all but each, at once.
     - `details(rows, reference) -> dict[str, float]`: further numbers that stand beside the value (FID's floor).
+    - `remark`: a sentence that stands beside every number of it.
     - `calibrated`: the domains whose faces its network was made for; elsewhere the result says so.
     - `device`: where its network runs; set before the first measurement.
     """

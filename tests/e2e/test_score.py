@@ -15,6 +15,7 @@ from toonbench_test_metrics import Likeness
 from toonbench import cli, registry, video
 from toonbench.data import load
 from toonbench.metrics.shared import mean_with_losses
+from toonbench.score import equal_sets
 from toonbench.score.real import evenly, reference_images
 from toonbench.tasks import draw_pairs
 from toonbench.types import Reference
@@ -71,8 +72,8 @@ def test_real_frames_are_described_once_for_all_methods_and_tasks(tiny_data, tmp
     described.clear()
     run(tiny_data, tmp_path, "Likeness", method="static")
     assert described == [4] * 12, "the second method's videos only"
-    stored = sorted(path.name for path in tmp_path.rglob("real/likeness@1/*"))
-    assert stored == [f"cartoon-image-{i}.first.npy" for i in range(4)]
+    stored = sorted(path.name for path in tmp_path.rglob("real/likeness@1/first/*"))
+    assert [name.partition("~")[0] for name in stored] == [f"cartoon-image-{i}" for i in range(4)]
 
 
 def test_stored_features_give_what_fresh_ones_give(tiny_data, tmp_path):
@@ -155,7 +156,7 @@ def test_a_source_of_another_size_is_brought_to_the_others(tiny_data):
     odd = pairs[0].source.id
     pairs = [replace(p, source=replace(p.source, width=128, height=96)) if p.source.id == odd else p for p in pairs]
     found = {image.clip.id: (image.size, image.part) for image in reference_images(Reference(), pairs, data.clips)}
-    assert found.pop(odd) == ((64, 64), "first-64x64")
+    assert found.pop(odd) == ((64, 64), "first-64x64-bicubic")
     assert set(found.values()) == {(None, "first")}
 
 
@@ -218,3 +219,82 @@ def test_rows_and_features_of_two_weights_never_meet(tiny_data, tmp_path, monkey
         assert "was made with other weights 'fan68'" in told
         assert "choose another --out" in told
     run(tiny_data, tmp_path / "other", "Unweighted")
+
+
+def test_a_metric_that_fails_loses_its_own_rows_says_why_and_is_tried_again(tiny_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("MOODY", "generated")
+    result = run(tiny_data, tmp_path, "l1@1", "Moody")
+    rows = rows_of(result)
+    assert (rows["l1@1"]["missing"], rows["moody@1"]["missing"]) == (0, 4)
+    assert any(
+        "4 of 12 pairs could not be measured" in note and "out of memory for now" in note
+        for note in rows["moody@1"]["notes"]
+    )
+    assert not result["failures"]
+    monkeypatch.delenv("MOODY")
+    row = rows_of(run(tiny_data, tmp_path, "l1@1", "Moody", command="score"))["moody@1"]
+    assert (row["missing"], row["coverage"]) == (0, 1)
+    assert not [note for note in row["notes"] if "could not be measured" in note]
+
+
+def test_a_metric_that_fails_on_real_frames_spoils_no_other(tiny_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("MOODY", "real")
+    rows = rows_of(run(tiny_data, tmp_path, "l1@1", "Moody"))
+    assert rows["l1@1"]["missing"] == 0
+    assert rows["moody@1"]["missing"] == 12
+    assert rows["moody@1"]["value"] is None
+
+
+def test_features_of_a_changed_clip_are_made_anew_under_the_same_id(tiny_data, tmp_path):
+    import pandas as pd
+
+    from toonbench.data.folder import file_sha256
+
+    data = shutil.copytree(tiny_data, tmp_path / "demo@1")
+    before = rows_of(run(data, tmp_path / "out", "Likeness", method="static"))["likeness@1"]["value"]
+    assert before == 0
+    table = pd.read_parquet(data / "metadata.parquet")
+    for at, row in table.iterrows():
+        if row["kind"] == "image" and row["domain"] == "cartoon":
+            path = data / row["file"]
+            video.write_png(path, 255 - video.read_image(path))
+            table.loc[at, "sha256"] = file_sha256(path)
+    table.to_parquet(data / "metadata.parquet", index=False)
+    arguments = ["eval", "--method", "static", "--data", str(data), "--out", str(tmp_path / "out"), "--workers", "1"]
+    assert cli.run([*arguments, "--metrics", f"{PLUGIN}:Likeness", "--fresh"]) == 0
+    (found,) = (tmp_path / "out").rglob("result.json")
+    assert rows_of(json.loads(found.read_text()))["likeness@1"]["value"] == 0, "the source of now, not that of before"
+
+
+def test_a_reference_image_that_cannot_be_read_is_told_and_measured_when_it_can(tiny_data, tmp_path):
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    picture = data / "images" / "cartoon-image-1.png"
+    kept = picture.read_bytes()
+    picture.write_bytes(kept[:50])
+    row = rows_of(run(data, tmp_path / "out", "Colour"))["colour@1"]
+    assert row["details"]["reference images"] == 3
+    assert any("1 of 4 reference images could not be measured (for example cartoon-image-1)" in n for n in row["notes"])
+    picture.write_bytes(kept)
+    row = rows_of(run(data, tmp_path / "out", "Colour"))["colour@1"]
+    assert row["details"]["reference images"] == 4
+    assert not [note for note in row["notes"] if "reference images" in note]
+    assert not list((tmp_path / "out").rglob("reference+*"))
+
+
+def test_equal_sets_count_only_what_was_measured():
+    lost = np.full((10, 3), np.nan, np.float32)
+    rows, reference = [lost, np.ones((10, 3), np.float32)], [np.zeros((1, 3), np.float32)] * 8
+    kept, against = equal_sets(rows, reference)
+    assert sum(map(len, kept)) == sum(map(len, against)) == 8
+    assert np.isfinite(np.concatenate(kept)).all()
+
+
+def test_lost_faces_lower_the_coverage_and_the_value_but_are_no_missing_pair(tiny_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        Likeness,
+        "describe",
+        lambda self, frames: np.full((len(frames), 3), np.nan if len(frames) > 1 else 0, np.float32),
+    )
+    row = rows_of(run(tiny_data, tmp_path, "Likeness"))["likeness@1"]
+    assert (row["value"], row["missing"], row["coverage"]) == (-1, 0, 0)
+    assert row["details"]["faces found"] == 0

@@ -1,5 +1,6 @@
 """Small metrics with each of the optional attributes, named `module:Class` by the tests."""
 
+import os
 from types import MappingProxyType
 
 import numpy as np
@@ -81,3 +82,20 @@ class Unpackaged(Likeness):
 
     name = "unpackaged"
     packages = MappingProxyType({"no_such_package_here": "no-such-package"})
+
+
+class Moody(Likeness):
+    """Fails on some videos, or on the real frames, as the environment says."""
+
+    name = "moody"
+    features = "moody@1"
+
+    def measure(self, sample):
+        if os.environ.get("MOODY") == "generated" and sample.pair.driving.id.endswith("0"):
+            raise RuntimeError("out of memory\nfor now")
+        return super().measure(sample)
+
+    def describe(self, frames):
+        if os.environ.get("MOODY") == "real" and len(frames) == 1:
+            raise RuntimeError("no luck with real frames")
+        return super().describe(frames)

@@ -371,3 +371,12 @@ def test_methods_evaluated_on_real_data_are_compared_with_their_reference(tiny_d
         assert one["differences"][0]["smallest_p"] == 0.25
         assert one["differences"][0]["p"] >= 0.25
         assert one["differences"][0]["better"] == ""
+
+
+def test_rows_of_other_weights_are_not_compared(tmp_path):
+    own = runs(*(scored(tmp_path, f"{name}@1", metrics=("l1@1",)) for name in "ab"))
+    for name, sha in (("a", "1" * 64), ("b", "2" * 64)):
+        own[name].weights("l1@1").write_text(json.dumps({"net": sha}))
+    found = compare(own)
+    assert not found.metrics
+    assert "measured with other weights" in found.skipped["l1@1"]

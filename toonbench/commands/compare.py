@@ -147,9 +147,9 @@ def _reference_of(runs: dict[str, Run], *, data: str, talk: Talk) -> ReferenceOf
         from toonbench import score
 
         for run in runs.values():
-            rows = score.reference_rows(run, metric, plan().pairs, task=plan().task, clips=plan().data.clips)
-            if rows:
-                return rows, plan().task.reference.equal
+            images = score.reference_rows(run, metric, plan().pairs, task=plan().task, clips=plan().data.clips)
+            if images.rows:
+                return images.rows, plan().task.reference.equal
         raise ToonbenchError("not compared, the features of its reference images are not there: score a method again")
 
     return reference_of

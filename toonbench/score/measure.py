@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from toonbench.data import read_motion
 from toonbench.generate import read_frames, read_source
 from toonbench.pool import Progress, map_items
 from toonbench.score.ready import applicable, claim_weights, lacking, load, rows_name
-from toonbench.score.real import evenly, real_features
-from toonbench.store import Run
+from toonbench.score.real import ALL, FIRST, evenly, real_features
+from toonbench.store import Run, reason_of
 from toonbench.types import Frame, Frames, Metric, Need, Pair, Rows, Sample, Task, ToonbenchError, Truth
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,8 @@ def unfinished(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) -> li
     return [
         pair.id
         for pair in pairs
-        if not run.failure(pair.id).exists() and not all(_done(run, pair, metric) for metric in able)
+        if not run.failure(pair.id).exists()
+        and not all(_done(run, pair, m) or run.failure(f"{pair.id}+{registry.metric_id(m)}").exists() for m in able)
     ]
 
 
@@ -78,7 +79,7 @@ def _done(run: Run, pair: Pair, metric: Metric) -> bool:
 
 
 def _measure_pair(job: Job) -> None:
-    """Measure one pair with the linter and every metric asked for; what fails is recorded with its reason."""
+    """Measure one pair with the linter and every metric asked for; what fails is recorded, and tried again next time."""
     metrics = [load(name, device=job.device) for name in job.metrics]
     try:
         frames = _read(job)
@@ -87,21 +88,24 @@ def _measure_pair(job: Job) -> None:
     except ToonbenchError as error:
         job.run.fail(job.pair.id, stage="measure", reason=str(error))
         return
+    job.run.clear_failure(job.pair.id)
     for metric in metrics:
+        failure = f"{job.pair.id}+{registry.metric_id(metric)}"
         try:
-            rows = _rows(metric, sample, task=job.task)
+            rows = _rows(job, metric, sample, frames)
         except Exception as error:
             log.debug("%s of pair %s failed", metric.name, job.pair.id, exc_info=True)
-            reason = f"{metric.name}: {type(error).__name__}: {error}"
-            job.run.fail(f"{job.pair.id}+{registry.metric_id(metric)}", stage="measure", reason=reason)
-            rows = np.full((len(sample.generated), 1), np.nan, np.float32)
-        job.run.write_rows(rows_name(metric), job.pair.id, rows)
+            job.run.fail(failure, stage="measure", reason=reason_of(error))
+        else:
+            job.run.write_rows(rows_name(metric), job.pair.id, rows)
+            job.run.clear_failure(failure)
 
 
-def _rows(metric: Metric, sample: Sample, *, task: Task) -> Rows:
+def _rows(job: Job, metric: Metric, sample: Sample, frames: _Read) -> Rows:
     if not metric.distribution or not hasattr(metric, "features"):
-        return metric.measure(sample)
-    chosen = evenly(len(sample.generated), task.reference.frames)
+        skipped = len(frames.generated) - len(sample.generated)
+        return metric.measure(replace(sample, known=_known(job, metric, frames, skip=skipped)))
+    chosen = evenly(len(sample.generated), job.task.reference.frames)
     return metric.measure(Sample(pair=sample.pair, generated=sample.generated[chosen]))
 
 
@@ -142,7 +146,6 @@ def _sample(job: Job, metrics: Sequence[Metric], frames: _Read) -> Sample:
     _check_shapes(job, frames)
     pair, needs = job.pair, frozenset[Need]().union(*(metric.needs for metric in metrics))
     truth = _read_truth(pair, frames=len(frames.generated)) if "motion" in needs else None
-    known = _known(job, metrics, frames)
     skip = min(job.task.skip, len(frames.generated) - 1)
     return Sample(
         pair=pair,
@@ -151,7 +154,6 @@ def _sample(job: Job, metrics: Sequence[Metric], frames: _Read) -> Sample:
         driving=frames.driving[skip:],
         target=None if frames.target is None else frames.target[skip:],
         truth=None if truth is None else _from(truth, skip),
-        known={key: rows if key[0] == "source" else rows[skip:] for key, rows in known.items()},
     )
 
 
@@ -170,21 +172,19 @@ def _check_shapes(job: Job, frames: _Read) -> None:
             )
 
 
-def _known(job: Job, metrics: Sequence[Metric], frames: _Read) -> dict[tuple[Need, str], Rows]:
-    """Features of the pair's real frames for the metrics that compare with them, stored for the next method."""
+def _known(job: Job, metric: Metric, frames: _Read, *, skip: int) -> dict[tuple[Need, str], Rows]:
+    """Features of the pair's real frames for a metric that compares with them, stored for the next method."""
     known: dict[tuple[Need, str], Rows] = {}
-    for metric in metrics:
-        describer: Any = metric
-        describes: frozenset[Need] = getattr(metric, "describes", frozenset[Need]())
-        if "source" in describes:
-            known["source", describer.features] = real_features(
-                job.run, metric, job.pair.source, part="first", read=lambda: frames.source[None]
-            )
-        if "target" in describes and frames.target is not None and job.pair.target is not None:
-            target = frames.target
-            known["target", describer.features] = real_features(
-                job.run, metric, job.pair.target, part="", read=lambda target=target: target
-            )
+    describer: Any = metric
+    describes: frozenset[Need] = getattr(metric, "describes", frozenset[Need]())
+    pair, target = job.pair, frames.target
+    if "source" in describes:
+        known["source", describer.features] = real_features(
+            job.run, metric, pair.source, part=FIRST, read=lambda: frames.source[None]
+        )
+    if "target" in describes and target is not None and pair.target is not None:
+        features = real_features(job.run, metric, pair.target, part=ALL, read=lambda: target)
+        known["target", describer.features] = features[skip:]
     return known
 
 

@@ -1,15 +1,16 @@
 """Features of real frames: measured once, kept for all methods and tasks of a data set.
 
-    OUT/<data>/real/<features>/<clip>.npy           a row for each frame of a clip
-    OUT/<data>/real/<features>/<clip>.first.npy     one row: the source image
-    OUT/<data>/real/<features>/<clip>.<k>.npy       k frames, evenly spaced
+    OUT/<data>/real/<features>/weights.json                     what they were made with
+    OUT/<data>/real/<features>/<part>/<clip>~<checksum>.npy     a row for each frame of that part of a clip
 
-A source that is brought to another size for the sake of the reference has that size in its file's name.
+A part is `all` frames, the `first` one (the source image), or a number of them, evenly spaced; with `-256x256-bicubic` after it
+where they were brought to the size of the other sources. The checksum is the start of the clip's file's: a changed clip is another.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ import numpy as np
 from toonbench.generate import read_frames, read_source
 from toonbench.pool import Progress, map_items
 from toonbench.score.ready import lacking, load
-from toonbench.store import Run, read_array, write_array
-from toonbench.types import Clip, Frames, Metric, Pair, Reference, Rows, Task, ToonbenchError
+from toonbench.store import Run, read_array, reason_of, write_array
+from toonbench.types import Clip, Frames, Metric, Pair, Reference, Rows, Task
 
+log = logging.getLogger(__name__)
 Size = tuple[int, int]  # width, height
+ALL, FIRST = "all", "first"  # parts of a clip
 
 
 def evenly(total: int, count: int) -> list[int]:
@@ -68,13 +71,26 @@ def describe_references(
     map_items(_describe, list(jobs.values()), workers=workers, on_progress=on_progress)
 
 
-def reference_rows(run: Run, metric: Metric, pairs: Sequence[Pair], *, task: Task, clips: Sequence[Clip]) -> list[Rows]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceRows:
+    """The rows of the task's reference, an item an image, and the ids of the images that could not be measured."""
+
+    rows: list[Rows]
+    lost: tuple[str, ...] = ()
+
+
+def reference_rows(
+    run: Run, metric: Metric, pairs: Sequence[Pair], *, task: Task, clips: Sequence[Clip]
+) -> ReferenceRows:
     """The stored rows of the task's reference for a distribution metric; none for other metrics."""
     if not _has_reference(metric):
-        return []
+        return ReferenceRows(rows=[])
     images = reference_images(task.reference, pairs, clips)
-    found = (read_array(_path(run, metric, image.clip, image.part), lazy=True) for image in images)
-    return [rows for rows in found if rows is not None]
+    found = [(image, read_array(_path(run, metric, image.clip, image.part), lazy=True)) for image in images]
+    return ReferenceRows(
+        rows=[rows for _, rows in found if rows is not None],
+        lost=tuple(image.clip.id for image, rows in found if rows is None),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +109,18 @@ def reference_images(reference: Reference, pairs: Sequence[Pair], clips: Sequenc
     sizes = Counter((clip.width, clip.height) for clip in sources.values() if clip.width and clip.height)
     common = max(sizes, key=lambda size: (sizes[size], size)) if sizes else None
     if reference.images == "sources":
-        return [_image(clip, 1, common) for _, clip in sorted(sources.items())]
+        return [_image(clip, 1, common, resize=reference.resize) for _, clip in sorted(sources.items())]
     domains = {clip.domain for clip in sources.values()}
     own = sorted((clip for clip in clips if clip.domain in domains and clip.split == "test"), key=lambda clip: clip.id)
-    return [_image(clip, 1 if clip.kind == "image" else reference.frames, common) for clip in own if not clip.problem]
+    counts = [1 if clip.kind == "image" else reference.frames for clip in own]
+    return [_image(clip, count, common, resize=reference.resize) for clip, count in zip(own, counts, strict=True)]
 
 
-def _image(clip: Clip, frames: int, common: Size | None) -> Image:
-    part = {0: "", 1: "first"}.get(frames, str(frames))
-    other = common is not None and (clip.width, clip.height) not in (common, (0, 0))
-    if other and common is not None:
-        part = f"{part}-{common[0]}x{common[1]}".strip("-")
-    return Image(clip, part, frames, common if other else None)
+def _image(clip: Clip, frames: int, common: Size | None, *, resize: str) -> Image:
+    part = {0: ALL, 1: FIRST}.get(frames, str(frames))
+    if common is None or (clip.width, clip.height) in (common, (0, 0)):
+        return Image(clip, part, frames, None)
+    return Image(clip, f"{part}-{common[0]}x{common[1]}-{resize}", frames, common)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +133,16 @@ class _Job:
 
 
 def _describe(job: _Job) -> None:
-    """Describe one reference image, or frames of a reference clip; an unreadable one is left out of the reference."""
+    """Describe one reference image, or frames of a reference clip; one that cannot be is recorded and tried again next time."""
+    name = f"reference+{job.image.clip.id}"
     read = functools.partial(_read, job.image, resize=job.resize)
     try:
         real_features(job.run, load(job.metric, device=job.device), job.image.clip, part=job.image.part, read=read)
-    except ToonbenchError as error:
-        job.run.fail(f"reference+{job.image.clip.id}", stage="measure", reason=str(error))
+    except Exception as error:
+        log.debug("reference image %s failed", job.image.clip.id, exc_info=True)
+        job.run.fail(name, stage="measure", reason=reason_of(error))
+    else:
+        job.run.clear_failure(name)
 
 
 def _read(image: Image, *, resize: str) -> Frames:
@@ -147,4 +167,4 @@ def _has_reference(metric: Metric) -> bool:
 
 
 def _path(run: Run, metric: Any, clip: Clip, part: str) -> Path:
-    return run.real / metric.features / f"{clip.id}{'.' if part else ''}{part}.npy"
+    return run.real / metric.features / part / f"{clip.id}~{clip.sha256[:8]}.npy"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from toonbench import lint, registry, stats
 from toonbench.score.measure import LINT
 from toonbench.score.ready import ABSENT, ANY, applicable, claimed_weights, lacking, load, rows_name
-from toonbench.score.real import evenly, reference_rows
+from toonbench.score.real import ReferenceRows, evenly, reference_rows
 from toonbench.store import Run, write_bytes, write_json
 from toonbench.types import Clip, Metric, Pair, Result, Rows, Task
 
@@ -47,7 +48,8 @@ def reduce(
 
     `clips` are the data set's, for a task whose reference is the domain's.
     """
-    failures = {pair.id: run.reason(pair.id) or "no video" for pair in pairs if not _measured(run, pair, metrics)}
+    able = [metric for metric in map(load, metrics) if not lacking(metric)]
+    failures = {pair.id: run.reason(pair.id) or "no video" for pair in pairs if not _measured(run, pair, able)}
     results: list[Result] = []
     skipped: dict[str, str] = {}
     table: dict[str, dict[str, float]] = {pair.id: {} for pair in pairs}
@@ -94,9 +96,12 @@ def _left_out(run: Run, metric: Metric, own: Sequence[Pair]) -> str:
     return ""
 
 
-def _measured(run: Run, pair: Pair, metrics: Sequence[str]) -> bool:
-    own = [metric for metric in map(load, metrics) if applicable(metric, pair) and not lacking(metric)]
-    return all(run.rows(rows_name(metric), pair.id).exists() for metric in own) if own else run.video(pair.id).exists()
+def _measured(run: Run, pair: Pair, metrics: Sequence[Metric]) -> bool:
+    """Whether anything was measured of a pair; a metric that failed on it is that metric's loss."""
+    own = [metric for metric in metrics if applicable(metric, pair)]
+    if not own:
+        return run.rows(LINT, pair.id).exists() and not run.failure(pair.id).exists()
+    return any(run.rows(rows_name(metric), pair.id).exists() for metric in own)
 
 
 def _reduce_one(metric: Metric, rows: Rows | None) -> float:
@@ -109,7 +114,8 @@ def _result(
     stored = {pair: run.read_rows(rows_name(metric), pair.id, lazy=metric.distribution) for pair in pairs}
     rows = {pair: found for pair, found in stored.items() if found is not None}
     clusters = [pair.driving.id for pair in rows]
-    kept, reference = list(rows.values()), reference_rows(run, metric, pairs, task=task, clips=clips)
+    images = reference_rows(run, metric, pairs, task=task, clips=clips)
+    kept, reference = list(rows.values()), images.rows
     if task.reference.equal and reference:
         kept, reference = equal_sets(kept, reference)
     bounds = getattr(metric, "bounds", ANY)
@@ -125,20 +131,33 @@ def _result(
         own = np.array([values[pair.id] for pair in rows], np.float64)
         interval = stats.cluster_bootstrap(own, clusters, weights=pair_weights(metric, kept))
     shares = [_share(stored[pair]) for pair in pairs]
-    notes = [*([interval.reason] if interval.reason else []), *_foreign(metric, pairs)]
+    lost = [share == 0 for share in shares] if metric.distribution else [not np.isfinite(values[p.id]) for p in pairs]
+    notes = [*_why(metric, interval), *_faults(run, metric, pairs), *_foreign(metric, pairs), *_without(images)]
+    if (remark := getattr(metric, "remark", "")) and np.isfinite(interval.value):
+        notes.append(f"{registry.metric_id(metric)}: {remark}")
     return Result(
         metric=registry.metric_id(metric),
         value=interval.value,
         low=float(np.maximum(interval.low, bounds[0])),
         high=float(np.minimum(interval.high, bounds[1])),
         pairs=len(pairs),
-        missing=sum(share == 0 for share in shares),
+        missing=sum(lost),
         clusters=interval.clusters,
         coverage=float(np.mean(shares)),
         higher_is_better=metric.higher_is_better,
         notes=tuple(notes),
         details=metric.details(kept, reference) if hasattr(metric, "details") else {},  # pyright: ignore
     )
+
+
+def _without(images: ReferenceRows) -> list[str]:
+    """A note where the reference is not whole."""
+    if not images.lost:
+        return []
+    return [
+        f"{len(images.lost)} of {len(images.lost) + len(images.rows)} reference images could not be measured (for example "
+        f"{images.lost[0]}): not to be compared with a number that has them"
+    ]
 
 
 def _at_once(metric: Any, reference: Sequence[Rows]) -> stats.ReduceGroups | None:
@@ -148,11 +167,34 @@ def _at_once(metric: Any, reference: Sequence[Rows]) -> stats.ReduceGroups | Non
     return lambda groups: metric.reduce_groups(groups, reference)
 
 
+def _why(metric: Metric, interval: stats.Interval) -> list[str]:
+    """Why there is no interval, in words that metrics share; or no value, with the metric's name."""
+    if interval.reason and np.isnan(interval.value):
+        return [f"{registry.metric_id(metric)}: {interval.reason}"]
+    return [interval.reason] if interval.reason else []
+
+
+def _faults(run: Run, metric: Metric, pairs: Sequence[Pair]) -> list[str]:
+    """What went wrong in the metric itself, as with weights that cannot be read: the commonest reason."""
+    name = registry.metric_id(metric)
+    reasons = [reason for pair in pairs if (reason := run.reason(f"{pair.id}+{name}"))]
+    if not reasons:
+        return []
+    reason, _ = Counter(reasons).most_common(1)[0]
+    return [
+        f"{name}: {len(reasons)} of {len(pairs)} pairs could not be measured, score again to try again ({' '.join(reason.split())})"
+    ]
+
+
 def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:
     """A note where the characters are of a domain for which the metric's network was not made."""
     calibrated: frozenset[str] = getattr(metric, "calibrated", frozenset[str]())
     foreign = sorted({pair.source.domain for pair in pairs} - calibrated) if calibrated else []
-    made = "photo-calibrated" if calibrated == frozenset({"real"}) else f"calibrated on {' and '.join(sorted(calibrated))} faces"
+    made = (
+        "photo-calibrated"
+        if calibrated == frozenset({"real"})
+        else f"calibrated on {' and '.join(sorted(calibrated))} faces"
+    )
     return [
         f"{registry.metric_id(metric)} is {made} and these characters are {one}: do not read it alone"
         for one in foreign
@@ -160,9 +202,10 @@ def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:
 
 
 def equal_sets(rows: Sequence[Rows], reference: Sequence[Rows]) -> tuple[list[Rows], list[Rows]]:
-    """Both sets cut to the number of rows of the smaller, evenly over the larger."""
-    number = min(sum(map(len, rows)), sum(map(len, reference)))
-    return _thin(rows, number), _thin(reference, number)
+    """The measured rows of both sets, cut to the number of the smaller, evenly over the larger."""
+    measured = [[one[np.isfinite(one).all(axis=1)] for one in some] for some in (rows, reference)]
+    number = min(sum(map(len, some)) for some in measured)
+    return _thin(measured[0], number), _thin(measured[1], number)
 
 
 def _thin(rows: Sequence[Rows], number: int) -> list[Rows]:
