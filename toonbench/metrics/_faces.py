@@ -1,58 +1,12 @@
-"""What the metrics of faces share: weights read, frames squared and batched, cosines and worst cases."""
+"""What the metrics of faces share: frames squared and batched, cosines and worst cases."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.metrics.shared import Describer, real_features
 from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-Network = TypeVar("Network")
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a `.pth` or `.safetensors` file by name, on the CPU; nothing in it is executed.
-
-    Raises ToonbenchError if the file is absent, damaged or holds anything else.
-    """
-    import torch
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(str(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle may fail in any way
-        raise _unreadable(path, str(error)) from error
-    if not isinstance(state, dict):
-        raise _unreadable(path, f"it holds a {type(state).__name__} instead of tensors by name")
-    tensors = {str(key): value for key, value in cast("dict[object, object]", state).items()}
-    if not all(isinstance(value, torch.Tensor) for value in tensors.values()):
-        raise _unreadable(path, "it holds something else than tensors by name")
-    return cast("dict[str, Tensor]", tensors)
-
-
-def built(build: Callable[[], Network], path: Path) -> Network:
-    """What `build` makes of the file's tensors; a ToonbenchError names the file if they are not that network's."""
-    try:
-        return build()
-    except (RuntimeError, KeyError, ValueError) as error:
-        raise _unreadable(path, str(error)) from error
-
-
-def _unreadable(path: Path, reason: str) -> ToonbenchError:
-    first = reason.strip().splitlines()[0] if reason.strip() else "it is cut off"
-    return ToonbenchError(
-        f"weights '{path}' cannot be read ({first}); if the file came from elsewhere, fetch it with toonbench weights fetch"
-    )
 
 
 def generated_and_target(metric: Describer, sample: Sample) -> tuple[Rows, Rows]:

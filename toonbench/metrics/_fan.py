@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._faces import built, in_batches, read_state
-from toonbench.metrics._network import laid_out
+from toonbench.metrics._faces import in_batches
+from toonbench.metrics._network import built, laid_out, read_state
 from toonbench.metrics.recipe import recipe_state
 from toonbench.types import Frames
 

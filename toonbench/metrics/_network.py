@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from toonbench.metrics.shared import one_thread
 from toonbench.types import Frames, ToonbenchError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Network = TypeVar("Network", bound="nn.Module")
+Built = TypeVar("Built")
 
 
 def laid_out(network: Network) -> Network:
@@ -43,15 +43,26 @@ def _convolve(layer: nn.Conv2d, x: Tensor) -> Tensor:
 
 @contextmanager
 def measuring(device: str) -> Generator[None]:
-    """No gradients; one thread of the CPU, or a GPU without TF32, whose 10 bits of mantissa would shift the values."""
+    """No gradients; one thread of the CPU, since sums in another order are other bytes; a GPU repeats itself, without TF32.
+
+    TF32's 10 bits of mantissa would shift the values.
+    """
     import torch
 
-    with one_thread():
-        if torch.device(device).type != "cuda":
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+            if torch.device(device).type == "cuda"
+            else nullcontext(),
+        ):
             yield
-            return
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
 
 
 @contextmanager
@@ -64,20 +75,40 @@ def quiet(*messages: str) -> Generator[None]:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weight file, which is never unpickled.
+    """The tensors of a `.pth` or `.safetensors` file by name, on the CPU; nothing in it is executed.
 
-    Raises ToonbenchError if it holds anything else.
+    Raises ToonbenchError if the file is absent, damaged or holds anything else.
     """
     import torch
+    from safetensors.torch import load_file
 
     try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged zip, pickle or header: any of a dozen types
-        kind = type(error).__name__
-        raise ToonbenchError(f"weights '{path}' cannot be read ({kind}): fetch the file again") from error
-    if not isinstance(state, dict) or not all(isinstance(one, torch.Tensor) for one in state.values()):
-        raise ToonbenchError(f"weights '{path}' are not a state dict of tensors: fetch the file again")
-    return dict(state)
+        if path.suffix == ".safetensors":
+            return load_file(str(path))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle may fail in any way
+        raise _unreadable(path, str(error)) from error
+    if not isinstance(state, dict):
+        raise _unreadable(path, f"it holds a {type(state).__name__} instead of tensors by name")
+    tensors = {str(key): value for key, value in cast("dict[object, object]", state).items()}
+    if not all(isinstance(value, torch.Tensor) for value in tensors.values()):
+        raise _unreadable(path, "it holds something else than tensors by name")
+    return cast("dict[str, Tensor]", tensors)
+
+
+def built(build: Callable[[], Built], path: Path) -> Built:
+    """What `build` makes of the file's tensors; a ToonbenchError names the file if they are not that network's."""
+    try:
+        return build()
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, reason: str) -> ToonbenchError:
+    first = reason.strip().splitlines()[0] if reason.strip() else "it is cut off"
+    return ToonbenchError(
+        f"weights '{path}' cannot be read ({first[:200]}): fetch the file again, with toonbench weights fetch"
+    )
 
 
 def picture_batch(frames: Frames, *, device: str) -> Tensor:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toonbench import weights
-from toonbench.metrics._faces import built, generated_and_target, in_batches, read_state
+from toonbench.metrics._faces import generated_and_target, in_batches
+from toonbench.metrics._network import built, measuring, read_state
 from toonbench.metrics.recipe import recipe_state
-from toonbench.metrics.shared import mean_of_found, one_thread
+from toonbench.metrics.shared import mean_of_found
 from toonbench.types import Frames, Need, Rows, Sample
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class AEDIdentity:
 
         rows = np.empty((len(frames), WIDTH), np.float32)
         network, done = self._loaded(), 0
-        with one_thread():
+        with measuring(self.device):
             for batch in in_batches(frames, self.device):
                 rows[done : done + len(batch)] = network(_pictures(batch).to(self.device)).cpu().numpy()
                 done += len(batch)

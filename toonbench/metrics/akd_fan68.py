@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from toonbench import weights
 from toonbench.metrics._faces import generated_and_target, in_square, with_worst
 from toonbench.metrics._fan import POINTS, SIZE, LandmarkFinder, from_files, from_recipe
-from toonbench.metrics.shared import mean_of_found, mean_with_losses, one_thread, share_found
+from toonbench.metrics._network import measuring
+from toonbench.metrics.shared import mean_of_found, mean_with_losses, share_found
 from toonbench.types import Frames, Need, Rows, Sample
 
 
@@ -51,7 +52,7 @@ class AKDFan68:
 
     def describe(self, frames: Frames) -> Rows:
         """(frames, 136) float32: x and y of each landmark in pixels of the 256 x 256 frame; NaN where no face is found."""
-        with one_thread():
+        with measuring(self.device):
             return self._loaded().landmarks(in_square(frames, SIZE), self.device).reshape(len(frames), 2 * POINTS)
 
     def measure(self, sample: Sample) -> Rows:

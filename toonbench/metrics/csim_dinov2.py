@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toonbench import weights
-from toonbench.metrics._faces import built, cosine_rows, in_batches, read_state
+from toonbench.metrics._faces import cosine_rows, in_batches
+from toonbench.metrics._network import built, measuring, read_state
 from toonbench.metrics.recipe import recipe_state
-from toonbench.metrics.shared import mean_with_losses, one_thread
+from toonbench.metrics.shared import mean_with_losses
 from toonbench.types import Frames, Need, Rows, Sample
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class CSIMDINOv2:
 
         rows = np.empty((len(frames), WIDTH), np.float32)
         network, done = self._loaded(), 0
-        with one_thread():
+        with measuring(self.device):
             for batch in in_batches(frames, self.device):
                 tokens = network(_pictures(batch).to(self.device)).double()
                 tokens = tokens / tokens.norm(dim=1, keepdim=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -38,20 +37,6 @@ def real_features(metric: Describer, sample: Sample, need: Need) -> Rows:
             f"{metric.name} needs a {need} and pair '{sample.pair.id}' has none; leave this metric out"
         )
     return metric.describe(sample.source[None])
-
-
-@contextmanager
-def one_thread() -> Generator[None]:
-    """PyTorch on one thread of the CPU and without gradients: sums in another order are other bytes."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def target_of(sample: Sample, metric: str) -> Frames:
