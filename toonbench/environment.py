@@ -28,6 +28,7 @@ PACKAGES = (
     "safetensors",
     "facenet-pytorch",
     "insightface",
+    "opencv-python",
     "onnxruntime",
     "lpips",
     "pytorch-fid",
