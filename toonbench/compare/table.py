@@ -1,30 +1,20 @@
-"""From the stored rows of several methods to their differences: which are real, and how small a one would have been seen.
-
-A pure function of run folders: nothing is generated, measured or decoded. `scores.csv` says which pairs there are and
-which video drives each; the numbers come from the rows.
-"""
+"""Everything stored of one metric, and what it says of each method and of each two."""
 
 from __future__ import annotations
 
-import csv
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from toonbench import paired, registry, stats
-from toonbench.score import ANY, claimed_weights, equal_sets, pair_weights, rows_name
-from toonbench.store import Run, read_json
-from toonbench.types import Metric, Rows, ToonbenchError
-
-SCHEMA = 1
-SAME = ("data", "data_fingerprint", "task", "seed", "pairs_fingerprint")
-ReferenceOf = Callable[[Metric], tuple[Sequence[Rows], bool]]
-"""The rows of a distribution metric's reference images, and whether both sets are cut to equal numbers. Raises
-ToonbenchError where they cannot be had."""
+from toonbench.compare.runs import noted
+from toonbench.score import ANY, equal_sets, pair_weights, rows_name
+from toonbench.store import Run
+from toonbench.types import Metric, Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,165 +67,7 @@ class OnMetric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Several runs of the same pairs: what they share, their folders, the metrics, and the metrics left out and why."""
-
-    about: Mapping[str, Any]
-    runs: Mapping[str, str]
-    pairs: int
-    clusters: int
-    metrics: tuple[OnMetric, ...]
-    skipped: Mapping[str, str]
-    alpha: float = paired.ALPHA
-    power: float = paired.POWER
-    schema: int = SCHEMA
-
-
-def compare(
-    runs: Mapping[str, Run], *, metrics: Sequence[str] | None = None, reference_of: ReferenceOf | None = None
-) -> Comparison:
-    """Compare runs, named as they shall be called, on `metrics`; by default on those that all of them have rows of.
-
-    Raises ToonbenchError for runs that are not of the same pairs, not scored, or without rows of a metric asked for.
-    """
-    about, driving = same_pairs(runs)
-    chosen, skipped = _choose(runs, metrics, first=_scored(next(iter(runs.values()))))
-    found: list[OnMetric] = []
-    for metric in chosen:
-        try:
-            _same_weights(runs, metric)
-            reference, equal = _reference(metric, reference_of)
-        except ToonbenchError as error:
-            skipped[registry.metric_id(metric)] = str(error)
-            continue
-        found.append(_Table.read(runs, metric, driving=driving, reference=reference, equal=equal).compare())
-    return Comparison(
-        about=about,
-        runs={name: str(run.root) for name, run in runs.items()},
-        pairs=len(driving),
-        clusters=len(set(driving.values())),
-        metrics=tuple(found),
-        skipped=skipped,
-    )
-
-
-def same_pairs(runs: Mapping[str, Run]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What the runs have in common, and the driving video of each pair. Raises ToonbenchError naming a difference."""
-    seen = {name: _about(name, run) for name, run in runs.items()}
-    (first, about), *others = seen.items()
-    for name, other in others:
-        for key in (*SAME, "task_fingerprint"):
-            if about.get(key) == other.get(key):
-                continue
-            if key == "pairs_fingerprint" and about.get("limit") != other.get("limit"):
-                key = "limit"
-            raise ToonbenchError(
-                f"{first} and {name} are not runs of the same pairs: {key} is {about.get(key)} in {first} and {other.get(key)} "
-                f"in {name}; evaluate both with the same data, task, --seed and --limit"
-            )
-    lists = {name: _pairs(run) for name, run in runs.items()}
-    for name, other in lists.items():
-        if other != lists[first]:
-            raise ToonbenchError(
-                f"the pairs in {runs[name].scores} are not those in {runs[first].scores}: score both again"
-            )
-    return {key: about.get(key) for key in (*SAME, "limit")}, lists[first]
-
-
-def _about(name: str, run: Run) -> dict[str, Any]:
-    if not (run.result.exists() and run.scores.exists()):
-        raise ToonbenchError(
-            f"{name} is not scored ({run.result} is missing): run `toonbench eval` or `toonbench score` for it first"
-        )
-    return {**read_json(run.result), "task_fingerprint": read_json(run.description).get("task_fingerprint")}
-
-
-def _pairs(run: Run) -> dict[str, str]:
-    """Pair to driving video, in the task's order."""
-    try:
-        with run.scores.open(encoding="utf-8", newline="") as file:
-            return {row["pair"]: row["driving"] for row in csv.DictReader(file)}
-    except (OSError, UnicodeDecodeError, KeyError) as error:
-        raise ToonbenchError(f"{run.scores} cannot be read ({error}): score the run again") from error
-
-
-def _scored(run: Run) -> dict[str, list[str]]:
-    """The metrics in the run's result, in the task's order, and what was noted of each."""
-    return {str(one["metric"]): [*one.get("notes", ())] for one in read_json(run.result).get("results", ())}
-
-
-def _skipped(runs: Mapping[str, Run]) -> dict[str, str]:
-    """Metrics that a run's result says were left out, and why."""
-    return {name: why for run in runs.values() for name, why in read_json(run.result).get("skipped", {}).items()}
-
-
-def _noted(runs: Mapping[str, Run], metric: Metric) -> list[str]:
-    """What the results say of a metric, as that its network knows no cartoons."""
-    name = registry.metric_id(metric)
-    return list(dict.fromkeys(note for run in runs.values() for note in _scored(run).get(name, ())))
-
-
-def _choose(
-    runs: Mapping[str, Run], asked: Sequence[str] | None, *, first: Iterable[str]
-) -> tuple[list[Metric], dict[str, str]]:
-    """The metrics to compare, and those that only some runs have rows of, with the reason."""
-    if asked:
-        metrics = list({registry.metric_id(m): m for m in map(registry.load_metric, asked)}.values())
-    else:
-        order = {name: at for at, name in enumerate(first)}
-        metrics = sorted(_installed(), key=lambda m: (order.get(registry.metric_id(m), len(order)), m.name))
-    chosen: list[Metric] = []
-    skipped: dict[str, str] = {}
-    for metric in metrics:
-        lacking = [name for name, run in runs.items() if not (run.root / "rows" / rows_name(metric)).is_dir()]
-        if not lacking:
-            chosen.append(metric)
-        elif asked:
-            raise ToonbenchError(
-                f"{lacking[0]} has no rows of {registry.metric_id(metric)}: run `toonbench eval` or `toonbench score` for it "
-                f"with --metrics {metric.name}"
-            )
-        elif len(lacking) == len(runs):
-            if reason := _skipped(runs).get(registry.metric_id(metric)):
-                skipped[registry.metric_id(metric)] = reason
-        else:
-            skipped[registry.metric_id(metric)] = f"not compared, no rows of it in {' and '.join(lacking)}"
-    if not chosen:
-        raise ToonbenchError(f"{' and '.join(runs)} have no metric in common: score them with the same --metrics")
-    return chosen, skipped
-
-
-def _installed() -> list[Metric]:
-    """Every registered metric that can be loaded here."""
-    found: list[Metric] = []
-    for name in registry.names("metrics"):
-        try:
-            found.append(registry.load_metric(name))
-        except ToonbenchError:  # a plug-in whose package is broken: asked for by name, it says so
-            continue
-    return found
-
-
-def _same_weights(runs: Mapping[str, Run], metric: Metric) -> None:
-    made = {name: claimed_weights(run, metric) for name, run in runs.items()}
-    first, *others = made
-    for other in others:
-        if made[other] != made[first]:
-            raise ToonbenchError(
-                f"not compared, {first} and {other} were measured with other weights: measure one again"
-            )
-
-
-def _reference(metric: Metric, reference_of: ReferenceOf | None) -> tuple[Sequence[Rows], bool]:
-    if not (metric.distribution and hasattr(metric, "describe")):
-        return (), False
-    if reference_of is None:
-        raise ToonbenchError("not compared, for want of the reference images' features: give --data")
-    return reference_of(metric)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Table:
+class Table:
     """Everything stored of one metric: method to pair to value (NaN: none), to its weight, and to why there is no value."""
 
     runs: Mapping[str, Run]
@@ -259,7 +91,8 @@ class _Table:
         driving: Mapping[str, str],
         reference: Sequence[Rows],
         equal: bool,
-    ) -> _Table:
+    ) -> Table:
+        """The stored values of `metric` of each run, for the pairs of `driving`."""
         values: dict[str, dict[str, float]] = {}
         weights: dict[str, dict[str, float]] = {}
         reasons: dict[str, dict[str, str]] = {}
@@ -354,7 +187,7 @@ class _Table:
         return one.a if (one.difference > 0) == self.metric.higher_is_better else one.b
 
     def _notes(self, differences: Sequence[Difference], nobody: Sequence[str]) -> list[str]:
-        notes = _noted(self.runs, self.metric)
+        notes = noted(self.runs, self.metric)
         if nobody:
             why = next(iter(self.reasons.values()))[nobody[0]]
             notes.append(

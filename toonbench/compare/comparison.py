@@ -1,0 +1,80 @@
+"""The comparison of runs on every metric that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toonbench import paired, registry
+from toonbench.compare.runs import choose, same_pairs, scored
+from toonbench.compare.table import OnMetric, Table
+from toonbench.score import claimed_weights
+from toonbench.store import Run
+from toonbench.types import Metric, Rows, ToonbenchError
+
+SCHEMA = 1
+ReferenceOf = Callable[[Metric], tuple[Sequence[Rows], bool]]
+"""The rows of a distribution metric's reference images, and whether both sets are cut to equal numbers. Raises
+ToonbenchError where they cannot be had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Several runs of the same pairs: what they share, their folders, the metrics, and the metrics left out and why."""
+
+    about: Mapping[str, Any]
+    runs: Mapping[str, str]
+    pairs: int
+    clusters: int
+    metrics: tuple[OnMetric, ...]
+    skipped: Mapping[str, str]
+    alpha: float = paired.ALPHA
+    power: float = paired.POWER
+    schema: int = SCHEMA
+
+
+def compare(
+    runs: Mapping[str, Run], *, metrics: Sequence[str] | None = None, reference_of: ReferenceOf | None = None
+) -> Comparison:
+    """Compare runs, named as they shall be called, on `metrics`; by default on those that all of them have rows of.
+
+    Raises ToonbenchError for runs that are not of the same pairs, not scored, or without rows of a metric asked for.
+    """
+    about, driving = same_pairs(runs)
+    chosen, skipped = choose(runs, metrics, first=scored(next(iter(runs.values()))))
+    found: list[OnMetric] = []
+    for metric in chosen:
+        try:
+            _same_weights(runs, metric)
+            reference, equal = _reference(metric, reference_of)
+        except ToonbenchError as error:
+            skipped[registry.metric_id(metric)] = str(error)
+            continue
+        found.append(Table.read(runs, metric, driving=driving, reference=reference, equal=equal).compare())
+    return Comparison(
+        about=about,
+        runs={name: str(run.root) for name, run in runs.items()},
+        pairs=len(driving),
+        clusters=len(set(driving.values())),
+        metrics=tuple(found),
+        skipped=skipped,
+    )
+
+
+def _same_weights(runs: Mapping[str, Run], metric: Metric) -> None:
+    made = {name: claimed_weights(run, metric) for name, run in runs.items()}
+    first, *others = made
+    for other in others:
+        if made[other] != made[first]:
+            raise ToonbenchError(
+                f"not compared, {first} and {other} were measured with other weights: measure one again"
+            )
+
+
+def _reference(metric: Metric, reference_of: ReferenceOf | None) -> tuple[Sequence[Rows], bool]:
+    if not (metric.distribution and hasattr(metric, "describe")):
+        return (), False
+    if reference_of is None:
+        raise ToonbenchError("not compared, for want of the reference images' features: give --data")
+    return reference_of(metric)

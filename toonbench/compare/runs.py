@@ -1,0 +1,111 @@
+"""The runs that are compared: whether they are of the same pairs, and which metrics they have rows of."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from toonbench import registry
+from toonbench.score import rows_name
+from toonbench.store import Run, read_json
+from toonbench.types import Metric, ToonbenchError
+
+SAME = ("data", "data_fingerprint", "task", "seed", "pairs_fingerprint")
+
+
+def same_pairs(runs: Mapping[str, Run]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the runs have in common, and the driving video of each pair. Raises ToonbenchError naming a difference."""
+    seen = {name: _about(name, run) for name, run in runs.items()}
+    (first, about), *others = seen.items()
+    for name, other in others:
+        for key in (*SAME, "task_fingerprint"):
+            if about.get(key) == other.get(key):
+                continue
+            if key == "pairs_fingerprint" and about.get("limit") != other.get("limit"):
+                key = "limit"
+            raise ToonbenchError(
+                f"{first} and {name} are not runs of the same pairs: {key} is {about.get(key)} in {first} and {other.get(key)} "
+                f"in {name}; evaluate both with the same data, task, --seed and --limit"
+            )
+    lists = {name: _pairs(run) for name, run in runs.items()}
+    for name, other in lists.items():
+        if other != lists[first]:
+            raise ToonbenchError(
+                f"the pairs in {runs[name].scores} are not those in {runs[first].scores}: score both again"
+            )
+    return {key: about.get(key) for key in (*SAME, "limit")}, lists[first]
+
+
+def _about(name: str, run: Run) -> dict[str, Any]:
+    if not (run.result.exists() and run.scores.exists()):
+        raise ToonbenchError(
+            f"{name} is not scored ({run.result} is missing): run `toonbench eval` or `toonbench score` for it first"
+        )
+    return {**read_json(run.result), "task_fingerprint": read_json(run.description).get("task_fingerprint")}
+
+
+def _pairs(run: Run) -> dict[str, str]:
+    """Pair to driving video, in the task's order."""
+    try:
+        with run.scores.open(encoding="utf-8", newline="") as file:
+            return {row["pair"]: row["driving"] for row in csv.DictReader(file)}
+    except (OSError, UnicodeDecodeError, KeyError) as error:
+        raise ToonbenchError(f"{run.scores} cannot be read ({error}): score the run again") from error
+
+
+def scored(run: Run) -> dict[str, list[str]]:
+    """The metrics in the run's result, in the task's order, and what was noted of each."""
+    return {str(one["metric"]): [*one.get("notes", ())] for one in read_json(run.result).get("results", ())}
+
+
+def _skipped(runs: Mapping[str, Run]) -> dict[str, str]:
+    """Metrics that a run's result says were left out, and why."""
+    return {name: why for run in runs.values() for name, why in read_json(run.result).get("skipped", {}).items()}
+
+
+def noted(runs: Mapping[str, Run], metric: Metric) -> list[str]:
+    """What the results say of a metric, as that its network knows no cartoons."""
+    name = registry.metric_id(metric)
+    return list(dict.fromkeys(note for run in runs.values() for note in scored(run).get(name, ())))
+
+
+def choose(
+    runs: Mapping[str, Run], asked: Sequence[str] | None, *, first: Iterable[str]
+) -> tuple[list[Metric], dict[str, str]]:
+    """The metrics to compare, and those that only some runs have rows of, with the reason."""
+    if asked:
+        metrics = list({registry.metric_id(m): m for m in map(registry.load_metric, asked)}.values())
+    else:
+        order = {name: at for at, name in enumerate(first)}
+        metrics = sorted(_installed(), key=lambda m: (order.get(registry.metric_id(m), len(order)), m.name))
+    chosen: list[Metric] = []
+    skipped: dict[str, str] = {}
+    for metric in metrics:
+        lacking = [name for name, run in runs.items() if not (run.root / "rows" / rows_name(metric)).is_dir()]
+        if not lacking:
+            chosen.append(metric)
+        elif asked:
+            raise ToonbenchError(
+                f"{lacking[0]} has no rows of {registry.metric_id(metric)}: run `toonbench eval` or `toonbench score` for it "
+                f"with --metrics {metric.name}"
+            )
+        elif len(lacking) == len(runs):
+            if reason := _skipped(runs).get(registry.metric_id(metric)):
+                skipped[registry.metric_id(metric)] = reason
+        else:
+            skipped[registry.metric_id(metric)] = f"not compared, no rows of it in {' and '.join(lacking)}"
+    if not chosen:
+        raise ToonbenchError(f"{' and '.join(runs)} have no metric in common: score them with the same --metrics")
+    return chosen, skipped
+
+
+def _installed() -> list[Metric]:
+    """Every registered metric that can be loaded here."""
+    found: list[Metric] = []
+    for name in registry.names("metrics"):
+        try:
+            found.append(registry.load_metric(name))
+        except ToonbenchError:  # a plug-in whose package is broken: asked for by name, it says so
+            continue
+    return found
