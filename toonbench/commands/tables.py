@@ -19,10 +19,13 @@ def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[st
     if as_json:
         console.out(run.result.read_text(encoding="utf-8"), end="")
         return
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title, style="bold"), title_justify="left")
+    table = Table(
+        title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False
+    )
     for column, justify in (
         ("metric", "left"),
         ("value", "right"),
