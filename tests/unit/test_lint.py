@@ -299,15 +299,82 @@ def test_a_row_goes_back_and_one_of_another_version_is_refused(cases, lossless):
         lint.findings({"a": row[:, 1:]})
 
 
-def test_measurement_is_deterministic_and_failed_pairs_are_left_out(cases, lossless):
+def test_measurement_is_deterministic(cases, lossless):
     case = cases["real2cartoon"][0]
     again = [
         lint.measure(case.pair, lossless, generated=case.target, source=case.source, driving=case.driving)
         for _ in range(2)
     ]
     assert again[0].tobytes() == again[1].tobytes()
-    assert lint.findings({"failed": np.full((1, 1), np.nan, np.float32)}) == ()
     assert lint.findings({}) == ()
+
+
+def test_videos_that_could_not_be_looked_at_are_told(cases, lossless):
+    case = cases["real2cartoon"][0]
+    seen = lint.measure(case.pair, lossless, generated=case.target, source=case.source, driving=case.driving)
+    lost = np.full((1, 1), np.nan, np.float32)
+    (told,) = lint.findings({"a": seen, "c": lost, "b": lost})
+    assert (told.kind, told.severity, told.affected, told.of) == ("unseen", "warning", ("b", "c"), 3)
+    assert told.message.startswith("2 of 3 videos could not be looked at")
+    assert lint.findings({"a": seen}) == ()
+
+
+COLOURS = [name for name, (kind, _) in faults.FAULTS.items() if kind in ("bgr", "range")]
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["answers", "no answers"])
+@pytest.mark.parametrize("name", COLOURS)
+def test_a_mistake_in_colours_in_some_pairs_is_found_and_exactly_these_are_named(cases, lossless, name, answers):
+    kind, plant = faults.FAULTS[name]
+
+    def row(case, frames):
+        target = case.target if answers else None
+        return lint.measure(
+            case.pair, lossless, generated=frames, source=case.source, driving=case.driving, target=target
+        )
+
+    for task in TASKS:
+        own = cases[task][:10]
+        sound = {case.pair.id: row(case, case.target) for case in own}
+        wrong = {case.pair.id: row(case, plant(case.target)) for case in own}
+        assert not lint.findings(sound)
+        for count in (1, 3, 5, 6, 7, 10):
+            planted = sorted(wrong)[-count:]
+            (told,) = lint.findings({pair: wrong[pair] if pair in planted else sound[pair] for pair in wrong})
+            assert (told.kind, list(told.affected), told.of) == (kind, planted, 10)
+
+
+def test_different_mistakes_in_one_run_are_all_found(cases, lossless):
+    own = cases["real2cartoon"][:10]
+    kinds = dict(zip([case.pair.id for case in own], ["crushed", "washed", "washed", "swapped"], strict=False))
+    rows = {}
+    for case in own:
+        kind = kinds.get(case.pair.id, "")
+        frames = case.target
+        frames = faults.swapped(frames) if kind == "swapped" else faults.recoded(frames, kind) if kind else frames
+        rows[case.pair.id] = lint.measure(
+            case.pair, lossless, generated=frames, source=case.source, driving=case.driving, target=case.target
+        )
+    told = sorted((one.kind, one.affected) for one in lint.findings(rows))
+    crushed, *washed, swapped = kinds
+    assert told == sorted([("bgr", (swapped,)), ("range", (crushed,)), ("range", tuple(sorted(washed)))])
+
+
+@pytest.mark.parametrize("saturation", [0.1, 0.2, 0.5, 1.0])
+@pytest.mark.parametrize("blue", [-6, 6])
+def test_a_tint_of_nearly_grey_pictures_is_no_swap(cases, lossless, saturation, blue):
+    def pale(frames):
+        grey = frames.mean(axis=-1, keepdims=True)
+        return np.rint(grey + saturation * (frames - grey)).astype(np.uint8)
+
+    def tinted(frames):
+        return np.clip(frames.astype(np.int16) + np.array([-blue, 0, blue], np.int16), 0, 255).astype(np.uint8)
+
+    for case in cases["real2cartoon"]:
+        other = Case.__new__(Case)
+        other.pair, other.source, other.driving = case.pair, pale(case.source), pale(case.driving)
+        other.target = pale(case.target)
+        assert not found([other], lossless, lambda case: tinted(case.target))
 
 
 def test_few_videos_are_not_called_stretched_by_chance(cases, lossless):

@@ -6,6 +6,6 @@ thresholds and what they rest on.
 
 from toonbench.lint.findings import Finding, findings
 from toonbench.lint.measure import measure
-from toonbench.lint.measured import COLUMNS
+from toonbench.lint.measured import COLUMNS, VERSION
 
-__all__ = ["COLUMNS", "Finding", "findings", "measure"]
+__all__ = ["COLUMNS", "VERSION", "Finding", "findings", "measure"]

@@ -21,8 +21,9 @@ CODES: Mapping[str, NDArray[np.int64]] = {
     "washed": (LEVELS + 255) // 2,
 }
 """What each value becomes when [-1, 1] is written as [0, 1] (negative ones cut, or wrapped round), or the other way."""
-ROOM = {"swapped": 2.0, "crushed": 8.0, "wrapped": 8.0, "washed": 8.0, "stretched": 0.3}
-"""Least distance of damaged and sound reference at which a video can be told to be nearer to one: grey has no red and blue."""
+ROOM = {"swapped": 6.0, "crushed": 8.0, "wrapped": 8.0, "washed": 8.0, "stretched": 0.3}
+"""Least distance of damaged and sound reference at which a video can be told to be nearer to one: grey has no red and blue,
+and a slight tint of what is nearly grey looks like a swap of them."""
 
 
 def histograms(frames: Frames) -> Histograms:

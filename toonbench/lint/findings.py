@@ -16,7 +16,10 @@ Severity = Literal["warning", "error"]
 Videos = Mapping[str, Measured]
 
 # Each stands in the middle of the gap between sound and damaged clips that docs/lint.md tells.
-DAMAGED = 0.3  # of `swapped`, `crushed`, `wrapped`, `washed` and the shifts: the median over pairs
+DAMAGED = (
+    0.3  # of `swapped`, `crushed`, `wrapped`, `washed` and the shifts: the median over pairs; of colours, any one pair
+)
+ALIKE = 0.1  # of the range mistakes: two that differ by less explain a video as well
 AGREED = 2 / 3  # share of the pairs, of those that can tell, that lean to the same mistake
 STRETCHED = 0.8  # of `stretched`, for one pair that reaches from 0 to 255
 STRETCHED_LOSSY = 0.5  # the same for one coded with loss, and how far from 0 and 255 it may then stay
@@ -46,10 +49,11 @@ class Finding:
 
 
 def findings(rows_by_pair: Mapping[str, Rows]) -> tuple[Finding, ...]:
-    """What should be told about a run, from the rows of `measure` by pair id; pairs whose measurement failed are left out.
+    """What should be told about a run, from the rows of `measure` by pair id; one row of a lone NaN is a failed measurement.
 
-    Sizes and lengths are errors, since scoring refuses such videos; everything else is a warning. Colours and shifts are
-    judged over all pairs together, since a mistake in writing hits every video; sizes, codecs and copies pair by pair.
+    Sizes and lengths are errors, since scoring refuses such videos; everything else is a warning. Shifts are judged over
+    all pairs together, since a mistake in writing hits every video; colours so and, where no majority agrees, pair by pair;
+    sizes, codecs and copies pair by pair.
     Raises ToonbenchError for rows of another version.
     """
     videos = {pair: from_row(rows_by_pair[pair]) for pair in sorted(rows_by_pair) if _measured(rows_by_pair[pair])}
@@ -58,10 +62,16 @@ def findings(rows_by_pair: Mapping[str, Rows]) -> tuple[Finding, ...]:
     shown = {pair: video for pair, video in videos.items() if pair not in strange}
     still = _source_pasted(shown)
     moving = {pair: video for pair, video in shown.items() if not any(pair in one.affected for one in still)}
+    codes = _codes(shown)
+    coded = {pair for finding in codes for pair in finding.affected}
+    right = {pair: video for pair, video in shown.items() if pair not in coded}
     return (
+        *_unseen(rows_by_pair, videos),
         *_facts(videos),
         *_lossy(videos),
-        *(_codes(shown) or (*_swapped(shown), *_stretched(shown))),
+        *codes,
+        *_swapped(right),
+        *_stretched(right),
         *pasted,
         *still,
         *flat,
@@ -72,6 +82,19 @@ def findings(rows_by_pair: Mapping[str, Rows]) -> tuple[Finding, ...]:
 
 def _measured(rows: Rows) -> bool:
     return rows.shape[1] > 1 or bool(np.isfinite(rows).any())
+
+
+def _unseen(rows_by_pair: Mapping[str, Rows], videos: Videos) -> Iterable[Finding]:
+    """The videos of which nothing is known, because the linter failed on them: they must not pass for sound."""
+    lost = tuple(pair for pair in sorted(rows_by_pair) if pair not in videos)
+    if lost:
+        yield Finding(
+            kind="unseen",
+            affected=lost,
+            of=len(rows_by_pair),
+            message=f"{len(lost)} of {len(rows_by_pair)} videos could not be looked at ({lost[0]}): the linter failed, so "
+            "mistakes in them would go unnoticed; see why with `toonbench validate DIR --verbose`, and report it",
+        )
 
 
 def _facts(videos: Videos) -> Iterable[Finding]:
@@ -105,21 +128,62 @@ def _lossy(videos: Videos) -> Iterable[Finding]:
     )  # fmt: skip
 
 
+CODES: Mapping[str, str] = {
+    "crushed": "all that is darker than middle grey is black: a picture in [-1, 1] was written as [0, 1]",
+    "wrapped": "dark values turned bright: a picture in [-1, 1] was written as [0, 1] without clipping",
+    "washed": "nothing is darker than middle grey: a picture in [0, 1] was taken for [-1, 1]",
+}
+
+
 def _codes(videos: Videos) -> tuple[Finding, ...]:
-    """The likeliest of the mistakes with the range of values, if any is likely."""
-    told = {
-        "crushed": "all that is darker than middle grey is black: a picture in [-1, 1] was written as [0, 1]",
-        "wrapped": "dark values turned bright: a picture in [-1, 1] was written as [0, 1] without clipping",
-        "washed": "nothing is darker than middle grey: a picture in [0, 1] was taken for [-1, 1]",
-    }
-    best = max(told, key=lambda name: _median(videos, name))
+    """The likeliest of the mistakes with the range of values, if any is likely; else what single videos show."""
+    best = max(CODES, key=lambda name: _median(videos, name))
     advice = "write x * 255 for x in [0, 1], (x + 1) / 2 * 255 for x in [-1, 1], clipped"
-    return tuple(_by_majority("range", best, videos, f"have a wrong range: {told[best]}", advice=advice))
+    found = tuple(_by_majority("range", best, videos, f"have a wrong range: {CODES[best]}", advice=advice))
+    if found:
+        return found
+    told: list[Finding] = []
+    for name, hit in _grouped(videos).items():
+        telling = _telling(videos, name)
+        told += _told("range", hit, telling, f"have a wrong range: {CODES[name]}", advice=advice)
+    return tuple(told)
+
+
+def _grouped(videos: Videos) -> dict[str, Videos]:
+    """The videos that a range mistake explains best, by mistake: the commonest takes those it explains as well as theirs."""
+    best: dict[str, str] = {}
+    for pair, video in videos.items():
+        name = max(CODES, key=lambda code: _known(video, code))
+        if _known(video, name) >= max(DAMAGED, _known(video, "swapped")):
+            best[pair] = name
+    groups: dict[str, Videos] = {}
+    while best:
+        names = list(best.values())
+        lead = max(CODES, key=names.count)
+        groups[lead] = {p: videos[p] for p, own in best.items() if _alike(videos[p], lead, own)}
+        best = {pair: own for pair, own in best.items() if pair not in groups[lead]}
+    return groups
+
+
+def _alike(video: Measured, name: str, best: str) -> bool:
+    return _known(video, name) >= _known(video, best) - ALIKE
+
+
+def _known(video: Measured, column: str) -> float:
+    value: float = getattr(video, column)
+    return value if np.isfinite(value) else -np.inf
 
 
 def _swapped(videos: Videos) -> Iterable[Finding]:
-    advice = "reverse the channels before writing (frames[..., ::-1]); OpenCV reads and writes BGR"
-    return _by_majority("bgr", "swapped", videos, "have red and blue swapped", advice=advice)
+    """Red and blue swapped in most videos, or plainly in single ones."""
+    what, advice = (
+        "have red and blue swapped",
+        "reverse the channels before writing (frames[..., ::-1]); OpenCV reads and writes BGR",
+    )
+    if found := tuple(_by_majority("bgr", "swapped", videos, what, advice=advice)):
+        return found
+    hit = {pair: video for pair, video in videos.items() if _known(video, "swapped") >= DAMAGED}
+    return _told("bgr", hit, _telling(videos, "swapped"), what, advice=advice)
 
 
 def _stretched(videos: Videos) -> Iterable[Finding]:

@@ -8,6 +8,8 @@ import numpy as np
 
 from toonbench.types import Rows, ToonbenchError
 
+VERSION = 1
+"""Of the rows: a new number whenever what `measure` writes changes, so that rows of two kinds never meet."""
 CODECS = (
     "another codec", "h264", "hevc", "vp8", "vp9", "av1", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg", "gif", "jpeg",
     "webp", "theora", "wmv2", "wmv3", "vc1", "prores", "dnxhd", "jpeg2000", "ffv1", "huffyuv", "ffvhuff", "utvideo",
