@@ -15,7 +15,7 @@ from toonbench.metrics._frechet import Frechet
 from toonbench.metrics._inception import inception
 from toonbench.metrics._pooled import pool
 from toonbench.metrics.fid import FID, FLOOR
-from toonbench.metrics.kid import KID
+from toonbench.metrics.kid import APART, KID
 from toonbench.metrics.recipe import recipe_state
 from toonbench.types import Clip, Pair, Sample, ToonbenchError
 
@@ -126,6 +126,51 @@ def test_kid_is_unbiased_and_so_sometimes_below_0():
     values = [KID().reduce([features(2 * s, rows=20)], [features(2 * s + 1, rows=20)]) for s in range(200)]
     assert min(values) < 0 < max(values)
     assert abs(np.mean(values)) < 3 * np.std(values) / math.sqrt(len(values))
+
+
+def alike(seed, *, count=8, frames=10):
+    """Clips whose frames are nearly one picture, and which are independent of each other."""
+    rng, pictures = np.random.default_rng(seed + 1000), features(seed, rows=count)
+    return [one + rng.normal(size=(frames, WIDTH)).astype(np.float32) / 50 for one in pictures]
+
+
+def test_frames_of_one_clip_raise_kid_and_not_the_number_that_leaves_their_pairs_out():
+    metric, found = KID(), []
+    for seed in range(0, 4000, 10):
+        rows, images = alike(seed), list(features(seed + 1, rows=40)[:, None])
+        found.append([metric.reduce(rows, images), metric.details(rows, images)[APART]])
+    (standard, apart), errors = np.mean(found, axis=0), np.std(found, axis=0) / math.sqrt(len(found))
+    assert standard > 10 * errors[0]
+    assert abs(apart) < 3 * errors[1]
+
+
+def test_kid_without_pairs_of_one_clip_is_its_formula_written_out():
+    rows, reference = clips(0, count=5), clips(50, count=4, offset=0.1)
+
+    def across(some, others):  # mean over pairs of rows of different clips
+        values = [(a.astype(float) @ b.T.astype(float) / WIDTH + 1) ** 3 for a in some for b in others if a is not b]
+        return math.fsum(np.concatenate([one.ravel() for one in values])) / sum(one.size for one in values)
+
+    wanted = across(rows, rows) + across(reference, reference) - 2 * across(rows, reference)
+    assert KID().details(rows, reference)[APART] == pytest.approx(wanted, rel=1e-10)
+    single = [one[:1] for one in rows]
+    images = [one[:1] for one in reference]
+    assert KID().details(single, images)[APART] == pytest.approx(KID().reduce(single, images), rel=1e-10)
+
+
+@pytest.mark.parametrize(("count", "images"), [(1, 4), (4, 1), (0, 4), (4, 0)])
+def test_one_clip_on_either_side_has_no_number_without_pairs_of_one_clip(count, images):
+    assert math.isnan(KID().details(clips(0, count=count), clips(50, count=images))[APART])
+
+
+def test_what_was_reduced_is_not_computed_again_for_the_details(monkeypatch):
+    rows, reference, metric = clips(0), clips(100), KID()
+    metric.reduce_groups([rows[5:9], rows[:5], rows[9:]], reference)
+    wanted = KID().details(rows, reference)
+    monkeypatch.setattr(kid, "_kernel_sum", lambda one, other: pytest.fail("computed again"))
+    assert metric.details(rows, reference) == pytest.approx(wanted, rel=1e-11)
+    with pytest.raises(pytest.fail.Exception):
+        metric.details(rows[1:], reference)
 
 
 def test_kid_is_what_the_mean_over_subsets_estimates():
@@ -290,8 +335,10 @@ def test_the_floor_is_the_distance_of_two_halves_of_the_reference():
     rows = np.concatenate(reference)
     assert details["reference images"] == len(rows)
     assert details["frames"] == sum(map(len, clips(0)))
-    generous = [package_fid([rows[::2]], [rows[1::2]]), package_fid([rows[: len(rows) // 2]], [rows[len(rows) // 2 :]])]
-    assert min(generous) / 2 < details[FLOOR] < max(generous) * 2
+    drawn = pool(reference).shuffled()
+    first, second = (np.sort(half) for half in np.split(drawn, [len(rows) // 2]))
+    assert (np.sort(drawn) == np.arange(len(rows))).all()
+    assert details[FLOOR] == FID().reduce([rows[first]], [rows[second]])
     assert details[FLOOR] < FID().reduce(clips(0, offset=2), reference)
 
 

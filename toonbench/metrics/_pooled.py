@@ -57,6 +57,10 @@ class Pooled:
         parts = [mask[begin : begin + len(kept)] for begin, kept in zip(self.starts, self.kept, strict=False)]
         return _pooled(list(self.arrays), [kept[part] for kept, part in zip(self.kept, parts, strict=True)])
 
+    def clips(self) -> list[Pooled]:
+        """The rows of each array on their own."""
+        return [_pooled([one], [kept]) for one, kept in zip(self.arrays, self.kept, strict=True)]
+
     def shuffled(self) -> NDArray[np.intp]:
         """The indices of all rows in a random order that is fixed by what the rows hold, not by how they are ordered."""
         hashes = [

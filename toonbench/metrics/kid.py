@@ -16,22 +16,28 @@ from toonbench.types import Rows
 Values = NDArray[np.float64]
 MOST = 50_000  # rows of a side: two minutes of one core
 OUTER = 4096  # rows of the outer blocks: fewer passes over the files
+APART = "without frames of one clip together"
 
 
 class KID(InceptionFeatures):
-    """Unbiased squared MMD with the kernel (x · y / 2048 + 1)³ of Inception features (Bińkowski et al. 2018); 0 is equal.
+    """Squared MMD with the kernel (x · y / 2048 + 1)³ of Inception features (Bińkowski et al. 2018); 0 is equal.
 
     Mean kernel within the generated frames + within the reference, both without a frame with itself, - 2 times the mean
-    across. Unlike FID it expects the same value at any count, so it may be a little negative, and it is the one to read at a few
-    hundred images. Computed over all rows: that is what the average over random subsets (100 of 1000, as it is usually
-    printed) estimates. Of more than 50,000 rows a side, a random 50,000, fixed by what they hold. Printed values are often times 1000.
+    across. Unlike FID it expects the same value at any count, and may be a little negative: unbiased, for rows that are
+    independent of each other. Frames of one clip are alike, which raises the mean within and so the value, the more
+    frames a clip has and the fewer clips there are. `details` has the number whose means within leave out all pairs of
+    frames of one clip: unbiased where the clips are independent. Computed over all rows: that is what the average over
+    random subsets (100 of 1000, as it is usually printed) estimates. Of more than 50,000 rows a side, a random 50,000,
+    fixed by what they hold. Printed values are often times 1000.
     """
 
     name = "kid"
     version = 1
     higher_is_better = False
     bounds = (-math.inf, math.inf)
-    _kept: tuple[str, float] | None = None  # the sum within the reference, with its fingerprint
+    remark = f"frames of one clip are much alike, which raises the value; '{APART}' leaves their pairs out"
+    _kept: tuple[str, float, _Pairs] | None = None  # the reference's fingerprint, and the sums within it and its clips
+    _last: tuple[str, _Sums] | None = None  # what was reduced last: `details` of it is asked for next
 
     def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
         """The discrepancy of all rows from the reference's; NaN with fewer than two measured rows on either side."""
@@ -50,31 +56,53 @@ class KID(InceptionFeatures):
         return sums.value(everything), without
 
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:
-        """How many frames were compared with how many reference images."""
-        return {"frames": float(len(pool(rows))), "reference images": float(len(pool(reference)))}
+        """KID without pairs of frames of one clip (NaN if a side has but one), and how many frames and images there are."""
+        generated, real = pool(rows), pool(reference)
+        last = self._last
+        if last is None or last[0] != _checksum([generated], real):
+            last = "", self._sums([generated], real)
+        return {
+            APART: last[1].apart(),
+            "frames": float(len(generated)),
+            "reference images": float(len(real)),
+        }
 
     def _sums(self, groups: Sequence[Pooled], reference: Pooled) -> _Sums:
         common_width([reference, *groups])
+        key = _checksum(groups, reference)
         groups, (real,) = _thinned(groups), _thinned([reference])
         within = np.zeros((len(groups), len(groups)))
         for first, one in enumerate(groups):
             within[first, first] = _within(one)
             for second in range(first):
                 within[first, second] = within[second, first] = _across(one, groups[second])
-        return _Sums(
+        of_real, of_real_clips = self._of_reference(real)
+        sums = _Sums(
             counts=np.array([len(one) for one in groups], np.float64),
             within=within,
             across=np.array([_across(one, real) for one in groups]),
-            real=self._of_reference(real),
+            clips=_within_clips(groups),
+            real=of_real,
             real_count=len(real),
+            real_clips=of_real_clips,
         )
+        self._last = key, sums
+        return sums
 
-    def _of_reference(self, real: Pooled) -> float:
-        """The sum within the reference, kept for the next method, which has the same."""
+    def _of_reference(self, real: Pooled) -> tuple[float, _Pairs]:
+        """The sums within the reference and within its clips, kept for the next method, which has the same."""
         key = real.fingerprint()
         if self._kept is None or self._kept[0] != key:
-            self._kept = key, _within(real)
-        return self._kept[1]
+            self._kept = key, _within(real), _within_clips([real])
+        return self._kept[1:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pairs:
+    """Ordered pairs of two different rows: their number, and the sum of the kernel less 1 over them."""
+
+    count: float
+    total: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +112,10 @@ class _Sums:
     counts: Values  # (groups,)
     within: Values  # (groups, groups)
     across: Values  # (groups,)
+    clips: _Pairs  # of generated rows, both of one clip
     real: float
     real_count: int
+    real_clips: _Pairs
 
     def value(self, chosen: NDArray[np.bool_]) -> float:
         """The unbiased discrepancy of the rows of the chosen groups."""
@@ -95,6 +125,17 @@ class _Sums:
         within = math.fsum(self.within[np.ix_(chosen, chosen)].ravel()) / (count * (count - 1))
         across = math.fsum(self.across[chosen]) / (count * real)
         return within + self.real / (real * (real - 1)) - 2 * across
+
+    def apart(self) -> float:
+        """The discrepancy without any pair of rows of one clip; NaN where a side has no two clips."""
+        count, real = float(self.counts.sum()), self.real_count
+        pairs = count * (count - 1) - self.clips.count
+        real_pairs = real * (real - 1) - self.real_clips.count
+        if pairs < 1 or real_pairs < 1:
+            return math.nan
+        within = (math.fsum(self.within.ravel()) - self.clips.total) / pairs
+        across = math.fsum(self.across) / (count * real)
+        return within + (self.real - self.real_clips.total) / real_pairs - 2 * across
 
 
 def _kernel_sum(one: Values, other: Values) -> float:
@@ -123,6 +164,18 @@ def _within(one: Pooled) -> float:
         sums += [_kernel_sum(outer, outer), -float(np.vdot(_less_one(itself), itself))]
         sums += [2 * _kernel_sum(outer, inner) for inner in one.blocks(start=start + OUTER)]
     return math.fsum(sums)
+
+
+def _within_clips(groups: Sequence[Pooled]) -> _Pairs:
+    """The pairs of rows that are of one array."""
+    clips = [clip for one in groups for clip in one.clips() if len(clip) > 1]
+    count = sum(len(clip) * (len(clip) - 1) for clip in clips)
+    return _Pairs(count=float(count), total=math.fsum(map(_within, clips)))
+
+
+def _checksum(groups: Sequence[Pooled], reference: Pooled) -> str:
+    """Of all rows of both sides, however the clips are put in order and in groups."""
+    return " ".join([*sorted(clip.fingerprint() for one in groups for clip in one.clips()), reference.fingerprint()])
 
 
 def _thinned(groups: Sequence[Pooled]) -> list[Pooled]:
