@@ -48,12 +48,21 @@ def test_what_could_not_be_prepared_stays_listed_with_its_reason(copy):
         (lambda rows: rows.assign(domain="anime"), "has domain 'anime'"),
         (lambda rows: rows.assign(file="/etc/passwd"), "points outside the data set"),
         (lambda rows: rows.assign(id="a/" + rows["id"]), "is not fit for a file name"),
+        (lambda rows: rows.assign(id=rows["id"] + "\x1b[2J"), r"id 'real-video-0\\x1b\[2J' holds control characters"),
+        (lambda rows: rows.assign(id=rows["id"] + "\x9b2J"), r"\\x9b2J' holds control characters"),
+        (lambda rows: rows.assign(id=rows["id"] + "\n"), r"\\n' holds control characters"),
+        (lambda rows: rows.assign(file=rows["file"] + "\x1b"), r"\\x1b' holds control characters"),
     ],
 )
 def test_a_wrong_table_is_told(copy, change, message):
     rewrite(copy, change)
     with pytest.raises(ToonbenchError, match=message):
         load(copy)
+
+
+def test_control_characters_in_prose_are_escaped(copy):
+    rewrite(copy, lambda rows: rows.assign(title="A\nfilm\x1b[2J"))
+    assert {clip.title for clip in load(copy).clips} == {r"A\nfilm\x1b[2J"}
 
 
 def test_a_damaged_table_is_told(copy):

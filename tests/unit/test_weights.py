@@ -607,6 +607,10 @@ def test_an_entry_with_a_file_stands_for_itself(declare):
         ('[own]\nfile = "a.pth"\nsize = true', "must be a whole number"),
         ('[own]\nfile = "a.pth"\nsha = "00"', "unknown field 'sha'"),
         ('[own]\nfile = "a.pth"\narchive = "a.zip"', "both archive and member"),
+        ('[own]\nfile = "a.pth"\nlicence = "free\\u001b[2J"', r"licence = 'free\\x1b\[2J': it holds control"),
+        ('[own]\nfile = "a.pth"\nurls = ["https://\\u009b2J"]', r"\\x9b2J'\]: it holds control"),
+        ('["own\\n"]\nfile = "a.pth"', r"'own\\n' holds control"),
+        ('[own]\nfile = "a.pth"\n"\\u001b" = 1', r"unknown field '\\x1b'"),
     ],
 )
 def test_a_bad_manifest_is_one_line(tmp_path, monkeypatch, text, told):

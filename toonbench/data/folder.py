@@ -10,6 +10,7 @@ DIR/failures.parquet   id, file, domain, kind, reason: what could not be prepare
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,8 @@ from toonbench.types import DOMAINS, Clip, Motion, ToonbenchError
 
 FROZEN = Path(__file__).parent.parent / "puppets" / "frozen"
 PLAIN_FOLDERS = ("real_videos", "real_images", "cartoon_videos", "cartoon_images")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would obey these
+PROSE = frozenset({"title", "provenance", "licence", "reason"})  # of no path and no identity
 REQUIRED = ("id", "file", "domain", "kind", "sha256")
 
 
@@ -137,7 +140,16 @@ def _rows(path: Path, required: tuple[str, ...]) -> list[dict[str, Any]]:
     for row in rows:
         if absent := [column for column in required if row.get(column) is None]:
             raise ToonbenchError(f"{path}: a row lacks {', '.join(absent)}; needed are {', '.join(required)}")
-    return rows
+    return [{key: _legible(path, key, value) for key, value in row.items()} for row in rows]
+
+
+def _legible(path: Path, key: str, value: Any) -> Any:
+    """A cell without control characters: names must have none, in prose they are written as escapes."""
+    if not isinstance(value, str) or not CONTROL.search(value):
+        return value
+    if key in PROSE:
+        return CONTROL.sub(lambda found: repr(found[0])[1:-1], value)
+    raise ToonbenchError(f"{path}: {key} {value!r} holds control characters: give it a name that can be printed")
 
 
 def _inside(root: Path, file: str) -> Path:

@@ -17,6 +17,7 @@ from toonbench.types import ToonbenchError
 OURS = Path(__file__).parent / "manifest.toml"
 VARIABLE = "TOONBENCH_WEIGHTS_MANIFEST"
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=@~-]*")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would obey these
 HASHES = {"sha256": "8,64", "archive_sha256": "64", "git_blob": "40"}  # how many hex digits
 KINDS: dict[str, tuple[type, str]] = {
     "str": (str, "text"),
@@ -104,6 +105,8 @@ def _tables(path: Path, changed: int) -> dict[str, dict[str, Any]]:
             f"the manifest of weights {path} cannot be read ({error}): write it as docs/weights.md shows"
         ) from error
     for name, table in tables.items():
+        if CONTROL.search(name):
+            raise ToonbenchError(f"{path}: the name {name!r} holds control characters: give one that can be printed")
         if not isinstance(table, dict):
             raise ToonbenchError(
                 f"{path}: '{name}' is not a table: begin an entry with [name] and give it a file and urls"
@@ -125,10 +128,12 @@ def _fault(table: dict[str, Any]) -> str:
     types = {field.name: str(field.type) for field in fields(Entry) if field.name != "name"}
     for key, value in table.items():
         if key not in types:
-            return f"has an unknown field '{key}': known are {', '.join(types)}"
+            return f"has an unknown field {key!r}: known are {', '.join(types)}"
         kind, words = KINDS[types[key]]
         if type(value) is not kind or (kind is list and not all(isinstance(item, str) for item in value)):
             return f"has {key} = {value!r}: it must be {words}"
+        if any(CONTROL.search(text) for text in (value if kind is list else [value]) if isinstance(text, str)):
+            return f"has {key} = {value!r}: it holds control characters, write it without"
     if not table.get("file"):
         return "has no file: give the file's name (only an entry that toonbench has may leave it out)"
     for key in ("file", "archive"):
