@@ -235,7 +235,7 @@ def test_the_first_frame_whose_answer_is_the_source_is_not_measured(tiny_data, t
         )
         == 0
     )
-    assert {len(np.load(path)) for path in (tmp_path / "r").rglob("*.npy")} == {4}
+    assert {len(np.load(path)) for path in (tmp_path / "r").rglob("rows/l1@1/*.npy")} == {4}
     assert (
         cli.run(
             [
@@ -254,7 +254,7 @@ def test_the_first_frame_whose_answer_is_the_source_is_not_measured(tiny_data, t
         )
         == 0
     )
-    assert {len(np.load(path)) for path in (tmp_path / "s").rglob("*.npy")} == {5}
+    assert {len(np.load(path)) for path in (tmp_path / "s").rglob("rows/l1@1/*.npy")} == {5}
 
 
 def test_somebodys_videos_are_scored_as_a_methods_own(tiny_data, tmp_path):
