@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from toonbench.commands.evaluate import What, make_plan
 from toonbench.commands.shared import Talk
@@ -14,14 +15,19 @@ from toonbench.types import Clip, Frames, Pair, Rows, ToonbenchError
 if TYPE_CHECKING:
     from toonbench.lint import Finding
 
+log = logging.getLogger(__name__)
+NEEDED = ("schema", "data", "task", "method", "results", "failures", "pairs", "pairs_fingerprint")
+NUMBERS = ("value", "low", "high")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was looked at, what makes it unusable, and what the input linter found."""
+    """What was looked at, what makes it unusable, what the input linter found, and what could not be checked."""
 
     about: str
     problems: Sequence[str]
     findings: Sequence[Finding] = ()
+    unchecked: Sequence[str] = ()
 
     @property
     def warnings(self) -> list[str]:
@@ -59,24 +65,41 @@ def validate(path: Path, *, what: What | None = None, talk: Talk | None = None) 
 
 
 def _say(report: Report, path: Path, *, talk: Talk) -> None:
-    """Print a report; names from outside are printed as they are, not as markup."""
+    """Print a report; names from outside are printed as they are, not as markup, nor as commands to the terminal."""
     console = talk.start()
+    problems, warnings = [*map(_legible, report.problems)], [*map(_legible, report.warnings)]
+    unchecked = [*map(_legible, report.unchecked)]
     if talk.json:
         from toonbench.store import to_json
 
         found = [asdict(finding) for finding in report.findings]
-        told = {"about": report.about, "problems": report.problems, "warnings": report.warnings, "findings": found}
-        console.out(to_json({"path": path, **told}), end="")
+        told = {"problems": problems, "warnings": warnings, "findings": found, "unchecked": unchecked}
+        console.out(to_json({"path": _legible(str(path)), "about": _legible(report.about), **told}), end="")
         return
-    console.print(f"{path}: {report.about}", markup=False, soft_wrap=True)
-    for problem in report.problems:
+    console.print(_legible(f"{path}: {report.about}"), markup=False, soft_wrap=True)
+    for problem in problems:
         console.print(f"  {problem}", markup=False, soft_wrap=True)
-    count = len(report.problems)
-    console.print("no problem found" if not count else f"{count} problems", markup=False)
-    if report.warnings:
-        console.print(f"{len(report.warnings)} warnings (docs/lint.md tells more):", markup=False)
-    for warning in report.warnings:
+    for one in unchecked:
+        console.print(f"  not checked: {one}", markup=False, soft_wrap=True)
+    console.print("no problem found" if not problems else _counted(len(problems), "problem"), markup=False)
+    if warnings:
+        console.print(f"{_counted(len(warnings), 'warning')} (docs/lint.md tells more):", markup=False)
+    for warning in warnings:
         console.print(f"  {warning}", markup=False, soft_wrap=True)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def _legible(text: str) -> str:
+    """`text` with what cannot be printed (control characters, half a code point) written as escapes."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def _shown(name: str) -> str:
+    """A file's name: as it is, or as a literal where it cannot be printed."""
+    return name if name.isprintable() else repr(name)
 
 
 def _data(root: Path, talk: Talk) -> Report:
@@ -109,7 +132,7 @@ def _videos(root: Path, what: What, talk: Talk) -> Report:
     plan = make_plan(what, metrics=None, talk=talk)
     found = {path.stem: path for path in sorted(root.iterdir()) if path.is_file() and not path.name.startswith(".")}
     ids = {pair.id for pair in plan.pairs}
-    problems = [f"{path.name} is no pair of {plan.task.id}" for stem, path in found.items() if stem not in ids]
+    problems = [f"{_shown(path.name)} is no pair of {plan.task.id}" for stem, path in found.items() if stem not in ids]
     rows: dict[str, Rows] = {}
     real = _Real()
     with talk.progress("reading videos") as on_progress:
@@ -131,6 +154,8 @@ def _videos(root: Path, what: What, talk: Talk) -> Report:
 
 def _look(pair: Pair, path: Path, *, real: _Real, problems: list[str]) -> Rows:
     """The linter's row of one video, which is read once; its size and length are checked on the way."""
+    import numpy as np
+
     from toonbench import lint, video
     from toonbench.generate import read_source
 
@@ -140,11 +165,16 @@ def _look(pair: Pair, path: Path, *, real: _Real, problems: list[str]) -> Rows:
     expected = pair.driving.frames or len(frames)
     if frames.shape[:3] != (expected, height, width):
         problems.append(
-            f"{path.name}: {len(frames)} frames of {frames.shape[2]}x{frames.shape[1]}, "
+            f"{_shown(path.name)}: {len(frames)} frames of {frames.shape[2]}x{frames.shape[1]}, "
             f"expected {expected} of {width}x{height}"
         )
     target = None if pair.target is None else real.frames(pair.target)
-    return lint.measure(pair, path, generated=frames, source=source, driving=real.frames(pair.driving), target=target)
+    driving = real.frames(pair.driving)
+    try:
+        return lint.measure(pair, path, generated=frames, source=source, driving=driving, target=target)
+    except Exception:  # told as a finding, as scoring does
+        log.debug("the linter failed on pair %s", pair.id, exc_info=True)
+        return np.full((1, 1), np.nan, np.float32)
 
 
 class _Real:
@@ -166,23 +196,49 @@ class _Real:
 
 
 def _result(path: Path) -> Report:
-    """A result that can be made again from its run's rows."""
+    """A result that can be made again from its run's rows, where these are beside it."""
+    from toonbench.commands.recount import recount
     from toonbench.score import SCHEMA
     from toonbench.store import read_json
 
     result = read_json(path)
-    needed = ("schema", "data", "task", "method", "results", "failures", "pairs", "pairs_fingerprint")
-    problems = [f"lacks the field '{key}'" for key in needed if not isinstance(result, dict) or key not in result]
+    problems = [f"lacks the field '{key}'" for key in NEEDED if not isinstance(result, dict) or key not in result]
+    if not problems and result["schema"] != SCHEMA:
+        problems.append(f"schema {result['schema']}, this toonbench reads {SCHEMA}")
+    if not problems:
+        problems += _misshapen(result)
     if problems:
         return Report(about="not a result", problems=problems)
-    if result["schema"] != SCHEMA:
-        problems.append(f"schema {result['schema']}, this toonbench reads {SCHEMA}")
     for row in result["results"]:
-        if row["value"] is not None and row["low"] is not None and not row["low"] <= row["value"] <= row["high"]:
-            problems.append(f"{row['metric']}: the value {row['value']} is outside its interval")
-        if not 0 <= row["coverage"] <= 1 or row["missing"] > row["pairs"]:
+        value, low, high = (row[key] for key in NUMBERS)
+        if None not in (value, low, high) and not low <= value <= high:
+            problems.append(f"{row['metric']}: the value {value} is outside its interval")
+        if not 0 <= row["coverage"] <= 1 or not 0 <= row["missing"] <= row["pairs"]:
             problems.append(
                 f"{row['metric']}: coverage {row['coverage']} or {row['missing']} of {row['pairs']} missing cannot be"
             )
+    made = recount(path.parent, result)
     about = f"{result['method']} on {result['task']} of {result['data']}, {result['pairs']} pairs"
-    return Report(about=about, problems=problems)
+    return Report(about=about, problems=[*problems, *made.problems], unchecked=made.unchecked)
+
+
+def _misshapen(result: dict[str, Any]) -> list[str]:
+    """Which fields are not of the kind that scoring writes."""
+    told = [
+        f"the field '{key}' is {type(result[key]).__name__}, not {kind.__name__}"
+        for key, kind in {"results": list, "failures": dict, "pairs": int}.items()
+        if not isinstance(result[key], kind)
+    ]
+    if told:
+        return told
+    for row in cast("list[Any]", result["results"]):
+        numbers = {"value": True, "low": True, "high": True, "coverage": False, "missing": False, "pairs": False}
+        if not isinstance(row, dict) or not isinstance(row.get("metric"), str):
+            return ["a result is without the name of its metric"]
+        if not isinstance(row.get("details", {}), dict):
+            return [f"{row['metric']}: details are not numbers by name"]
+        for key, empty in numbers.items():
+            number = row.get(key)
+            if key not in row or not (isinstance(number, (int, float)) or (empty and number is None)):
+                return [f"{row['metric']}: {key} is {number!r}, not a number"]
+    return []
