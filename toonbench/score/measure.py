@@ -83,7 +83,8 @@ def _measure_pair(job: Job) -> None:
     metrics = [load(name, device=job.device) for name in job.metrics]
     try:
         frames = _read(job)
-        job.run.write_rows(LINT, job.pair.id, _lint(job, frames))
+        if not job.run.rows(LINT, job.pair.id).exists():
+            job.run.write_rows(LINT, job.pair.id, _lint(job, frames))
         sample = _sample(job, metrics, frames)
     except ToonbenchError as error:
         job.run.fail(job.pair.id, stage="measure", reason=str(error))
