@@ -27,6 +27,7 @@ from toonbench.types import Clip, Frames, Metric, Pair, Reference, Rows, Task
 
 log = logging.getLogger(__name__)
 Size = tuple[int, int]  # width, height
+WORTH = 64  # frames: fewer are described before another process has loaded its networks
 ALL, FIRST = "all", "first"  # parts of a clip
 
 
@@ -68,6 +69,8 @@ def describe_references(
             path = _path(run, metric, image.clip, image.part)
             if not path.exists():
                 jobs[path] = _Job(run=run, metric=name, image=image, resize=task.reference.resize, device=device)
+    frames = sum(job.image.frames or job.image.clip.frames for job in jobs.values())
+    workers = max(1, min(workers, frames // WORTH))
     map_items(_describe, list(jobs.values()), workers=workers, on_progress=on_progress)
 
 
