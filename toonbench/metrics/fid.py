@@ -29,6 +29,10 @@ class FID(InceptionFeatures):
     version = 1
     higher_is_better = False
     bounds = (0.0, math.inf)
+    remark = (
+        "at these counts most of the value may be bias, which the interval does not cover; the floor is of half the images "
+        "and so higher than at the full count; read kid beside it"
+    )
     _kept: tuple[str, Frechet] | None = None  # what depends on the reference alone, with its fingerprint
     _kept_floor: tuple[str, float] | None = None
 
