@@ -136,14 +136,12 @@ CODES: Mapping[str, str] = {
 
 
 def _codes(videos: Videos) -> tuple[Finding, ...]:
-    """The likeliest of the mistakes with the range of values, if any is likely; else what single videos show."""
+    """The likeliest of the mistakes with the range of values, if any is likely; and what other single videos show."""
     best = max(CODES, key=lambda name: _median(videos, name))
     advice = "write x * 255 for x in [0, 1], (x + 1) / 2 * 255 for x in [-1, 1], clipped"
-    found = tuple(_by_majority("range", best, videos, f"have a wrong range: {CODES[best]}", advice=advice))
-    if found:
-        return found
-    told: list[Finding] = []
-    for name, hit in _grouped(videos).items():
+    told = [*_by_majority("range", best, videos, f"have a wrong range: {CODES[best]}", advice=advice)]
+    named = {pair for finding in told for pair in finding.affected}
+    for name, hit in _grouped({pair: video for pair, video in videos.items() if pair not in named}).items():
         telling = _telling(videos, name)
         told += _told("range", hit, telling, f"have a wrong range: {CODES[name]}", advice=advice)
     return tuple(told)
