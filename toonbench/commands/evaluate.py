@@ -302,6 +302,7 @@ def _score(plan: Plan, run: Run, *, device: str, talk: Talk, videos: dict[str, P
             run, plan.pairs, task=plan.task, clips=plan.data.clips, metrics=plan.metrics, device=device, workers=workers,
             on_progress=on_progress,
         )  # fmt: skip
+    scoring.release_weights(run, plan.pairs, metrics=plan.metrics)
     about = {**plan.about, "method": run.root.name}
     scores = scoring.reduce(run, plan.pairs, task=plan.task, metrics=plan.metrics, clips=plan.data.clips, about=about)
     print_scores(talk.start(), scores, run=run, metrics=plan.metrics, as_json=talk.json, title=_title(plan, run))

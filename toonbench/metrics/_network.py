@@ -106,6 +106,8 @@ def built(build: Callable[[], Built], path: Path) -> Built:
 
 def _unreadable(path: Path, reason: str) -> ToonbenchError:
     first = reason.strip().splitlines()[0] if reason.strip() else "it is cut off"
+    if "weights_only" in first:  # torch would have the reader run what the file holds
+        first = "it holds no tensors, or more than tensors"
     return ToonbenchError(
         f"weights '{path}' cannot be read ({first[:200]}): fetch the file again, with toonbench weights fetch"
     )

@@ -1,7 +1,7 @@
 """From videos to rows, and from rows to results: scoring never imports a method."""
 
 from toonbench.score.measure import measure, unfinished
-from toonbench.score.ready import ANY, applicable, claimed_weights, lacking, rows_name
+from toonbench.score.ready import ANY, applicable, claimed_weights, lacking, release_weights, rows_name
 from toonbench.score.real import describe_references, reference_rows
 from toonbench.score.results import SCHEMA, Scores, equal_sets, pair_values, pair_weights, reduce
 
@@ -19,6 +19,7 @@ __all__ = [
     "pair_weights",
     "reduce",
     "reference_rows",
+    "release_weights",
     "rows_name",
     "unfinished",
 ]

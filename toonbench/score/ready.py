@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -53,11 +54,7 @@ def claim_weights(run: Run, metric: Metric) -> None:
     Raises ToonbenchError where they were made with others: rows of two networks must not meet in one number.
     """
     used = weights.used(getattr(metric, "weights", ()))
-    places = {
-        run.weights(rows_name(metric)),
-        run.real / getattr(metric, "features", rows_name(metric)) / "weights.json",
-    }
-    for place in places if used else ():
+    for place in _claims(run, metric) if used else ():
         if not place.exists():
             write_json(place, used)
         elif (seen := read_json(place)) != used:
@@ -66,6 +63,22 @@ def claim_weights(run: Run, metric: Metric) -> None:
                 f"{place.parent} was made with other weights '{other}' (sha256 {str(seen.get(other))[:12]}, now "
                 f"{str(used.get(other))[:12]}): choose another --out, or remove that folder to measure it again"
             )
+
+
+def release_weights(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) -> None:
+    """Forget which weights were claimed where they gave nothing but failures: sound ones may take their place."""
+    for metric in map(load, metrics):
+        name = registry.metric_id(metric)
+        if any(run.failure(f"{pair.id}+{name}").exists() for pair in pairs):
+            for place in _claims(run, metric):
+                if not any(place.parent.rglob("*.npy")):
+                    place.unlink(missing_ok=True)
+
+
+def _claims(run: Run, metric: Metric) -> set[Path]:
+    """Where it stands which weights made the metric's rows, and its features of real frames."""
+    real = run.real / getattr(metric, "features", rows_name(metric)) / "weights.json"
+    return {run.weights(rows_name(metric)), real}
 
 
 def claimed_weights(run: Run, metric: Metric) -> dict[str, str]:
