@@ -56,6 +56,7 @@ def main() -> None:
                         found[answers, method, name].append(from_row(row))
     for answers in (True, False):
         show(found, answers=answers)
+    show_extremes(found)
 
 
 def pairs(runs: Path | None) -> Iterator[tuple[Pair, Videos]]:
@@ -95,6 +96,16 @@ def show(found: dict[tuple[bool, str, str], list[Measured]], *, answers: bool) -
             mild = [float(np.nanmedian(values(found[answers, method, one], column))) for one in faults.MILD]
             worst = min(mild) if low else max(mild)
             print(f"| {name} | `{column}` | {method} | {spread(sound)} | {worst:.2f} | {spread(wrong)} |")
+
+
+def show_extremes(found: dict[tuple[bool, str, str], list[Measured]]) -> None:
+    """One Markdown table of the colours that single pairs are told by: over all methods, with and without answers."""
+    print("\n| column | nearest sound or mildly damaged | nearest with the mistake |\n|---|---|---|")
+    for name, (kind, _) in faults.FAULTS.items():
+        if kind in ("bgr", "range"):
+            sound = [values(videos, COLUMN[name]) for (_, _, damage), videos in found.items() if damage in faults.MILD]
+            wrong = [values(videos, COLUMN[name]) for (_, _, damage), videos in found.items() if damage == name]
+            print(f"| `{COLUMN[name]}` | {np.nanmax(sound):.2f} | {np.nanmin(wrong):.2f} |")
 
 
 def values(videos: list[Measured], column: str) -> np.ndarray:
