@@ -6,7 +6,7 @@
         failures/<pair>.json            why a pair has no video
         rows/<metric>@<v>/<pair>.npy    what a metric measured of a pair
         scores.csv  result.json         pure functions of the rows
-    out/<data>/real/<features>@<v>/<clip>.npy    features of real frames, shared by tasks and methods
+    out/<data>/real/<features>@<v>/<part>/<clip>~<checksum>.npy    features of real frames, shared by tasks and methods
 
 The path is the identity. A file that exists is complete (it came by atomic rename) and is never made again.
 """
