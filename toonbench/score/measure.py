@@ -20,7 +20,7 @@ from toonbench.store import Run, reason_of
 from toonbench.types import Frame, Frames, Metric, Need, Pair, Rows, Sample, Task, ToonbenchError, Truth
 
 log = logging.getLogger(__name__)
-LINT = "lint@1"  # the name of the linter's rows
+LINT = f"lint@{lint.VERSION}"  # the name of the linter's rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
