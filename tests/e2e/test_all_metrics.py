@@ -421,6 +421,24 @@ def test_weights_without_a_known_hash_that_cannot_be_read_cost_their_own_metric_
     assert not list((tmp_path / "runs").rglob("failures/*.json")), "scored again, it was tried again"
 
 
+def test_metrics_that_share_features_both_say_why_they_failed_and_shards_do_not_wait_for_them(
+    data, tmp_path, recipe_weights, use
+):
+    folder = fetched(recipe_weights, [], tmp_path / "weights")
+    recipe_file = folder / recipe_weights.file("inception-fid").name
+    recipe_file.write_bytes(b"this is nothing that holds weights" * 99)
+    manifest = tmp_path / "manifest.toml"
+    lines = recipe_weights.manifest.read_text().splitlines()
+    manifest.write_text("\n".join(line for line in lines if not line.startswith("sha256")))
+    use(folder, manifest)
+    for shard in ("1/2", "2/2"):
+        line = tool("eval", data, tmp_path / "runs", "--metrics", "l1", "fid", "kid", "--shard", shard)
+        assert cli.run(line) == 0
+    found = rows_of(result_in(tmp_path / "runs"))
+    for name in ("fid@1", "kid@1"):
+        assert any("4 of 4 pairs could not be measured" in note for note in found[name]["notes"]), name
+
+
 def test_without_a_network_fetch_tells_it_and_scoring_goes_on(data, tmp_path, recipe_weights, use, capsys):
     manifest = tmp_path / "manifest.toml"
     manifest.write_text(

@@ -12,7 +12,7 @@ import numpy as np
 
 from toonbench import paired, registry, stats
 from toonbench.compare.runs import noted
-from toonbench.score import ANY, equal_sets, pair_weights, rows_name
+from toonbench.score import ANY, equal_sets, failed_name, pair_weights, rows_name
 from toonbench.store import Run
 from toonbench.types import Metric, Rows
 
@@ -238,9 +238,8 @@ def _value(metric: Metric, rows: Rows | None) -> float:
 
 def _reason(run: Run, metric: Metric, pair: str, *, measured: bool) -> str:
     """Why a pair has no value, by the run's own record; empty where it was measured without a failure."""
-    if not measured:
-        return run.reason(pair) or "no rows"
-    return run.reason(f"{pair}+{registry.metric_id(metric)}")
+    failed = run.reason(failed_name(metric, pair))
+    return failed if measured else run.reason(pair) or failed or "no rows"
 
 
 def _too_few(one: Difference, family: int) -> str:

@@ -1,7 +1,7 @@
 """From videos to rows, and from rows to results: scoring never imports a method."""
 
 from toonbench.score.measure import measure, unfinished
-from toonbench.score.ready import ANY, applicable, claimed_weights, lacking, release_weights, rows_name
+from toonbench.score.ready import ANY, applicable, claimed_weights, failed_name, lacking, release_weights, rows_name
 from toonbench.score.real import describe_references, reference_rows
 from toonbench.score.results import SCHEMA, Scores, equal_sets, pair_values, pair_weights, reduce
 
@@ -13,6 +13,7 @@ __all__ = [
     "claimed_weights",
     "describe_references",
     "equal_sets",
+    "failed_name",
     "lacking",
     "measure",
     "pair_values",

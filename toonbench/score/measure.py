@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from toonbench import lint, registry, video
+from toonbench import lint, video
 from toonbench.data import read_motion
 from toonbench.generate import read_frames, read_source
 from toonbench.pool import Progress, map_items
-from toonbench.score.ready import applicable, claim_weights, lacking, load, rows_name
+from toonbench.score.ready import applicable, claim_weights, failed_name, lacking, load, rows_name
 from toonbench.score.real import ALL, FIRST, evenly, real_features
 from toonbench.store import Run, reason_of
 from toonbench.types import Frame, Frames, Metric, Need, Pair, Rows, Sample, Task, ToonbenchError, Truth
@@ -70,7 +70,7 @@ def unfinished(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) -> li
         pair.id
         for pair in pairs
         if not run.failure(pair.id).exists()
-        and not all(_done(run, pair, m) or run.failure(f"{pair.id}+{registry.metric_id(m)}").exists() for m in able)
+        and not all(_done(run, pair, m) or run.failure(failed_name(m, pair.id)).exists() for m in able)
     ]
 
 
@@ -91,7 +91,7 @@ def _measure_pair(job: Job) -> None:
         return
     job.run.clear_failure(job.pair.id)
     for metric in metrics:
-        failure = f"{job.pair.id}+{registry.metric_id(metric)}"
+        failure = failed_name(metric, job.pair.id)
         try:
             rows = _rows(job, metric, sample, frames)
         except Exception as error:

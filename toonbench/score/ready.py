@@ -68,8 +68,7 @@ def claim_weights(run: Run, metric: Metric) -> None:
 def release_weights(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) -> None:
     """Forget which weights were claimed where they gave nothing but failures: sound ones may take their place."""
     for metric in map(load, metrics):
-        name = registry.metric_id(metric)
-        if any(run.failure(f"{pair.id}+{name}").exists() for pair in pairs):
+        if any(run.failure(failed_name(metric, pair.id)).exists() for pair in pairs):
             for place in _claims(run, metric):
                 if not any(place.parent.rglob("*.npy")):
                     place.unlink(missing_ok=True)
@@ -92,3 +91,8 @@ def rows_name(metric: Metric) -> str:
     if metric.distribution and (features := getattr(metric, "features", "")):
         return features
     return registry.metric_id(metric)
+
+
+def failed_name(metric: Metric, pair: str) -> str:
+    """Under which name it is recorded that the metric failed on a pair: one for all who share the rows."""
+    return f"{pair}+{rows_name(metric)}"

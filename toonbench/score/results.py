@@ -13,7 +13,7 @@ import numpy as np
 
 from toonbench import lint, registry, stats
 from toonbench.score.measure import LINT
-from toonbench.score.ready import ABSENT, ANY, applicable, claimed_weights, lacking, load, rows_name
+from toonbench.score.ready import ABSENT, ANY, applicable, claimed_weights, failed_name, lacking, load, rows_name
 from toonbench.score.real import ReferenceRows, evenly, reference_rows
 from toonbench.store import Run, write_bytes, write_json
 from toonbench.types import Clip, Metric, Pair, Result, Rows, Task
@@ -177,7 +177,7 @@ def _why(metric: Metric, interval: stats.Interval) -> list[str]:
 def _faults(run: Run, metric: Metric, pairs: Sequence[Pair]) -> list[str]:
     """What went wrong in the metric itself, as with weights that cannot be read: the commonest reason."""
     name = registry.metric_id(metric)
-    reasons = [reason for pair in pairs if (reason := run.reason(f"{pair.id}+{name}"))]
+    reasons = [reason for pair in pairs if (reason := run.reason(failed_name(metric, pair.id)))]
     if not reasons:
         return []
     reason, _ = Counter(reasons).most_common(1)[0]
