@@ -2,7 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from toonbench import cli, registry
 from toonbench.metrics import pinned
@@ -53,3 +56,56 @@ def test_the_damage_of_the_golden_clips_is_real():
     for sample in pinned.golden_samples():
         assert (sample.generated != sample.target).any()
         assert sample.truth is not None
+
+
+def nearest(size):
+    def resize(frames):
+        return [Image.fromarray(frame).resize((size, size), Image.Resampling.NEAREST) for frame in frames]
+
+    return lambda frames: np.stack([np.asarray(one) for one in resize(frames)])
+
+
+SIZES = {"csim_dinov2": 224, "aed_identity": 96, "fid": 299, "kid": 299}  # what the network sees
+MISTAKES = {
+    "mirrored": lambda frames: frames[:, :, ::-1],
+    "half the contrast": lambda frames: frames // 2 + 64,
+    "blue and red swapped": lambda frames: frames[..., ::-1],
+}
+
+
+def seen(metric, change):
+    """The metric's number when `change` is done to all pictures before the network."""
+    door = "describe" if hasattr(metric, "describe") else "distances"
+    real = getattr(type(metric), door)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            metric, door, lambda *frames: real(metric, *(np.ascontiguousarray(change(one)) for one in frames)), False
+        )
+        return pinned.value_of(metric)
+
+
+@pytest.fixture
+def brief(monkeypatch):
+    """Two frames of the first golden clip."""
+    sample = pinned._cut(pinned.golden_samples()[0], 2)
+    monkeypatch.setattr(pinned, "golden_samples", lambda: (sample,))
+
+
+@pytest.mark.parametrize("name", ["aed_identity", "csim_dinov2", "fid", "kid", "lpips_alex", "lpips_vgg"])
+def test_wrong_pictures_before_a_network_are_noticed_and_its_last_bits_are_not(name, brief):
+    metric = pinned.on_recipe_weights(registry.load_metric(name))
+    value = pinned.value_of(metric)
+    allowed = pinned.tolerance(name, value)
+    mistakes = {**MISTAKES, **({"nearest": nearest(SIZES[name])} if name in SIZES else {})}
+    errors = {mistake: abs(seen(metric, change) - value) for mistake, change in mistakes.items()}
+    assert {mistake: error for mistake, error in errors.items() if not error > 2 * allowed} == {}
+    kept = {key: one.clone() for key, one in metric._network.state_dict().items()}
+    dice = torch.Generator().manual_seed(0)
+    try:
+        with torch.no_grad():  # each weight by a unit in its last place, or none: more than sums in another order
+            for one in metric._network.parameters():
+                one.mul_(1 + 2**-23 * torch.randint(-1, 2, one.shape, generator=dice))
+        assert any(not torch.equal(one, kept[key]) for key, one in metric._network.state_dict().items())
+        assert abs(pinned.value_of(metric) - value) < allowed
+    finally:
+        metric._network.load_state_dict(kept)
