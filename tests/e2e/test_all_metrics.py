@@ -65,8 +65,11 @@ def row_shown(printed: str, metric: str) -> str:
 
 
 def tree(root: Path, *, leaving_out: str = "") -> dict[str, bytes]:
-    """Every file below a folder and its bytes."""
+    """Every file below a folder and its bytes; of run.json all but the environment, which names the checkout's commit."""
     files = {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+    for name in files:
+        if name.endswith("/run.json"):
+            files[name] = json.dumps(json.loads(files[name]) | {"environment": None}).encode()
     return {name: content for name, content in files.items() if not leaving_out or leaving_out not in name}
 
 
