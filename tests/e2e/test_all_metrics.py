@@ -28,7 +28,9 @@ MEASURED = [name for name in STANDARD if name != "aed_expression@1" and name not
 SKIPPED = {"aed_expression@1", *EXACT_MOTION}
 ORACLE = ("--method", "noisy-oracle")
 DESCRIBERS = ("csim_arcface", "csim_dinov2", "akd_fan68", "aed_identity")
-BETTER_WHEN_TRUE = ("l1@1", "psnr@1", "ssim@1", "lpips_alex@1", "csim_arcface@1", "akd_fan68@1", "aed_identity@1")
+# Where a grey clip is worse than the answer with noise. Not so l1 and psnr, for which grey beats a texture moved by a pixel,
+# nor landmarks that a network without training sees in a white picture.
+BETTER_WHEN_TRUE = ("ssim@1", "lpips_alex@1", "csim_arcface@1", "aed_identity@1")
 
 
 def no_infinity(text: str) -> dict:
@@ -155,6 +157,7 @@ def count_describes(patch, described: dict[str, list[int]]) -> None:
         patch.setattr(cls, "describe", counting)
 
 
+@pytest.mark.slow
 def test_every_metric_of_a_task_has_a_value_or_says_why_not(whole):
     result = result_in(whole[0])
     found = rows_of(result)
@@ -219,6 +222,7 @@ def test_scoring_again_measures_nothing_and_changes_no_byte(whole, data, monkeyp
 # --- the same bytes --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_three_shards_write_the_bytes_of_one_run(whole, data, tmp_path):
     for shard in ("3/3", "1/3", "2/3"):
         assert cli.run(tool("eval", data, tmp_path, "--shard", shard)) == 0
@@ -608,7 +612,9 @@ def test_a_constant_clip_is_measured_and_beats_no_true_answer(grey, whole, data,
         assert row["coverage"] in (0, 1), name
         if name not in ("fid@1", "kid@1"):
             assert row["missing"] == (row["value"] is None), name
-        if row["value"] is not None and name in BETTER_WHEN_TRUE:
+        lost = row["details"].get("faces found") == 0
+        assert not lost or row["coverage"] == 0
+        if row["value"] is not None and (lost or name in BETTER_WHEN_TRUE):
             sign = 1 if row["higher_is_better"] else -1
             assert sign * row["value"] < sign * float(true[name]), name
     assert any(finding["kind"] for finding in result["warnings"]), "the linter warns of constant frames"
@@ -661,6 +667,7 @@ def test_a_self_reenactment_of_one_pair_has_values_and_says_why_it_has_no_interv
     assert "no interval: 1 driving video, at least 3 are needed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_huge_frames_are_measured(tmp_path):
     data = write_data(tmp_path / "blobs", videos=1, images=1, length=2, size=1500)
     metrics = ("l1", "csim_dinov2")
