@@ -15,7 +15,7 @@ from toonbench.types import Rows
 
 Values = NDArray[np.float64]
 MOST = 50_000  # rows of a side: two minutes of one core
-OUTER = 4096  # rows of the outer blocks: fewer passes over the files
+OUTER = 2048  # rows of the outer blocks: fewer passes over the files, 100 MB at most
 APART = "without frames of one clip together"
 
 
