@@ -223,6 +223,7 @@ def test_scoring_again_measures_nothing_and_changes_no_byte(whole, data, monkeyp
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_three_shards_write_the_bytes_of_one_run(whole, data, tmp_path):
     for shard in ("3/3", "1/3", "2/3"):
         assert cli.run(tool("eval", data, tmp_path, "--shard", shard)) == 0
@@ -558,6 +559,7 @@ def test_hiding_the_worst_frames_lifts_only_the_literatures_number(data, answers
         assert better * found[1] > better * found[0], f"{name}: what the worst-case rule is there for"
 
 
+@pytest.mark.slow
 def test_real_frames_without_a_face_count_for_no_method(data, answers, tmp_path):
     dark = Path(shutil.copytree(data, tmp_path / "blobs"))
     clips = {clip.id: clip for clip in load_data(dark).clips}
@@ -667,6 +669,7 @@ def test_a_self_reenactment_of_one_pair_has_values_and_says_why_it_has_no_interv
     assert "no interval: 1 driving video, at least 3 are needed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_huge_frames_are_measured(tmp_path):
     data = write_data(tmp_path / "blobs", videos=1, images=1, length=2, size=1500)
