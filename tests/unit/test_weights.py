@@ -531,7 +531,10 @@ def test_of_two_processes_that_want_a_file_one_fetches_it(one, place, server):
 def test_an_interrupted_fetch_is_one_line_and_goes_on(one, place, server):
     server.slow = 0.2
     arguments, env = command("fetch", "net")
-    process = subprocess.Popen(arguments, env=env, stdout=-1, stderr=-1, text=True)
+    process = subprocess.Popen(
+        arguments, env=env, stdout=-1, stderr=-1, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background CI job ignores it, and children inherit that
+    )  # fmt: skip
     end = time.monotonic() + 60
     part = place / "net.pth.part"
     while time.monotonic() < end and not (part.exists() and part.stat().st_size):
