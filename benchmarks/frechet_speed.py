@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench import stats
 from toonbench.metrics._frechet import Frechet
 from toonbench.metrics._pooled import pool
 from toonbench.metrics.fid import FID
 from toonbench.metrics.kid import KID
-from toonbench.metrics.recipe import recipe_features
+from toonbench.networks.deterministic import recipe_features
+from toonbench.stats import intervals
 from toonbench.store import write_json
 from toonbench.types import Rows
 
@@ -103,7 +103,7 @@ def whole_result() -> dict[str, Any]:
     found: dict[str, Any] = {"frames": FRAMES, "clips": CLIPS, "reference_images": IMAGES, "groups": 20}
     for metric in (FID(), KID()):
         begun = time.process_time()
-        interval = stats.grouped_jackknife(
+        interval = intervals.grouped_jackknife(
             rows,
             drivers,
             reduced_to(metric, reference),

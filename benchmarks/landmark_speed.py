@@ -14,8 +14,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from toonbench.landmarks.card import METRICS, held_out, sample
 from toonbench.metrics import _motion
-from toonbench.puppets.landmark_card import METRICS, held_out, sample
 from toonbench.store import write_json
 from toonbench.types import Sample
 

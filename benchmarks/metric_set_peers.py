@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from toonbench import weights
-from toonbench.metrics._fan import Box, LandmarkFinder, from_files
 from toonbench.metrics.akd_fan68 import AKDFan68
+from toonbench.networks.fan import Box, LandmarkFinder, from_files
 from toonbench.types import Frames
 
 Values = list[float]

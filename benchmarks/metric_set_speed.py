@@ -40,7 +40,7 @@ from PIL import Image
 
 from toonbench import video
 from toonbench.metrics.cpbd import cpbd
-from toonbench.metrics.recipe import recipe_state
+from toonbench.networks.deterministic import recipe_state
 from toonbench.store import write_json
 
 HERE = Path(__file__).parent

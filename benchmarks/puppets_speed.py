@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 
 from toonbench.pool import map_items
-from toonbench.puppets.look import make_look, styles
-from toonbench.puppets.mesh import build_puppet, pose_puppet
-from toonbench.puppets.raster import Stage
-from toonbench.puppets.render import render_clip, warm_up
+from toonbench.puppets.catalogue import make_look, styles
+from toonbench.puppets.draw.mesh import build_puppet, pose_puppet
+from toonbench.puppets.draw.raster import Stage
+from toonbench.puppets.draw.render import render_clip, warm_up
 from toonbench.puppets.rig import generate
 
 HERE = Path(__file__).parent

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench import paired
 from toonbench.metrics.fid import FID
 from toonbench.metrics.kid import APART, KID
+from toonbench.stats import paired
 from toonbench.types import Rows
 
 Values = NDArray[np.float64]

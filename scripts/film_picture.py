@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from toonbench.puppets.films import make_films
+from toonbench.puppets.films.make import make_films
 from toonbench.video import iter_frames
 
 OUT = Path(__file__).parent.parent / "docs" / "images" / "film.png"

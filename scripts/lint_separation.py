@@ -19,7 +19,7 @@ import numpy as np
 from baselines.dummies import NoisyOracle
 from toonbench import lint, registry, video
 from toonbench.data import load, locate
-from toonbench.generate import read_frames, read_source
+from toonbench.data.clips import read_frames, read_source
 from toonbench.lint import faults
 from toonbench.lint.measured import Measured, from_row
 from toonbench.tasks import draw_pairs

@@ -9,8 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from toonbench.report.failure_pictures import draw_cases
-from toonbench.report.metric_pages import make_pages
+from metric_docs.failure_pictures import draw_cases
+from metric_docs.pages import make_pages
 from toonbench.store import write_bytes
 from toonbench.types import ToonbenchError
 

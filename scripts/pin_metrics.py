@@ -1,7 +1,7 @@
-"""Write toonbench/metrics/pinned.json: run after a metric is added, gets a new version, or the shipped puppets change."""
+"""Write toonbench/goldens/pinned.json: run after a metric is added, gets a new version, or the shipped puppets change."""
 
 from toonbench import registry
-from toonbench.metrics.pinned import PINNED, can_be_pinned, on_recipe_weights, value_of
+from toonbench.goldens.pinned import PINNED, can_be_pinned, on_recipe_weights, value_of
 from toonbench.store import write_json
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from toonbench.puppets.look import make_look, styles
-from toonbench.puppets.render import render_clip
+from toonbench.puppets.catalogue import make_look, styles
+from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.rig import INDEX, generate, neutral
 from toonbench.types import Frame
 

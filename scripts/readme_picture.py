@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from toonbench.data import load_data
-from toonbench.generate import MethodSpec, read_frames, read_source
+from toonbench.data.clips import read_frames, read_source
+from toonbench.generate import MethodSpec
 from toonbench.registry import load_task
 from toonbench.tasks import draw_pairs
 from toonbench.types import Method

@@ -14,10 +14,10 @@ import platform
 import time
 from pathlib import Path
 
-from toonbench.metrics.landmark_net import WEIGHTS, write_weights
-from toonbench.puppets.landmark_card import card, measure_floor
-from toonbench.puppets.landmark_data import draw_pictures
-from toonbench.puppets.landmark_training import Plan, train
+from toonbench.landmarks.card import card, measure_floor
+from toonbench.landmarks.data import draw_pictures
+from toonbench.landmarks.training import Plan, train
+from toonbench.networks.landmarks import WEIGHTS, write_weights
 from toonbench.store import write_bytes, writing
 
 PLAN = Plan()
@@ -50,7 +50,7 @@ def main() -> None:
         f"pictures on {plan.team} CPU processes ({platform.machine()}, {(trained - drawn) / 60:.0f} min, other work on the same "
         f"machine). Seed {plan.seed}. Times are of the last start.\n"
         "Training pictures are mirrored, turned, zoomed, bent, tinted, blurred, smeared, softened, ghosted, wrecked, made\n"
-        "noisy and compressed (`toonbench/puppets/landmark_damage.py`); a tenth of them show no face.\n"
+        "noisy and compressed (`toonbench/landmarks/damage.py`); a tenth of them show no face.\n"
         f"Floor: {options.clips} clips of {options.clip_frames} frames of each style, 30 frames a second."
     )
     text = card(floors, network=network, size=WEIGHTS.stat().st_size, about=about)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from weights_folder import WeightsFolder, shared_weights
 
 SHARED = Path(__file__).parent.parent.parent / "shared"

@@ -44,8 +44,8 @@ def write_face_manifest(folder: Path) -> Path:
 
 def csim_arcface():
     """`csim_arcface` on the synthetic networks; their files are gone once they are loaded."""
-    from toonbench.metrics._arcface import from_files
     from toonbench.metrics.csim_arcface import CSIMArcFace
+    from toonbench.networks.arcface import from_files
 
     with tempfile.TemporaryDirectory() as folder:
         return CSIMArcFace(network=from_files(*write_face_weights(Path(folder)), device="cpu"))

@@ -77,6 +77,7 @@ def write_weights(folder: Path) -> WeightsFolder:
     """Write all files and, last, the two manifests."""
     import torch
     from safetensors.torch import save_file
+
     from synthetic_faces import write_face_weights
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,9 +110,9 @@ def _states():
     from face_alignment.models import FAN
     from torchvision import models
 
-    from toonbench.metrics.dinov2_net import DINOv2
-    from toonbench.metrics.openface_net import OpenFace
-    from toonbench.metrics.recipe import recipe_state
+    from toonbench.networks.deterministic import recipe_state
+    from toonbench.networks.dinov2 import DINOv2
+    from toonbench.networks.openface import OpenFace
 
     with torch.device("meta"):
         backbones = {"alexnet": models.alexnet().features, "vgg16": models.vgg16().features}

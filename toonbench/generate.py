@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from toonbench import registry, video
+from toonbench.data.clips import read_frames, read_source
 from toonbench.pool import Progress, map_items
 from toonbench.store import Run, reason_of
 from toonbench.tasks import pair_seed
-from toonbench.types import Clip, Frame, Frames, Method, Motion, Pair, TargetMethod, ToonbenchError
+from toonbench.types import Frames, Method, Motion, Pair, TargetMethod, ToonbenchError
 
 log = logging.getLogger(__name__)
 
@@ -67,25 +68,6 @@ def generate(
     ]
     reasons = map_items(_generate_pair, todo, workers=workers, on_progress=on_progress)
     return {job.pair.id: reason for job, reason in zip(todo, reasons, strict=True) if reason}
-
-
-def read_source(clip: Clip) -> Frame:
-    """The first frame of a clip, (height, width, 3)."""
-    _refuse_problem(clip)
-    if clip.kind == "image":
-        return video.read_image(clip.path)
-    return next(iter(video.iter_frames(clip.path)))
-
-
-def read_frames(clip: Clip) -> video.Video:
-    """All frames of a clip and its rate."""
-    _refuse_problem(clip)
-    return video.read_video(clip.path)
-
-
-def _refuse_problem(clip: Clip) -> None:
-    if clip.problem:
-        raise ToonbenchError(f"{clip.id}: {clip.problem}")
 
 
 @functools.lru_cache(maxsize=2)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_data
 
+from conftest import write_data
 from toonbench import cli, registry, video
 from toonbench.commands import doctor
 from toonbench.data import load as load_data
 from toonbench.metrics._inception import InceptionFeatures
-from toonbench.score import ready
+from toonbench.score import availability
 from toonbench.store import Run
 from toonbench.tasks.standard import EXACT_MOTION, STANDARD
 
@@ -89,7 +89,7 @@ def cells_of(shown: str, metric: str) -> str:
 
 def clear() -> None:
     """Forget the metrics of this process: they hold networks of weights that a test changes."""
-    ready.load.cache_clear()
+    availability.load.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from toonbench import cli
 from toonbench.data import load, read_motion, shipped
-from toonbench.puppets.look import styles
+from toonbench.puppets.catalogue import styles
 
 
 def command(*arguments: object) -> list[str]:
@@ -135,8 +135,8 @@ def test_a_tampered_frozen_split_is_refused_and_the_file_named(tmp_path, monkeyp
 
 def test_drawing_again_gives_the_frozen_pixels():
     """On the machine that froze them they are equal; elsewhere libraries may round a pixel the other way."""
-    from toonbench.puppets.look import make_look
-    from toonbench.puppets.render import render_clip
+    from toonbench.puppets.catalogue import make_look
+    from toonbench.puppets.draw.render import render_clip
     from toonbench.video import read_video
 
     root = list(shipped().values())[-1]

@@ -8,7 +8,7 @@ import pytest
 
 from toonbench.calibrate import Setting, calibrate
 from toonbench.calibrate.errors import ERRORS
-from toonbench.puppets.look import styles
+from toonbench.puppets.catalogue import styles
 from toonbench.registry import load_metric
 from toonbench.report.calibration import curve, is_monotone
 

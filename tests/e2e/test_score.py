@@ -16,7 +16,7 @@ from toonbench import cli, registry, video
 from toonbench.data import load
 from toonbench.metrics.shared import mean_with_losses
 from toonbench.score import equal_sets
-from toonbench.score.real import evenly, reference_images
+from toonbench.score.features import evenly, reference_images
 from toonbench.tasks import draw_pairs
 from toonbench.types import Reference
 

@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from toonbench import cli, stats
+from toonbench import cli
 from toonbench.data import load
+from toonbench.stats import intervals
 from toonbench.video import read_video
 
 
@@ -33,7 +34,7 @@ def test_the_mini_model_beats_doing_nothing_and_showing_the_driver(scores, metri
     sign = -1 if metric == "l1@1" else 1
     clusters = [driving for driving, _ in scores[metric]["toontalker"]]
     model, other = (sign * np.array([value for _, value in scores[metric][name]]) for name in ("toontalker", dummy))
-    better = stats.paired_bootstrap(model, other, clusters)
+    better = intervals.paired_bootstrap(model, other, clusters)
     assert better.low > 0, f"{metric}: better by {better.value:.4f}, interval {better.low:.4f} to {better.high:.4f}"
 
 

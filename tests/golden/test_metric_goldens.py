@@ -8,9 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from toonbench.metrics import goldens
-from toonbench.metrics.goldens import run_goldens
-from toonbench.metrics.recipe import recipe_features
+from toonbench.goldens.stored import run_goldens
+from toonbench.networks.deterministic import recipe_features
 from toonbench.types import GoldenCheck, ToonbenchError
 
 

@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 
 from toonbench import cli, registry
-from toonbench.commands.compare_tables import print_comparison
 from toonbench.compare import compare
 from toonbench.metrics.l1 import L1
 from toonbench.metrics.shared import mean_with_losses
+from toonbench.report.comparison import print_comparison
 from toonbench.score import equal_sets
-from toonbench.stats import cluster_bootstrap, grouped_jackknife
+from toonbench.stats.intervals import cluster_bootstrap, grouped_jackknife
 from toonbench.store import Run, write_bytes, write_json
 from toonbench.types import ToonbenchError
 

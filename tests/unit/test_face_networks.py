@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from synthetic_faces import POINTS, csim_arcface, write_face_manifest, write_face_weights
 
+from synthetic_faces import POINTS, csim_arcface, write_face_manifest, write_face_weights
 from toonbench import video
-from toonbench.metrics import _fan
-from toonbench.metrics._arcface import from_files
-from toonbench.metrics._network import built, measuring, read_state
 from toonbench.metrics.aed_identity import AEDIdentity
 from toonbench.metrics.akd_fan68 import AKDFan68
 from toonbench.metrics.csim_arcface import CSIMArcFace
 from toonbench.metrics.csim_dinov2 import CSIMDINOv2
-from toonbench.metrics.dinov2_net import DINOv2
-from toonbench.metrics.dinov2_net import from_state as dinov2_from_state
-from toonbench.metrics.openface_net import OpenFace
-from toonbench.metrics.openface_net import from_state as openface_from_state
-from toonbench.metrics.recipe import recipe_state
+from toonbench.networks import fan as fan_module
+from toonbench.networks.arcface import from_files
+from toonbench.networks.deterministic import recipe_state
+from toonbench.networks.dinov2 import DINOv2
+from toonbench.networks.dinov2 import from_state as dinov2_from_state
+from toonbench.networks.openface import OpenFace
+from toonbench.networks.openface import from_state as openface_from_state
+from toonbench.networks.running import built, measuring, read_state
 from toonbench.types import Clip, Pair, Sample, ToonbenchError
 
 FROZEN = importlib.resources.files("toonbench") / "puppets/frozen/puppets@1/clips"
@@ -392,10 +392,10 @@ def test_s3fd_finds_the_surest_face_as_face_alignment_does(s3fd_file, frames):
     from face_alignment.detection.sfd import FaceDetector
     from face_alignment.detection.sfd.net_s3fd import s3fd
 
-    network = _fan._ready(s3fd(), read_state(s3fd_file))
+    network = fan_module._ready(s3fd(), read_state(s3fd_file))
     with measuring("cpu"):
         wanted = FaceDetector("cpu", path_to_detector=str(s3fd_file)).detect_from_image(frames[1])
-        (found, again) = _fan.first_faces(network, frames[1:], "cpu")
+        (found, again) = fan_module.first_faces(network, frames[1:], "cpu")
     assert len(wanted) > 1
     np.testing.assert_allclose(found, wanted[0][:4], atol=0.01)
     assert again is not None
@@ -408,7 +408,7 @@ def test_s3fd_is_sure_of_nothing_where_scores_are_low(s3fd_file, frames):
     for name in [name for name in state if name.endswith("conf.bias")]:
         state[name][-1] = -20
     with measuring("cpu"):
-        assert _fan.first_faces(_fan._ready(s3fd(), state), frames[:1], "cpu") == [None]
+        assert fan_module.first_faces(fan_module._ready(s3fd(), state), frames[:1], "cpu") == [None]
 
 
 BOXES = [(60, 50, 190, 200), (-40, -30, 120, 140), (150.3, 160.7, 300, 290)]
@@ -424,7 +424,7 @@ def test_fan_reads_the_landmarks_that_face_alignment_reads(fan, frames, monkeypa
     theirs.device, theirs.dtype, theirs.flip_input, theirs.max_batch_size = "cpu", torch.float32, False, 1
     theirs.landmarks_type = 1
     for box in BOXES:
-        ours = _fan.LandmarkFinder(network=fan._network.network, detect=lambda f, _, box=box: [np.array(box)] * len(f))
+        ours = fan.LandmarkFinder(network=fan._network.network, detect=lambda f, _, box=box: [np.array(box)] * len(f))
         with measuring("cpu"):
             found = ours.landmarks(frames[:1], "cpu")
             # contiguous pictures on their side, channels last on ours: sums in another order
@@ -436,7 +436,7 @@ def test_fan_reads_the_landmarks_that_face_alignment_reads(fan, frames, monkeypa
     "box", [(0, 0, 0, 0), (300, 300, 400, 400), (-900, -900, -800, -800), (np.nan,) * 4, (50, 90, 40, 80)]
 )
 def test_a_box_that_is_no_place_in_the_frame_is_no_face(fan, frames, box):
-    finder = _fan.LandmarkFinder(network=fan._network.network, detect=lambda f, _: [np.array(box, float)] * len(f))
+    finder = fan.LandmarkFinder(network=fan._network.network, detect=lambda f, _: [np.array(box, float)] * len(f))
     assert np.isnan(finder.landmarks(frames[:1], "cpu")).all()
 
 
@@ -447,14 +447,14 @@ def test_frames_with_and_without_a_face_keep_their_places(fan, frames):
 
     every_other.seen = 0
     with measuring("cpu"):
-        found = _fan.LandmarkFinder(network=fan._network.network, detect=every_other).landmarks(frames, "cpu")
+        found = fan.LandmarkFinder(network=fan._network.network, detect=every_other).landmarks(frames, "cpu")
     assert np.isfinite(found).all(axis=(1, 2)).tolist() == [True, False, True]
 
 
 def test_the_published_files_layout_loads(fan, s3fd_file, frames, tmp_path):
     path = tmp_path / "2DFAN4.pth.tar"
     torch.save(fan._network.network.state_dict(), path)
-    rows = AKDFan68(network=_fan.from_files(path, s3fd_file)).describe(frames[:1])
+    rows = AKDFan68(network=fan.from_files(path, s3fd_file)).describe(frames[:1])
     assert rows.shape == (1, 136)
     with pytest.raises(ToonbenchError, match=r"s3fd\.pth' cannot be read"):
-        _fan.from_files(s3fd_file, path)
+        fan.from_files(s3fd_file, path)

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from toonbench import stats, weights
+from toonbench import weights
 from toonbench.metrics import _frechet, _pooled, kid
 from toonbench.metrics._frechet import Frechet
 from toonbench.metrics._inception import inception
 from toonbench.metrics._pooled import pool
 from toonbench.metrics.fid import FID, FLOOR
 from toonbench.metrics.kid import APART, KID
-from toonbench.metrics.recipe import recipe_state
+from toonbench.networks.deterministic import recipe_state
+from toonbench.stats import intervals
 from toonbench.types import Clip, Pair, Sample, ToonbenchError
 
 CLIP = Clip(id="clip", path=Path("clip"), domain="real")
@@ -307,8 +308,8 @@ def test_few_groups_or_too_little_without_one_are_no_error(metric, number):
 
 def test_the_interval_is_the_same_with_groups_reduced_at_once(metric):
     rows, reference, labels = clips(0, count=30), clips(100), [f"driver{i % 9}" for i in range(30)]
-    slow = stats.grouped_jackknife(rows, labels, lambda some: metric.reduce(some, reference))
-    quick = stats.grouped_jackknife(
+    slow = intervals.grouped_jackknife(rows, labels, lambda some: metric.reduce(some, reference))
+    quick = intervals.grouped_jackknife(
         rows,
         labels,
         lambda some: pytest.fail("reduced a subset"),

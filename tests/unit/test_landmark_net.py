@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from toonbench.metrics import _motion, landmark_net
-from toonbench.metrics.landmark_net import SIZE, WEIGHTS, LandmarkNet, fold, read_weights, write_weights
-from toonbench.puppets import landmark_damage as spoil
-from toonbench.puppets import landmark_training
-from toonbench.puppets.landmark_batches import make_batch, mirror_landmarks
-from toonbench.puppets.landmark_card import DAMAGES, METRICS, damaged, held_out, sample
-from toonbench.puppets.landmark_data import LOOKS, Pictures, draw_pictures, poses
-from toonbench.puppets.landmark_training import Plan, train
-from toonbench.puppets.look import make_look, styles
-from toonbench.puppets.render import render_clip
+from toonbench.landmarks import damage as spoil
+from toonbench.landmarks import training
+from toonbench.landmarks.batches import make_batch, mirror_landmarks
+from toonbench.landmarks.card import DAMAGES, METRICS, damaged, held_out, sample
+from toonbench.landmarks.data import LOOKS, Pictures, draw_pictures, poses
+from toonbench.landmarks.training import Plan, train
+from toonbench.metrics import _motion
+from toonbench.networks import landmarks
+from toonbench.networks.landmarks import SIZE, WEIGHTS, LandmarkNet, fold, read_weights, write_weights
+from toonbench.puppets.catalogue import make_look, styles
+from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.rig import INDEX, LIMITS
 from toonbench.types import CHANNELS, ToonbenchError
 
@@ -91,8 +92,8 @@ def test_mirrored_landmarks_are_a_permutation_of_order_two():
 
 def test_a_mirrored_puppet_is_the_puppet_of_the_mirrored_rig(pictures):
     """Points of a mirrored picture lie where the same look, moved by the mirrored rig, has them."""
-    from toonbench.metrics.landmark_net import limits
-    from toonbench.puppets.landmark_batches import _mirror
+    from toonbench.landmarks.batches import _mirror
+    from toonbench.networks.landmarks import limits
 
     low, high = limits().T
     rig = (torch.from_numpy(pictures.rig) - low) / (high - low)
@@ -108,7 +109,7 @@ def test_a_mirrored_puppet_is_the_puppet_of_the_mirrored_rig(pictures):
 
 def test_moved_points_stay_on_what_they_mark():
     """A dot painted at a landmark is found at the moved landmark."""
-    from toonbench.puppets.landmark_batches import _move
+    from toonbench.landmarks.batches import _move
 
     spots = np.random.default_rng(0).uniform(45, 83, (16, 2)).astype(np.float32)
     grid = spoil.pixel_centres(SIZE)
@@ -157,7 +158,7 @@ def test_training_killed_and_resumed_gives_the_same_bytes(pictures, tmp_path, mo
     path = tmp_path / "killed" / "checkpoint.pt"
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", dies)
     with pytest.raises(KeyboardInterrupt):
-        landmark_training._learn(0, pictures, plan, path, landmark_training._Mean(plan))
+        training._learn(0, pictures, plan, path, training._Mean(plan))
     monkeypatch.undo()
     resumed = train(pictures, plan, folder=path.parent)
     for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
@@ -213,7 +214,7 @@ def test_shipped_weights_have_at_most_two_megabytes_and_a_card():
 @shipped
 def test_one_pass_of_the_network_serves_all_metrics_of_a_video(clips, monkeypatch):
     calls = []
-    network = landmark_net.read_weights()
+    network = landmarks.read_weights()
     monkeypatch.setattr(_motion, "_network", lambda: lambda x: calls.append(len(x)) or network(x))
     _motion._LAST.clear()
     frames, truth = clips["real"]

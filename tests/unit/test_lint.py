@@ -13,7 +13,7 @@ import pytest
 from baselines.dummies import NoisyOracle
 from toonbench import lint, registry, video
 from toonbench.data import load, locate
-from toonbench.generate import read_frames, read_source
+from toonbench.data.clips import read_frames, read_source
 from toonbench.lint import COLUMNS, faults
 from toonbench.lint.colours import explained, histograms
 from toonbench.lint.measured import CODECS, from_row

@@ -13,7 +13,7 @@ from toonbench import weights
 from toonbench.metrics import _lpips
 from toonbench.metrics.lpips_alex import LPIPSAlex
 from toonbench.metrics.lpips_vgg import LPIPSVGG
-from toonbench.metrics.recipe import recipe_state
+from toonbench.networks.deterministic import recipe_state
 from toonbench.types import Clip, Pair, Sample, ToonbenchError
 
 CLIP = Clip(id="clip", path=Path("clip"), domain="real")

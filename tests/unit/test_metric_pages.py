@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from metric_docs.failure_cases import cases
+from metric_docs.failure_pictures import case_lines, numbers_of, told
+from metric_docs.pages import HEADINGS, INDEX, built_in, make_pages, read_notes, read_references
 from toonbench import registry, weights
 from toonbench.metrics.l1 import L1
-from toonbench.report.failure_cases import cases
-from toonbench.report.failure_pictures import case_lines, numbers_of, told
-from toonbench.report.metric_pages import HEADINGS, INDEX, built_in, make_pages, read_notes, read_references
 from toonbench.types import ToonbenchError
 
 ROOT = Path(__file__).parent.parent.parent

@@ -19,7 +19,7 @@ from toonbench.metrics.landmark_nme import LandmarkNME
 from toonbench.metrics.mouth_f1 import MouthF1
 from toonbench.metrics.rig_corr import RigCorr, channel_concordance, concordance
 from toonbench.metrics.rig_error import RigError, breakdown
-from toonbench.puppets.parts import rotation
+from toonbench.puppets.body.parts import rotation
 from toonbench.puppets.rig import generate
 from toonbench.types import CHANNEL_LIMITS, CHANNELS, Clip, Pair, Sample, ToonbenchError, Truth
 

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from toonbench import paired
-from toonbench.stats import grouped_jackknife, paired_bootstrap
+from toonbench.stats import paired
+from toonbench.stats.intervals import grouped_jackknife, paired_bootstrap
 
 PAIRS = 5  # per driving video, as in the paper
 

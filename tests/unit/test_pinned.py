@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from toonbench import cli, registry
-from toonbench.metrics import pinned
+from toonbench.goldens import pinned
 
 
 def test_every_registered_metric_is_pinned_at_its_version():

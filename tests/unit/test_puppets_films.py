@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from toonbench.cli import run
-from toonbench.puppets.film_play import boundaries, picture_box, play
-from toonbench.puppets.film_script import OVERLAPS, Script
-from toonbench.puppets.film_shots import drawing_times
-from toonbench.puppets.film_writer import KINDS, draw_script
-from toonbench.puppets.films import make_films
+from toonbench.puppets.films.make import make_films
+from toonbench.puppets.films.play import boundaries, picture_box, play
+from toonbench.puppets.films.script import OVERLAPS, Script
+from toonbench.puppets.films.shots import drawing_times
+from toonbench.puppets.films.writer import KINDS, draw_script
 from toonbench.types import ToonbenchError
 from toonbench.video import iter_frames, probe, write_film
 
@@ -140,7 +140,7 @@ def test_a_boundary_inside_a_dissolve_shows_both_shots_equally(drawn):
 
 
 def test_held_frames_are_identical_before_encoding_and_follow_the_script(drawn, tmp_path):
-    from toonbench.puppets.film_truth import Recorder
+    from toonbench.puppets.films.truth import Recorder
 
     script, frames, _ = drawn
     recorder = Recorder(script, width=128, height=72)
@@ -186,7 +186,7 @@ def test_a_face_behind_another_or_out_of_the_picture_is_seen_less(truths):
     assert max(shares) == 1
     script = next(s for s in map(_script, SCRIPTS) if "walk" in [shot.kind for shot in s.shots])
     index = [shot.kind for shot in script.shots].index("walk")
-    from toonbench.puppets.film_shots import shoot
+    from toonbench.puppets.films.shots import shoot
 
     seen = list(shoot(script, script.shots[index], width=128, height=72))
     assert seen[0].faces == (None,) or seen[0].faces[0].share < 0.2

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from toonbench.puppets.inking import drawn_lines, flat_colour, hair_gleam
-from toonbench.puppets.look import Look, make_look
-from toonbench.puppets.mesh import build_puppet
-from toonbench.puppets.render import render_clip
+from toonbench.puppets.catalogue import make_look
+from toonbench.puppets.draw.inking import drawn_lines, flat_colour, hair_gleam
+from toonbench.puppets.draw.mesh import build_puppet
+from toonbench.puppets.draw.render import render_clip
+from toonbench.puppets.look import Look
 from toonbench.puppets.rig import INDEX, neutral
 
 FLAT = ("cel", "lineart")

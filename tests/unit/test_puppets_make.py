@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from toonbench.puppets.look import make_look
+from toonbench.puppets.catalogue import make_look
+from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.make import make_puppets, render_targets
-from toonbench.puppets.render import render_clip
 from toonbench.puppets.rig import relative
 from toonbench.types import CHANNELS, ToonbenchError
 from toonbench.video import read_image, read_video

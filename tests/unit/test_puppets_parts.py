@@ -6,9 +6,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from toonbench.puppets.hair import whiskers
-from toonbench.puppets.look import Clothes, Garment, Hair, Look, Topping, Worn, make_look
-from toonbench.puppets.mesh import Puppet, build_puppet, pose_puppet
+from toonbench.puppets.body.hair import whiskers
+from toonbench.puppets.catalogue import make_look
+from toonbench.puppets.draw.mesh import Puppet, build_puppet, pose_puppet
+from toonbench.puppets.look import Clothes, Garment, Hair, Look, Topping, Worn
 from toonbench.puppets.rig import INDEX, LIMITS, neutral
 from toonbench.puppets.styles._draw import CUTS, cut
 

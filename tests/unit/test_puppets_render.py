@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from toonbench.puppets import look as look_module
-from toonbench.puppets import raster
-from toonbench.puppets.look import make_look, styles, styles_of
-from toonbench.puppets.mesh import build_puppet, pose_puppet
-from toonbench.puppets.raster import Stage
-from toonbench.puppets.render import project, render_clip, render_image
+from toonbench.puppets.catalogue import make_look, styles, styles_of
+from toonbench.puppets.draw import raster
+from toonbench.puppets.draw.mesh import build_puppet, pose_puppet
+from toonbench.puppets.draw.raster import Stage
+from toonbench.puppets.draw.render import project, render_clip, render_image
 from toonbench.puppets.rig import INDEX, first_pose, generate, neutral, relative
 from toonbench.types import CHANNELS, LANDMARKS, ToonbenchError
 
@@ -177,7 +177,7 @@ def test_the_mask_covers_the_face_and_leaves_the_corners_to_the_backdrop():
 
 def test_drawing_loads_no_opengl():
     code = (
-        "from toonbench.puppets.look import make_look; from toonbench.puppets.render import render_image;"
+        "from toonbench.puppets.catalogue import make_look; from toonbench.puppets.draw.render import render_image;"
         "from toonbench.puppets.rig import neutral; import sys;"
         "print(render_image(make_look('real', 0), neutral(), size=32).std() > 20, 'vtkmodules' in sys.modules)"
     )

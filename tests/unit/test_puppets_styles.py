@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import maximum_filter
 
-from toonbench.puppets.dents import dents
-from toonbench.puppets.look import make_look
-from toonbench.puppets.mesh import build_puppet, pose_puppet
-from toonbench.puppets.render import render_clip, render_image
+from toonbench.puppets.body.dents import dents
+from toonbench.puppets.catalogue import make_look
+from toonbench.puppets.draw.mesh import build_puppet, pose_puppet
+from toonbench.puppets.draw.render import render_clip, render_image
 from toonbench.puppets.rig import INDEX, neutral
 from toonbench.puppets.styles.creature import KINDS
 

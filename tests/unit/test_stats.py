@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from toonbench.stats import cluster_bootstrap, grouped_jackknife, paired_bootstrap
+from toonbench.stats.intervals import cluster_bootstrap, grouped_jackknife, paired_bootstrap
 
 SIMULATIONS = 600
 PAIRS = 5  # per driving video, as in the paper

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from toonbench import registry, stats
+from toonbench import registry
 from toonbench.calibrate.errors import change, every_error
 from toonbench.pool import Progress, map_items
-from toonbench.puppets.look import make_look, styles
+from toonbench.puppets.catalogue import make_look, styles
+from toonbench.puppets.draw.render import Rendered, render_clip
 from toonbench.puppets.recipe import claim
-from toonbench.puppets.render import Rendered, render_clip
 from toonbench.puppets.rig import FPS, Rig, first_pose, generate, relative, seed_of
 from toonbench.score import ANY, lacking, rows_name
+from toonbench.stats import intervals
 from toonbench.store import write_bytes, writing
 from toonbench.types import Clip, Frames, Metric, Pair, Rows, Sample, ToonbenchError, Truth
 
@@ -178,9 +179,9 @@ def _lines(paths: Sequence[Path], style: str) -> Iterator[Line]:
         metric, rows = registry.load_metric(name), [file[key] for file in files]
         clusters = list(range(len(rows)))
         if metric.distribution:
-            interval = stats.grouped_jackknife(rows, clusters, metric.reduce, bounds=getattr(metric, "bounds", ANY))
+            interval = intervals.grouped_jackknife(rows, clusters, metric.reduce, bounds=getattr(metric, "bounds", ANY))
         else:
-            interval = stats.cluster_bootstrap([metric.reduce([one]) for one in rows], clusters)
+            interval = intervals.cluster_bootstrap([metric.reduce([one]) for one in rows], clusters)
         coverage = float(np.mean([np.isfinite(one).all(1).mean() for one in rows]))
         yield dict(zip(COLUMNS, (style, name, error, float(level), interval.value, interval.low, interval.high, coverage,
                                  len(rows)), strict=True))  # fmt: skip

@@ -51,7 +51,7 @@ def calibrate(
     from toonbench.calibrate import Setting, every_error, measurable
     from toonbench.calibrate import calibrate as measure
     from toonbench.pool import auto_workers
-    from toonbench.puppets.look import styles as known_styles
+    from toonbench.puppets.catalogue import styles as known_styles
     from toonbench.report.calibration import write_report
 
     talk = talk or Talk()

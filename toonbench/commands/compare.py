@@ -46,7 +46,7 @@ def compare(
         Only these metrics; by default all that every method has rows of.
     """
     from toonbench import compare as comparing
-    from toonbench.commands.compare_tables import print_comparison
+    from toonbench.report.comparison import print_comparison
     from toonbench.store import to_json
 
     talk = talk or Talk()

@@ -89,7 +89,7 @@ def _disk() -> Iterator[dict[str, str]]:
     from itertools import chain
 
     from toonbench import weights
-    from toonbench.commands.shared import cache_folder
+    from toonbench.data.open import cache_folder
 
     for what, place in (("cache", cache_folder()), ("weights", weights.folder()), ("this folder", Path.cwd())):
         there = next(path for path in chain([place.absolute()], place.absolute().parents) if path.exists())
@@ -118,7 +118,7 @@ def _weights() -> Iterator[dict[str, str]]:
 
 
 def _golden_clips(device: str) -> Iterator[dict[str, str]]:
-    from toonbench.metrics.pinned import pinned_checks
+    from toonbench.goldens.pinned import pinned_checks
 
     for check in pinned_checks(device):
         yield _checked(f"golden clips, {check.case}", check)
@@ -136,8 +136,8 @@ def _drawing() -> dict[str, str]:
     import numpy as np
 
     from toonbench.data import shipped
-    from toonbench.puppets.look import make_look
-    from toonbench.puppets.render import render_image
+    from toonbench.puppets.catalogue import make_look
+    from toonbench.puppets.draw.render import render_image
     from toonbench.video import read_image
 
     root = list(shipped().values())[-1]
@@ -164,7 +164,7 @@ def _shipped() -> list[dict[str, str]]:
 def _run_goldens(folder: Path, *, device: str) -> Iterable[dict[str, str]]:
     """Give every folder of goldens to whoever knows its cases: the metrics, or a method."""
     from toonbench import registry
-    from toonbench.metrics.goldens import run_goldens
+    from toonbench.goldens.stored import run_goldens
 
     places = sorted({path.parent for path in folder.rglob("*goldens*.json")}) if folder.is_dir() else []
     if not places:

@@ -213,7 +213,7 @@ def _generate(
 
         console.out(to_json({"run": run.root, "pairs": len(plan.share), "failures": failures}), end="")
     else:
-        from toonbench.commands.tables import print_failures
+        from toonbench.report.terminal import print_failures
 
         console.print(
             f"{len(plan.share) - len(failures)} of {len(plan.share)} videos in {run.root / 'videos'}", markup=False
@@ -276,9 +276,9 @@ def _score_videos(plan: Plan, videos: Path, *, name: str | None, device: str, ta
 
 def _score(plan: Plan, run: Run, *, device: str, talk: Talk, videos: dict[str, Path] | None = None) -> int:
     from toonbench import score as scoring
-    from toonbench.commands.tables import print_scores
     from toonbench.environment import pick_device
     from toonbench.pool import auto_workers
+    from toonbench.report.terminal import print_scores
 
     missing, device = Path("missing"), pick_device(device)
     workers = auto_workers(plan.what.workers, device=device)

@@ -42,7 +42,7 @@ def make(
         Local processes; 0 chooses. The bytes do not depend on it.
     """
     from toonbench.pool import auto_workers
-    from toonbench.puppets.films import make_films
+    from toonbench.puppets.films.make import make_films
 
     talk = talk or Talk()
     talk.start()

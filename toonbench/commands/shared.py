@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,30 +86,15 @@ def parse_shard(text: str) -> tuple[int, int]:
     raise ToonbenchError(f"--shard {text}: write i/n with 1 <= i <= n, for example 1/4")
 
 
-def cache_folder() -> Path:
-    """Where prepared data is kept: `TOONBENCH_CACHE`, or the user's cache folder."""
-    import platformdirs
-
-    return Path(os.environ.get("TOONBENCH_CACHE") or platformdirs.user_cache_dir("toonbench"))
-
-
-def open_data(spec: str, *, talk: Talk, workers: int = 1, size: int = 256) -> Dataset:
-    """The data set that `spec` names; a plain folder of videos and images is cropped to faces first, once."""
-    from toonbench.data import is_plain_folder, load, locate
-
-    root = locate(spec)
-    if not is_plain_folder(root):
-        return load(root)
-    from toonbench.prepare.folder import prepare_folder
+def open_data(spec: str, *, talk: Talk, workers: int = 1) -> Dataset:
+    """The data set that `spec` names, with a progress bar, and a message for every file that cannot be used."""
+    from toonbench.data.open import open_data as open_silently
 
     with talk.progress("cropping faces") as on_progress:
-        prepared = prepare_folder(
-            root, cache_folder() / "prepared", size=size, workers=workers, on_progress=on_progress
-        )
-    data = load(prepared, name=root.resolve().name)
+        data = open_silently(spec, workers=workers, on_progress=on_progress)
     if bad := [clip for clip in data.clips if clip.problem]:
         talk.say(
-            f"{len(bad)} of {len(data.clips)} files of {root} cannot be used, and their pairs will count as failed:"
+            f"{len(bad)} of {len(data.clips)} files of {spec} cannot be used, and their pairs will count as failed:"
         )
         for clip in bad:
             talk.say(f"  {clip.id}: {clip.problem}")

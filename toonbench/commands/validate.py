@@ -105,8 +105,8 @@ def _shown(name: str) -> str:
 def _data(root: Path, talk: Talk) -> Report:
     """Every clip decoded and compared with its row."""
     from toonbench.commands.shared import open_data
+    from toonbench.data.clips import read_frames, read_source
     from toonbench.data.folder import file_sha256
-    from toonbench.generate import read_frames, read_source
 
     data = open_data(str(root), talk=talk)
     problems: list[str] = []
@@ -157,7 +157,7 @@ def _look(pair: Pair, path: Path, *, real: _Real, problems: list[str]) -> Rows:
     import numpy as np
 
     from toonbench import lint, video
-    from toonbench.generate import read_source
+    from toonbench.data.clips import read_source
 
     frames = video.read_video(path).frames
     source = read_source(pair.source)
@@ -185,7 +185,7 @@ class _Real:
 
     def frames(self, clip: Clip) -> Frames:
         """All frames of a clip."""
-        from toonbench.generate import read_frames
+        from toonbench.data.clips import read_frames
 
         if clip.id not in self._kept:
             while len(self._kept) > 1:
@@ -197,8 +197,8 @@ class _Real:
 
 def _result(path: Path) -> Report:
     """A result that can be made again from its run's rows, where these are beside it."""
-    from toonbench.commands.recount import recount
     from toonbench.score import SCHEMA
+    from toonbench.score.recount import recount
     from toonbench.store import read_json
 
     result = read_json(path)

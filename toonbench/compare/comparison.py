@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from toonbench import paired, registry
+from toonbench import registry
 from toonbench.compare.runs import choose, same_pairs, scored
 from toonbench.compare.table import OnMetric, Table
 from toonbench.score import claimed_weights
+from toonbench.stats import paired
 from toonbench.store import Run
 from toonbench.types import Metric, Rows, ToonbenchError
 

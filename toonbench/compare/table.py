@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from toonbench import paired, registry, stats
+from toonbench import registry
 from toonbench.compare.runs import noted
 from toonbench.score import ANY, equal_sets, failed_name, pair_weights, rows_name
+from toonbench.stats import intervals, paired
 from toonbench.store import Run
 from toonbench.types import Metric, Rows
 
@@ -143,7 +144,7 @@ class Table:
             interval = paired.set_interval(self._leave_out(name, own), bounds=self._bounds())
         else:
             labels, weights = [self.driving[pair] for pair in own], [self.weights[name][pair] for pair in own]
-            interval = stats.cluster_bootstrap(self._of(name, own), labels, weights=weights)
+            interval = intervals.cluster_bootstrap(self._of(name, own), labels, weights=weights)
         reason = ""
         if missing:
             why = Counter(self.reasons[name][pair] or "no value" for pair in missing).most_common(1)[0][0]

@@ -63,9 +63,3 @@ def in_square(frames: Frames, size: int) -> Frames:
         small = Image.fromarray(np.ascontiguousarray(frame)).resize(inner, Image.Resampling.BICUBIC)
         square[top : top + inner[1], left : left + inner[0]] = np.asarray(small)
     return squares
-
-
-def in_batches(frames: Frames, device: str) -> list[Frames]:
-    """Frames one by one on the CPU, where larger batches save nothing and one frame's bytes could depend on the others; else 16."""
-    size = 1 if device == "cpu" else 16
-    return [frames[at : at + size] for at in range(0, len(frames), size)]

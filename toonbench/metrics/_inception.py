@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from toonbench.metrics._network import laid_out, measuring, picture_batch, read_state
-from toonbench.metrics.recipe import recipe_state
+from toonbench.networks.deterministic import recipe_state
+from toonbench.networks.running import laid_out, measuring, picture_batch, read_state
 from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
 
 if TYPE_CHECKING:

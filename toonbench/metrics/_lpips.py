@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from toonbench.metrics._network import laid_out, measuring, picture_batch, quiet, read_state
-from toonbench.metrics.recipe import recipe_state
 from toonbench.metrics.shared import mean_of_pair_means, target_of
+from toonbench.networks.deterministic import recipe_state
+from toonbench.networks.running import laid_out, measuring, picture_batch, quiet, read_state
 from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
 
 if TYPE_CHECKING:

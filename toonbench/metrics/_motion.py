@@ -136,7 +136,7 @@ def _estimate(frames: Frames) -> Estimate:
 
 def _look(frames: Frames) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Landmarks, rig and probability of a face of one batch."""
-    from toonbench.metrics.landmark_net import SIZE
+    from toonbench.networks.landmarks import SIZE
 
     pictures, scale, corner = _pictures(frames, size=SIZE)
     output = _network()(pictures)
@@ -166,6 +166,6 @@ def _pictures(frames: Frames, *, size: int) -> tuple[Tensor, float, NDArray[np.f
 
 @cache
 def _network() -> Any:
-    from toonbench.metrics.landmark_net import read_weights
+    from toonbench.networks.landmarks import read_weights
 
     return read_weights()

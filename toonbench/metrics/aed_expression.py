@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench import weights
-from toonbench.metrics._blendshapes import SHAPES, from_file
 from toonbench.metrics._faces import generated_and_target, with_worst
 from toonbench.metrics.shared import mean_of_found, mean_with_losses, share_found
+from toonbench.networks.blendshapes import SHAPES, from_file
 from toonbench.types import Frame, Frames, Need, Rows, Sample
 
 Reader = Callable[[Frame], NDArray[np.float32] | None]

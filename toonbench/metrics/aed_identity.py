@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toonbench import weights
-from toonbench.metrics._faces import generated_and_target, in_batches
-from toonbench.metrics._network import built, measuring, read_state
-from toonbench.metrics.recipe import recipe_state
+from toonbench.metrics._faces import generated_and_target
 from toonbench.metrics.shared import mean_of_found
+from toonbench.networks.deterministic import recipe_state
+from toonbench.networks.running import built, in_batches, measuring, read_state
 from toonbench.types import Frames, Need, Rows, Sample
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from toonbench.metrics.openface_net import OpenFace
+    from toonbench.networks.openface import OpenFace
 
 
 class AEDIdentity:
@@ -50,13 +50,13 @@ class AEDIdentity:
     @classmethod
     def with_recipe_weights(cls) -> AEDIdentity:
         """The metric with weights made by rule: it runs without any download and measures nothing."""
-        from toonbench.metrics.openface_net import OpenFace, from_state
+        from toonbench.networks.openface import OpenFace, from_state
 
         return cls(network=from_state(recipe_state(OpenFace().state_dict(), "openface")))
 
     def describe(self, frames: Frames) -> Rows:
         """(frames, 128) float32 embeddings of length 1."""
-        from toonbench.metrics.openface_net import WIDTH
+        from toonbench.networks.openface import WIDTH
 
         rows = np.empty((len(frames), WIDTH), np.float32)
         network, done = self._loaded(), 0
@@ -80,7 +80,7 @@ class AEDIdentity:
 
     def _loaded(self) -> OpenFace:
         if self._network is None:
-            from toonbench.metrics.openface_net import from_state
+            from toonbench.networks.openface import from_state
 
             path = weights.path("openface")
             self._network = built(lambda: from_state(read_state(path)), path)
@@ -97,7 +97,7 @@ def _pictures(frames: Frames) -> Tensor:
     """(batch, 3, 96, 96) blue green red in [0, 1]."""
     import torch
 
-    from toonbench.metrics.openface_net import SIZE
+    from toonbench.networks.openface import SIZE
 
     transform: Any = importlib.import_module("skimage.transform")
     small = [

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from toonbench import weights
 from toonbench.metrics._faces import generated_and_target, in_square, with_worst
-from toonbench.metrics._fan import POINTS, SIZE, LandmarkFinder, from_files, from_recipe
-from toonbench.metrics._network import measuring
 from toonbench.metrics.shared import mean_of_found, mean_with_losses, share_found
+from toonbench.networks.fan import POINTS, SIZE, LandmarkFinder, from_files, from_recipe
+from toonbench.networks.running import measuring
 from toonbench.types import Frames, Need, Rows, Sample
 
 

@@ -11,7 +11,7 @@ from toonbench.metrics.shared import mean_of_found, mean_with_losses, share_foun
 from toonbench.types import Frames, Need, Rows, Sample
 
 if TYPE_CHECKING:
-    from toonbench.metrics._arcface import FaceEmbedder
+    from toonbench.networks.arcface import FaceEmbedder
 
 
 class CSIMArcFace:
@@ -60,7 +60,7 @@ class CSIMArcFace:
 
     def _loaded(self) -> FaceEmbedder:
         if self._network is None:
-            from toonbench.metrics._arcface import from_files
+            from toonbench.networks.arcface import from_files
 
             self._network = from_files(weights.path("scrfd-10g"), weights.path("arcface-r50"), device=self.device)
         return self._network

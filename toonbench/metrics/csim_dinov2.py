@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toonbench import weights
-from toonbench.metrics._faces import cosine_rows, in_batches
-from toonbench.metrics._network import built, measuring, read_state
-from toonbench.metrics.recipe import recipe_state
+from toonbench.metrics._faces import cosine_rows
 from toonbench.metrics.shared import mean_with_losses
+from toonbench.networks.deterministic import recipe_state
+from toonbench.networks.running import built, in_batches, measuring, read_state
 from toonbench.types import Frames, Need, Rows, Sample
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from toonbench.metrics.dinov2_net import DINOv2
+    from toonbench.networks.dinov2 import DINOv2
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, red green blue
 
@@ -52,13 +52,13 @@ class CSIMDINOv2:
     @classmethod
     def with_recipe_weights(cls) -> CSIMDINOv2:
         """The metric with weights made by rule: it runs without any download and measures nothing."""
-        from toonbench.metrics.dinov2_net import DINOv2, from_state
+        from toonbench.networks.dinov2 import DINOv2, from_state
 
         return cls(network=from_state(recipe_state(DINOv2().state_dict(), "dinov2-small")))
 
     def describe(self, frames: Frames) -> Rows:
         """(frames, 384) float32 class tokens of length 1."""
-        from toonbench.metrics.dinov2_net import WIDTH
+        from toonbench.networks.dinov2 import WIDTH
 
         rows = np.empty((len(frames), WIDTH), np.float32)
         network, done = self._loaded(), 0
@@ -80,7 +80,7 @@ class CSIMDINOv2:
 
     def _loaded(self) -> DINOv2:
         if self._network is None:
-            from toonbench.metrics.dinov2_net import from_state
+            from toonbench.networks.dinov2 import from_state
 
             path = weights.path("dinov2-small")
             self._network = built(lambda: from_state(read_state(path)), path)
@@ -92,7 +92,7 @@ def _pictures(frames: Frames) -> Tensor:
     import torch
     from PIL import Image
 
-    from toonbench.metrics.dinov2_net import SIZE
+    from toonbench.networks.dinov2 import SIZE
 
     small = [
         np.asarray(Image.fromarray(np.ascontiguousarray(frame)).resize((SIZE, SIZE), Image.Resampling.BICUBIC))

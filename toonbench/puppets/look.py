@@ -7,19 +7,14 @@ A style is one module in `toonbench/puppets/styles/` with a `STYLE` in it; nothi
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.puppets.rig import seed_of
-from toonbench.types import Domain, ToonbenchError
+from toonbench.types import Domain
 
 Colour = tuple[float, float, float]
 Tail = Literal["", "pony", "pigtails", "braids"]
@@ -199,7 +194,7 @@ class Creature:
 class Scene:
     """Camera, light and background, fixed for all clips of a look. Angles in degrees, `view_height` in lengths.
 
-    `backdrop` is the name of a function in `toonbench.puppets.backdrops`.
+    `backdrop` is the name of a function in `toonbench.puppets.draw.backdrops`.
     """
 
     key_azimuth: float = -35.0
@@ -287,31 +282,3 @@ class Style:
     about: str
     draw: Callable[[np.random.Generator, str], Look]
     finish: Callable[[Canvas], Picture] | None = None
-
-
-@cache
-def styles() -> dict[str, Style]:
-    """Return every style by name, found in `toonbench/puppets/styles/`."""
-    package = importlib.import_module("toonbench.puppets.styles")
-    found = [
-        importlib.import_module(f"{package.__name__}.{module.name}").STYLE
-        for module in pkgutil.iter_modules(package.__path__)
-        if not module.name.startswith("_")
-    ]
-    return {style.name: style for style in sorted(found, key=lambda style: style.name)}
-
-
-def styles_of(domain: Domain) -> tuple[Style, ...]:
-    """Return the styles of one domain, by name."""
-    return tuple(style for style in styles().values() if style.domain == domain)
-
-
-def make_look(style: str, seed: int) -> Look:
-    """Draw the look number `seed` of a style; raises ToonbenchError for an unknown style."""
-    known = styles()
-    if style not in known:
-        near = get_close_matches(style, known, n=1)
-        hint = f"Did you mean '{near[0]}'? " if near else ""
-        raise ToonbenchError(f"Unknown puppet style '{style}'. {hint}Choose one of: {', '.join(known)}.")
-    rng = np.random.default_rng(seed_of("look", style, seed))
-    return known[style].draw(rng, f"{style}-{seed}")

@@ -19,9 +19,10 @@ import numpy as np
 
 from toonbench.data.folder import file_sha256
 from toonbench.pool import Progress, map_items
-from toonbench.puppets.look import Look, make_look, styles_of
+from toonbench.puppets.catalogue import make_look, styles_of
+from toonbench.puppets.draw.render import Rendered, render_clip, warm_up
+from toonbench.puppets.look import Look
 from toonbench.puppets.recipe import claim, write_table
-from toonbench.puppets.render import Rendered, render_clip, warm_up
 from toonbench.puppets.rig import FPS, Rig, absolute, first_pose, generate, relative, seed_of
 from toonbench.store import safe_name, write_bytes, writing
 from toonbench.types import CHANNELS, DOMAINS, Domain, Kind, Motion, ToonbenchError

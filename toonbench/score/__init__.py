@@ -1,8 +1,16 @@
 """From videos to rows, and from rows to results: scoring never imports a method."""
 
+from toonbench.score.availability import (
+    ANY,
+    applicable,
+    claimed_weights,
+    failed_name,
+    lacking,
+    release_weights,
+    rows_name,
+)
+from toonbench.score.features import describe_references, reference_rows
 from toonbench.score.measure import measure, unfinished
-from toonbench.score.ready import ANY, applicable, claimed_weights, failed_name, lacking, release_weights, rows_name
-from toonbench.score.real import describe_references, reference_rows
 from toonbench.score.results import SCHEMA, Scores, equal_sets, pair_values, pair_weights, reduce
 
 __all__ = [

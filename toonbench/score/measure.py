@@ -12,10 +12,10 @@ import numpy as np
 
 from toonbench import lint, video
 from toonbench.data import read_motion
-from toonbench.generate import read_frames, read_source
+from toonbench.data.clips import read_frames, read_source
 from toonbench.pool import Progress, map_items
-from toonbench.score.ready import applicable, claim_weights, failed_name, lacking, load, rows_name
-from toonbench.score.real import ALL, FIRST, evenly, real_features
+from toonbench.score.availability import applicable, claim_weights, failed_name, lacking, load, rows_name
+from toonbench.score.features import ALL, FIRST, evenly, real_features
 from toonbench.store import Run, reason_of
 from toonbench.types import Frame, Frames, Metric, Need, Pair, Rows, Sample, Task, ToonbenchError, Truth
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from toonbench import lint, registry, stats
+from toonbench import lint, registry
+from toonbench.score.availability import ABSENT, ANY, applicable, claimed_weights, failed_name, lacking, load, rows_name
+from toonbench.score.features import ReferenceRows, evenly, reference_rows
 from toonbench.score.measure import LINT
-from toonbench.score.ready import ABSENT, ANY, applicable, claimed_weights, failed_name, lacking, load, rows_name
-from toonbench.score.real import ReferenceRows, evenly, reference_rows
+from toonbench.stats import intervals
 from toonbench.store import Run, write_bytes, write_json
 from toonbench.types import Clip, Metric, Pair, Result, Rows, Task
 
@@ -120,7 +121,7 @@ def _result(
         kept, reference = equal_sets(kept, reference)
     bounds = getattr(metric, "bounds", ANY)
     if metric.distribution:
-        interval = stats.grouped_jackknife(
+        interval = intervals.grouped_jackknife(
             kept,
             clusters,
             lambda some: metric.reduce(some, reference),
@@ -129,7 +130,7 @@ def _result(
         )
     else:
         own = np.array([values[pair.id] for pair in rows], np.float64)
-        interval = stats.cluster_bootstrap(own, clusters, weights=pair_weights(metric, kept))
+        interval = intervals.cluster_bootstrap(own, clusters, weights=pair_weights(metric, kept))
     shares = [_share(stored[pair]) for pair in pairs]
     lost = [share == 0 for share in shares] if metric.distribution else [not np.isfinite(values[p.id]) for p in pairs]
     notes = [*_why(metric, interval), *_faults(run, metric, pairs), *_foreign(metric, pairs), *_without(images)]
@@ -160,14 +161,14 @@ def _without(images: ReferenceRows) -> list[str]:
     ]
 
 
-def _at_once(metric: Any, reference: Sequence[Rows]) -> stats.ReduceGroups | None:
+def _at_once(metric: Any, reference: Sequence[Rows]) -> intervals.ReduceGroups | None:
     """The metric's own way to leave out each group in turn, where it has one."""
     if not hasattr(metric, "reduce_groups"):
         return None
     return lambda groups: metric.reduce_groups(groups, reference)
 
 
-def _why(metric: Metric, interval: stats.Interval) -> list[str]:
+def _why(metric: Metric, interval: intervals.Interval) -> list[str]:
     """Why there is no interval, in words that metrics share; or no value, with the metric's name."""
     if interval.reason and np.isnan(interval.value):
         return [f"{registry.metric_id(metric)}: {interval.reason}"]

@@ -134,7 +134,7 @@ def finish(canvas: Canvas) -> Picture:
     Pigment runs where the paper is wet, gathers on the darker side of borders, and settles in the paper's hollows; the
     pencil misses the hollows.
     """
-    loops = compile_loops("toonbench.puppets._wash_kernels")
+    loops = compile_loops("toonbench.puppets.draw._wash_kernels")
     size = canvas.picture.shape[0]
     paper = _paper(canvas.look.scene.background_seed, size)
     picture = np.clip(canvas.picture, 0, 1)

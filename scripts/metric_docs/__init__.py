@@ -1,0 +1,1 @@
+"""Makes the pages of docs/metrics/ and their pictures."""

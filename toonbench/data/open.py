@@ -1,0 +1,30 @@
+"""Open any data set: a shipped one, a prepared folder, or a plain folder, which is prepared first."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from toonbench.data.folder import Dataset, is_plain_folder, load, locate
+from toonbench.pool import Progress
+
+
+def cache_folder() -> Path:
+    """The folder of prepared data: `TOONBENCH_CACHE`, or the user's cache folder."""
+    import platformdirs
+
+    return Path(os.environ.get("TOONBENCH_CACHE") or platformdirs.user_cache_dir("toonbench"))
+
+
+def open_data(spec: str, *, workers: int = 1, size: int = 256, on_progress: Progress | None = None) -> Dataset:
+    """The data set that `spec` names; a plain folder of videos and images is cropped to faces first, once.
+
+    Files that cannot be used are clips with a `problem`. Raises ToonbenchError for an unknown name or a damaged folder.
+    """
+    root = locate(spec)
+    if not is_plain_folder(root):
+        return load(root)
+    from toonbench.prepare.folder import prepare_folder
+
+    prepared = prepare_folder(root, cache_folder() / "prepared", size=size, workers=workers, on_progress=on_progress)
+    return load(prepared, name=root.resolve().name)

@@ -1,0 +1,1 @@
+"""Golden cases: outputs of original code that stored files hold, and pinned values of this code."""

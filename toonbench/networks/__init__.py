@@ -1,0 +1,1 @@
+"""Networks that measure pictures, and network blocks that several methods share."""

@@ -1,0 +1,1 @@
+"""From a posed body to a picture: mesh, rasteriser, lines, backdrops."""

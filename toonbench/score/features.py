@@ -1,0 +1,173 @@
+"""Features of real frames: measured once, kept for all methods and tasks of a data set.
+
+    OUT/<data>/real/<features>/weights.json                     what they were made with
+    OUT/<data>/real/<features>/<part>/<clip>~<checksum>.npy     a row for each frame of that part of a clip
+
+A part is `all` frames, the `first` one (the source image), or a number of them, evenly spaced; with `-256x256-bicubic` after it
+where they were brought to the size of the other sources. The checksum is the start of the clip's file's: a changed clip is another.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toonbench.data.clips import read_frames, read_source
+from toonbench.pool import Progress, map_items
+from toonbench.score.availability import lacking, load
+from toonbench.store import Run, read_array, reason_of, write_array
+from toonbench.types import Clip, Frames, Metric, Pair, Reference, Rows, Task
+
+log = logging.getLogger(__name__)
+Size = tuple[int, int]  # width, height
+WORTH = 64  # frames: fewer are described before another process has loaded its networks
+ALL, FIRST = "all", "first"  # parts of a clip
+
+
+def evenly(total: int, count: int) -> list[int]:
+    """`count` indexes out of `total`, evenly spaced and centred; all of them for 0 or more than there are."""
+    if count <= 0 or count >= total:
+        return list(range(total))
+    return [(2 * i + 1) * total // (2 * count) for i in range(count)]
+
+
+def real_features(run: Run, metric: Any, clip: Clip, *, part: str, read: Callable[[], Frames]) -> Rows:
+    """The stored features of a part of a real clip; where there are none, `read` gives the frames and they are made."""
+    path = _path(run, metric, clip, part)
+    stored = read_array(path)
+    if stored is None:
+        stored = np.asarray(metric.describe(read()), np.float32)
+        write_array(path, stored)
+    return stored
+
+
+def describe_references(
+    run: Run,
+    pairs: Sequence[Pair],
+    *,
+    task: Task,
+    clips: Sequence[Clip],
+    metrics: Sequence[str],
+    device: str = "cpu",
+    workers: int = 1,
+    on_progress: Progress | None = None,
+) -> None:
+    """Make the features of every reference image that `reduce` will ask for and that is not stored yet."""
+    jobs: dict[Path, _Job] = {}
+    for name in metrics:
+        metric = load(name)
+        if not _has_reference(metric) or lacking(metric):
+            continue
+        for image in reference_images(task.reference, pairs, clips):
+            path = _path(run, metric, image.clip, image.part)
+            if not path.exists():
+                jobs[path] = _Job(run=run, metric=name, image=image, resize=task.reference.resize, device=device)
+    frames = sum(job.image.frames or job.image.clip.frames for job in jobs.values())
+    workers = max(1, min(workers, frames // WORTH))
+    map_items(_describe, list(jobs.values()), workers=workers, on_progress=on_progress)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceRows:
+    """The rows of the task's reference, an item an image, and the ids of the images that could not be measured."""
+
+    rows: list[Rows]
+    lost: tuple[str, ...] = ()
+
+
+def reference_rows(
+    run: Run, metric: Metric, pairs: Sequence[Pair], *, task: Task, clips: Sequence[Clip]
+) -> ReferenceRows:
+    """The stored rows of the task's reference for a distribution metric; none for other metrics."""
+    if not _has_reference(metric):
+        return ReferenceRows(rows=[])
+    images = reference_images(task.reference, pairs, clips)
+    found = [(image, read_array(_path(run, metric, image.clip, image.part), lazy=True)) for image in images]
+    return ReferenceRows(
+        rows=[rows for _, rows in found if rows is not None],
+        lost=tuple(image.clip.id for image, rows in found if rows is None),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What of a clip belongs to the reference; `size` is what it is brought to, None for its own."""
+
+    clip: Clip
+    part: str
+    frames: int
+    size: Size | None
+
+
+def reference_images(reference: Reference, pairs: Sequence[Pair], clips: Sequence[Clip]) -> list[Image]:
+    """The images that the task's pairs are compared with as a set, each once, in the order of their ids."""
+    sources = {pair.source.id: pair.source for pair in pairs}
+    sizes = Counter((clip.width, clip.height) for clip in sources.values() if clip.width and clip.height)
+    common = max(sizes, key=lambda size: (sizes[size], size)) if sizes else None
+    if reference.images == "sources":
+        return [_image(clip, 1, common, resize=reference.resize) for _, clip in sorted(sources.items())]
+    domains = {clip.domain for clip in sources.values()}
+    own = sorted((clip for clip in clips if clip.domain in domains and clip.split == "test"), key=lambda clip: clip.id)
+    counts = [1 if clip.kind == "image" else reference.frames for clip in own]
+    return [_image(clip, count, common, resize=reference.resize) for clip, count in zip(own, counts, strict=True)]
+
+
+def _image(clip: Clip, frames: int, common: Size | None, *, resize: str) -> Image:
+    part = {0: ALL, 1: FIRST}.get(frames, str(frames))
+    if common is None or (clip.width, clip.height) in (common, (0, 0)):
+        return Image(clip, part, frames, None)
+    return Image(clip, f"{part}-{common[0]}x{common[1]}-{resize}", frames, common)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    run: Run
+    metric: str
+    image: Image
+    resize: str
+    device: str
+
+
+def _describe(job: _Job) -> None:
+    """Describe one reference image, or frames of a reference clip; one that cannot be is recorded and tried again next time."""
+    name = f"reference+{job.image.clip.id}"
+    read = functools.partial(_read, job.image, resize=job.resize)
+    try:
+        real_features(job.run, load(job.metric, device=job.device), job.image.clip, part=job.image.part, read=read)
+    except Exception as error:
+        log.debug("reference image %s failed", job.image.clip.id, exc_info=True)
+        job.run.fail(name, stage="measure", reason=reason_of(error))
+    else:
+        job.run.clear_failure(name)
+
+
+def _read(image: Image, *, resize: str) -> Frames:
+    if image.frames == 1:
+        frames = read_source(image.clip)[None]
+    else:
+        frames = read_frames(image.clip).frames
+        frames = frames[evenly(len(frames), image.frames)]
+    return frames if image.size is None else resized(frames, image.size, resize=resize)
+
+
+def resized(frames: Frames, size: Size, *, resize: str) -> Frames:
+    """Frames brought to (width, height) with a filter of Pillow's, which is antialiased."""
+    from PIL import Image as Pillow
+
+    how = Pillow.Resampling[resize.upper()]
+    return np.stack([np.asarray(Pillow.fromarray(frame).resize(size, how)) for frame in frames])
+
+
+def _has_reference(metric: Metric) -> bool:
+    return metric.distribution and hasattr(metric, "describe")
+
+
+def _path(run: Run, metric: Any, clip: Clip, part: str) -> Path:
+    return run.real / metric.features / part / f"{clip.id}~{clip.sha256[:8]}.npy"

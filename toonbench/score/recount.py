@@ -1,0 +1,198 @@
+"""A result made again from its run's rows, and compared with what is written there."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from toonbench.store import Run
+from toonbench.types import Clip, Metric, Pair, Rows, ToonbenchError
+
+log = logging.getLogger(__name__)
+SAME = 1e-9
+ENDS = ("pair", "source", "driving"), "failure"  # the columns of scores.csv before and after the metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recount:
+    """What does not follow from the rows, and what could not be checked, with the reason."""
+
+    problems: list[str] = field(default_factory=list[str])
+    unchecked: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """`scores.csv`: its pairs, known by their ids alone, and the cells of each metric by pair."""
+
+    pairs: list[Pair]
+    cells: Mapping[str, Mapping[str, str]]
+    failures: Mapping[str, str]
+
+
+def recount(root: Path, result: Mapping[str, Any]) -> Recount:
+    """Values, intervals, coverage and table of the run in `root`, from its rows; `result` is its result.json.
+
+    Checked is every number that rests on the rows alone. Not checked: distances between sets of features, which need those of
+    the data, and metrics that this machine cannot load. No module that the files name is imported: only registered metrics are.
+    """
+    found = Recount()
+    if not (root / "rows").is_dir():
+        found.unchecked.append("values, intervals and coverage: the run's rows are not beside the result")
+        return found
+    try:
+        table = _read(root / "scores.csv")
+    except ToonbenchError as error:
+        found.problems.append(str(error))
+        return found
+    if len(table.pairs) != result["pairs"]:
+        found.problems.append(f"scores.csv has {len(table.pairs)} pairs and result.json {result['pairs']}")
+    if table.failures != result["failures"]:
+        found.problems.append("scores.csv and result.json tell different failures")
+    foreign = [name for name in table.cells if ":" in name]  # written as module:Class, under whatever id
+    for stored in result["results"]:
+        _one(Run(root), stored, table, foreign=foreign, found=found)
+    known = {stored["metric"] for stored in result["results"]}
+    lost = [name for name in table.cells if name not in known and name not in foreign]
+    found.problems.extend(f"{name}: scores.csv has this metric and result.json has not" for name in lost)
+    return found
+
+
+def _one(run: Run, stored: Mapping[str, Any], table: _Table, *, foreign: Sequence[str], found: Recount) -> None:
+    """One metric: what its rows give beside what is stored."""
+    from toonbench import registry
+
+    name: str = stored["metric"]
+    cells = table.cells.get(name)
+    if ":" in name or (cells is None and foreign):
+        found.unchecked.append(f"{name}: it is not a registered metric")
+        return
+    try:
+        metric = registry.load_metric(name)
+    except ToonbenchError as error:
+        found.unchecked.append(f"{name}: {error}")
+        return
+    if metric.distribution and hasattr(metric, "features"):
+        found.unchecked.append(f"{name}: a distance between sets, which needs the features of the data")
+        return
+    if cells is None:
+        found.problems.append(f"{name}: result.json has this metric and scores.csv has not")
+    try:
+        _compare(run, metric, stored, table=table, cells=cells or {}, problems=found.problems)
+    except ToonbenchError as error:
+        found.problems.append(f"{name}: {error}")
+    except Exception as error:  # rows of another shape: whatever the metric stumbles over
+        log.debug("rows of %s", name, exc_info=True)
+        found.problems.append(f"{name}: its rows cannot be reduced ({type(error).__name__}: {error})")
+
+
+def _compare(
+    run: Run, metric: Metric, stored: Mapping[str, Any], *, table: _Table, cells: Mapping[str, str], problems: list[str]
+) -> None:
+    from toonbench.score import pair_values, rows_name
+
+    name: str = stored["metric"]
+    values = pair_values(run, metric, table.pairs)
+    rows: dict[str, Rows] = {}
+    for pair in table.pairs:
+        if (own := run.read_rows(rows_name(metric), pair.id)) is not None:
+            rows[pair.id] = own
+        written, made = cells.get(pair.id, ""), values[pair.id]
+        if cells and not ((number := _number(written)) is not None and _same(number, made)):
+            said = "nothing" if pair.id not in rows or math.isnan(made) else f"{made:.9g}"
+            why = "" if pair.id in rows else ", there are none"
+            problems.append(f"{name}: scores.csv says {written or 'nothing'} for {pair.id}, its rows say {said}{why}")
+    if {"target", "motion"}.isdisjoint(metric.needs) and stored["pairs"] != len(table.pairs):
+        problems.append(f"{name}: of {stored['pairs']} pairs, and the run has {len(table.pairs)}")
+    if stored["pairs"] < len(rows):
+        problems.append(f"{name}: of {stored['pairs']} pairs, and {len(rows)} have rows")
+    made = _made(metric, rows, table=table, values=values, pairs=stored["pairs"])
+    told = {**stored, **{f"detail '{key}'": value for key, value in stored.get("details", {}).items()}}
+    for key, value in made.items():
+        if not _same(told.get(key), value):
+            problems.append(f"{name}: result.json says {key} = {told.get(key)}, the rows say {value:.9g}")
+
+
+def _made(
+    metric: Metric, rows: Mapping[str, Rows], *, table: _Table, values: Mapping[str, float], pairs: int
+) -> dict[str, float]:
+    """The numbers of the result as scoring makes them; `pairs` is how many offer what the metric needs."""
+    import numpy as np
+
+    from toonbench.score import ANY, pair_weights
+    from toonbench.stats import intervals
+
+    driving = {pair.id: pair.driving.id for pair in table.pairs}
+    kept, clusters = list(rows.values()), [driving[pair] for pair in rows]
+    bounds = getattr(metric, "bounds", ANY)
+    if metric.distribution:
+        interval = intervals.grouped_jackknife(kept, clusters, lambda some: metric.reduce(some, []), bounds=bounds)
+    else:
+        own = [values[pair] for pair in rows]
+        interval = intervals.cluster_bootstrap(own, clusters, weights=pair_weights(metric, kept))
+    shares = [float(np.isfinite(own).all(axis=1).mean()) if len(own) else 0.0 for own in kept]
+    details: Mapping[str, float] = metric.details(kept, []) if hasattr(metric, "details") else {}  # pyright: ignore
+    return {
+        "value": interval.value,
+        "low": float(np.maximum(interval.low, bounds[0])),
+        "high": float(np.minimum(interval.high, bounds[1])),
+        "coverage": sum(shares) / max(pairs, 1),
+        "missing": pairs
+        - (sum(s > 0 for s in shares) if metric.distribution else sum(map(math.isfinite, values.values()))),
+        "clusters": interval.clusters,
+        "higher_is_better": metric.higher_is_better,
+        **{f"detail '{key}'": float(value) for key, value in details.items()},
+    }
+
+
+def _read(path: Path) -> _Table:
+    """The table. Raises ToonbenchError for one that scoring has not written."""
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            header, *lines = [*csv.reader(handle)] or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ToonbenchError(f"{path.name} cannot be read ({error}): score again") from error
+    first, last = ENDS
+    if tuple(header[:3]) != first or header[-1] != last or any(len(line) != len(header) for line in lines):
+        raise ToonbenchError(f"{path.name} is not a table of scores: its columns are {', '.join(header)}; score again")
+    if unfit := next((line[0] for line in lines if "/" in line[0] or line[0].startswith(".")), None):
+        raise ToonbenchError(f"{path.name}: {unfit!r} is not the id of a pair; score again")
+    ids = [line[0] for line in lines]
+    if twice := next((one for one in ids if ids.count(one) > 1), None):
+        raise ToonbenchError(f"{path.name}: the pair {twice!r} stands twice; score again")
+    metrics = {name: {line[0]: line[at] for line in lines} for at, name in enumerate(header[3:-1], start=3)}
+    return _Table(
+        pairs=[Pair(id=line[0], source=_named(line[1]), driving=_named(line[2])) for line in lines],
+        cells=metrics,
+        failures={line[0]: line[-1] for line in lines if line[-1]},
+    )
+
+
+def _named(identifier: str) -> Clip:
+    """A clip of which no more than its name is known; nothing of it is read."""
+    return Clip(id=identifier, path=Path(), domain="real")
+
+
+def _number(cell: str) -> float | None:
+    """A cell's number: NaN for an empty one, None for what is no number."""
+    try:
+        return float(cell) if cell else math.nan
+    except ValueError:
+        return None
+
+
+def _same(stored: object, made: float) -> bool:
+    """Whether they agree to SAME; JSON's null stands for what is not finite."""
+    if stored is None:
+        return not math.isfinite(made)
+    if not isinstance(stored, (int, float)):
+        return False
+    number = cast(float, stored)
+    if math.isnan(number) or math.isnan(made):
+        return math.isnan(number) and math.isnan(made)
+    return math.isclose(number, made, rel_tol=SAME, abs_tol=SAME)
