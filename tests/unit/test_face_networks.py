@@ -424,7 +424,9 @@ def test_fan_reads_the_landmarks_that_face_alignment_reads(fan, frames, monkeypa
     theirs.device, theirs.dtype, theirs.flip_input, theirs.max_batch_size = "cpu", torch.float32, False, 1
     theirs.landmarks_type = 1
     for box in BOXES:
-        ours = fan.LandmarkFinder(network=fan._network.network, detect=lambda f, _, box=box: [np.array(box)] * len(f))
+        ours = fan_module.LandmarkFinder(
+            network=fan._network.network, detect=lambda f, _, box=box: [np.array(box)] * len(f)
+        )
         with measuring("cpu"):
             found = ours.landmarks(frames[:1], "cpu")
             # contiguous pictures on their side, channels last on ours: sums in another order
@@ -436,7 +438,9 @@ def test_fan_reads_the_landmarks_that_face_alignment_reads(fan, frames, monkeypa
     "box", [(0, 0, 0, 0), (300, 300, 400, 400), (-900, -900, -800, -800), (np.nan,) * 4, (50, 90, 40, 80)]
 )
 def test_a_box_that_is_no_place_in_the_frame_is_no_face(fan, frames, box):
-    finder = fan.LandmarkFinder(network=fan._network.network, detect=lambda f, _: [np.array(box, float)] * len(f))
+    finder = fan_module.LandmarkFinder(
+        network=fan._network.network, detect=lambda f, _: [np.array(box, float)] * len(f)
+    )
     assert np.isnan(finder.landmarks(frames[:1], "cpu")).all()
 
 
@@ -447,14 +451,14 @@ def test_frames_with_and_without_a_face_keep_their_places(fan, frames):
 
     every_other.seen = 0
     with measuring("cpu"):
-        found = fan.LandmarkFinder(network=fan._network.network, detect=every_other).landmarks(frames, "cpu")
+        found = fan_module.LandmarkFinder(network=fan._network.network, detect=every_other).landmarks(frames, "cpu")
     assert np.isfinite(found).all(axis=(1, 2)).tolist() == [True, False, True]
 
 
 def test_the_published_files_layout_loads(fan, s3fd_file, frames, tmp_path):
     path = tmp_path / "2DFAN4.pth.tar"
     torch.save(fan._network.network.state_dict(), path)
-    rows = AKDFan68(network=fan.from_files(path, s3fd_file)).describe(frames[:1])
+    rows = AKDFan68(network=fan_module.from_files(path, s3fd_file)).describe(frames[:1])
     assert rows.shape == (1, 136)
     with pytest.raises(ToonbenchError, match=r"s3fd\.pth' cannot be read"):
-        fan.from_files(s3fd_file, path)
+        fan_module.from_files(s3fd_file, path)

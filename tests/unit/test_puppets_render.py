@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toonbench.puppets import look as look_module
+from toonbench.puppets import catalogue
 from toonbench.puppets.catalogue import make_look, styles, styles_of
 from toonbench.puppets.draw import raster
 from toonbench.puppets.draw.mesh import build_puppet, pose_puppet
@@ -191,7 +191,7 @@ def test_the_style_in_the_documentation_can_be_added_as_it_stands(monkeypatch):
     names: dict = {}
     exec(code, names)
     known = {**styles(), "mine": names["STYLE"]}
-    monkeypatch.setattr(look_module, "styles", lambda: known)
+    monkeypatch.setattr(catalogue, "styles", lambda: known)
     monkeypatch.setattr(raster, "styles", lambda: known)
     look = make_look("mine", 0)
     assert look.style == "mine"
