@@ -15,9 +15,9 @@ from pathlib import Path
 import toonbench
 from toonbench.data import load
 from toonbench.puppets.make import make_puppets
-from toonbench.registry import load_task, names
+from toonbench.registry import load_task
 from toonbench.store import write_bytes
-from toonbench.tasks import draw_pairs, wanted_targets
+from toonbench.tasks import STANDARD_TASKS, draw_pairs
 
 HOME = Path(toonbench.__file__).parent / "puppets" / "frozen"
 
@@ -39,7 +39,8 @@ def main() -> int:
         step=options.step,
         seed=options.seed,
         workers=options.workers,
-        pairs=lambda made: wanted_targets(load(made).clips, images=options.sources),
+        tasks=STANDARD_TASKS,
+        sources=options.sources,
         on_progress=lambda done, total: print(f"\r{done}/{total} ", end="", flush=True),
     )
     write_bytes(root / "README.md", ((root / "README.md").read_text() + _protocols(root)).encode())
@@ -61,7 +62,7 @@ def _protocols(root: Path) -> str:
     """Say how many pairs of each task the split holds, beside the task's own number."""
     data = load(root)
     lines = ["\n## Protocols\n", "| task | drivers | pairs | the task's full numbers |", "|---|---:|---:|---|"]
-    for name in names("tasks"):
+    for name in STANDARD_TASKS:
         task = load_task(name)
         pairs = draw_pairs(task, data.clips, targets=data.targets)
         full = (

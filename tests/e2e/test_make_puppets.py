@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toonbench import cli
+from toonbench import cli, registry
 from toonbench.data import load, read_motion, shipped
 from toonbench.puppets.catalogue import styles
+from toonbench.registry import load_task
+from toonbench.store import read_json
+from toonbench.tasks import STANDARD_TASKS
 
 
 def command(*arguments: object) -> list[str]:
@@ -55,6 +58,50 @@ def test_the_five_tasks_find_exact_frames_and_exact_motion(tmp_path):
         assert truth.fps == 7.5
 
 
+def install_plugin_task(folder: Path, monkeypatch) -> None:
+    """Register the task `many`, which draws other pairs than the five, as an installed package would."""
+    folder.mkdir()
+    (folder / "many_plugin.py").write_text(
+        "from dataclasses import replace\n"
+        "from toonbench.tasks.real2cartoon import task as ours\n"
+        "task = replace(ours, name='many', version=1, images=2)\n"
+    )
+    info = folder / "many_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: many_plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[toonbench.tasks]\nmany = many_plugin:task\n")
+    monkeypatch.syspath_prepend(folder)
+    registry._found.cache_clear()
+
+
+@pytest.fixture
+def clean_registry():
+    yield
+    registry._found.cache_clear()
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_an_installed_plugin_task_changes_nothing_unless_it_is_named(tmp_path, monkeypatch):
+    arguments = ["--workers", "1", *map(str, SMALL)]
+    assert cli.run(["make-puppets", "--out", str(tmp_path / "before"), *arguments]) == 0
+    install_plugin_task(tmp_path / "site", monkeypatch)
+    assert "many" in registry.names("tasks")
+    assert cli.run(["make-puppets", "--out", str(tmp_path / "after"), *arguments]) == 0
+    assert tree(tmp_path / "after") == tree(tmp_path / "before")
+    assert cli.run(["make-puppets", "--out", str(tmp_path / "named"), *arguments, "--tasks", "many"]) == 0
+    assert read_json(tmp_path / "named" / "puppets.json")["tasks"] == ["many@1"]
+    assert len(load(tmp_path / "named").targets) == 2
+
+
+def test_the_recipe_records_the_tasks_whose_targets_were_drawn(tmp_path):
+    arguments = ["--workers", "1", "--split", "test", "--clips", "2", "--frames", "1", "--size", "32", "--sources", "1"]
+    assert cli.run(["make-puppets", "--out", str(tmp_path), *arguments]) == 0
+    recipe = read_json(tmp_path / "puppets.json")
+    assert recipe["tasks"] == [load_task(name).id for name in STANDARD_TASKS]
+    assert recipe["sources"] == 1
+    assert len(load(tmp_path).targets) == 2 * 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -64,6 +111,8 @@ def test_the_five_tasks_find_exact_frames_and_exact_motion(tmp_path):
         (("--size", "9999"), "got 9999"),
         (("--frames", "0"), "frames >= 1"),
         (("--split", "../up"), "must fit in a file name"),
+        (("--tasks", "real2cartoons"), "did you mean real2cartoon"),
+        (("--sources", "-1"), "got -1"),
     ],
 )
 def test_bad_arguments_are_told_in_one_line_and_leave_nothing_behind(tmp_path, capsys, arguments, told):

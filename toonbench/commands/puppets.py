@@ -18,6 +18,8 @@ def make(
     step: int = 1,
     styles: Names = None,
     seed: int = 0,
+    tasks: Names = None,
+    sources: int = 0,
     workers: int = 0,
     talk: Talk | None = None,
 ) -> int:
@@ -28,7 +30,7 @@ def make(
     out
         The data set's folder; a rendering found there goes on.
     split
-        train, or test (which gets the exact targets of the five tasks' pairs). Splits share no identity and no motion.
+        train, or test (which gets the exact targets of the pairs of --tasks). Splits share no identity and no motion.
     clips
         Videos of each domain.
     images
@@ -43,13 +45,16 @@ def make(
         Only these styles; all by default.
     seed
         Another seed is another set of people and motions.
+    tasks
+        Tasks that get exact targets; by default the five of toonbench for the test split, none for others.
+    sources
+        Sources with an exact target for each driving video; 0 takes each task's own number.
     workers
         Local processes; 0 chooses. The bytes do not depend on it.
     """
-    from toonbench.data import load
     from toonbench.pool import auto_workers
     from toonbench.puppets.make import make_puppets
-    from toonbench.tasks import wanted_targets
+    from toonbench.tasks import STANDARD_TASKS
 
     talk = talk or Talk()
     talk.start()
@@ -65,7 +70,8 @@ def make(
             step=step,
             styles=styles or (),
             workers=auto_workers(workers),
-            pairs=(lambda root: wanted_targets(load(root).clips)) if split == "test" else None,
+            tasks=tasks if tasks is not None else STANDARD_TASKS if split == "test" else (),
+            sources=sources,
             on_progress=on_progress,
         )
     talk.say(f"written: {out}")

@@ -11,27 +11,28 @@ splits, and the bytes do not depend on workers or on how often the run was kille
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from toonbench.data.folder import file_sha256
+from toonbench.data.folder import file_sha256, load
 from toonbench.pool import Progress, map_items
 from toonbench.puppets.catalogue import make_look, styles_of
 from toonbench.puppets.draw.render import Rendered, render_clip, warm_up
 from toonbench.puppets.look import Look
 from toonbench.puppets.recipe import claim, write_table
 from toonbench.puppets.rig import FPS, Rig, absolute, first_pose, generate, relative, seed_of
+from toonbench.registry import load_task
 from toonbench.store import safe_name, write_bytes, writing
+from toonbench.tasks import wanted_targets
 from toonbench.types import CHANNELS, DOMAINS, Domain, Kind, Motion, ToonbenchError
 from toonbench.video import write_lossless, write_png
 
 VERSION = 1
 LICENCE = "CC0-1.0"
 PROVENANCE = f"toonbench puppets version {VERSION}: procedural, no person is shown"
-Pairs = Callable[[Path], Sequence[tuple[str, str]]]  # a data set's folder -> (source id, driving id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,8 @@ class _Recipe:
     size: int
     step: int
     styles: tuple[str, ...]
+    tasks: tuple[str, ...]
+    sources: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,19 +108,19 @@ def make_puppets(
     workers: int = 1,
     step: int = 1,
     styles: Sequence[str] = (),
-    pairs: Pairs | None = None,
-    motion: Motion = "relative",
+    tasks: Sequence[str] = (),
+    sources: int = 0,
     on_progress: Progress | None = None,
 ) -> int:
     """Make a data set of `clips` videos and `images` pictures per domain in `out`; return the number of rows.
 
     Each video has `frames` frames of `size` pixels, every `step`-th of a 30 fps motion. `styles` restricts the looks
-    (all by default). `pairs` gets the finished folder and says which exact targets of `motion` to draw. Run again, it
-    keeps what is complete. Raises ToonbenchError for bad numbers, unknown styles, or a folder made with another recipe.
+    (all by default). The exact targets of the pairs of `tasks` are drawn too; `sources` above 0 replaces the tasks' own
+    number of sources for each driving video. Run again, it keeps what is complete. Raises ToonbenchError for bad
+    numbers, unknown styles or tasks, or a folder made with another recipe.
     """
-    recipe = _recipe(
-        split=split, seed=seed, clips=clips, images=images, frames=frames, size=size, step=step, styles=styles
-    )
+    recipe = _recipe(split=split, seed=seed, clips=clips, images=images, frames=frames, size=size, step=step,
+                     styles=styles, tasks=tasks, sources=sources)  # fmt: skip
     claim(out, asdict(recipe), file="puppets.json")
     domains: list[Domain] = [d for d in DOMAINS if any(style.name in recipe.styles for style in styles_of(d))]
     jobs = [_Job(out=out, recipe=recipe, domain=d, kind="video", index=i) for d in domains for i in range(clips)]
@@ -126,8 +129,9 @@ def make_puppets(
     rows = map_items(_make, jobs, workers=workers, on_progress=on_progress)
     write_bytes(out / "README.md", _card(recipe, rows=len(rows)).encode())
     write_table(out / "metadata.parquet", rows)
-    if pairs is not None:
-        render_targets(out, pairs(out), motion=motion, workers=workers, on_progress=on_progress)
+    if recipe.tasks:
+        pairs = wanted_targets(load(out).clips, tasks=recipe.tasks, sources=sources)
+        render_targets(out, pairs, motion="relative", workers=workers, on_progress=on_progress)
     return len(rows)
 
 
@@ -161,7 +165,17 @@ def render_targets(
 
 
 def _recipe(
-    *, split: str, seed: int, clips: int, images: int, frames: int, size: int, step: int, styles: Sequence[str]
+    *,
+    split: str,
+    seed: int,
+    clips: int,
+    images: int,
+    frames: int,
+    size: int,
+    step: int,
+    styles: Sequence[str],
+    tasks: Sequence[str],
+    sources: int,
 ) -> _Recipe:
     if clips < 0 or images < 0 or clips + images < 1:
         raise ToonbenchError(
@@ -176,8 +190,11 @@ def _recipe(
         raise ToonbenchError(f"Puppet clips need frames >= 1 and step >= 1; got {frames} and {step}. Raise them.")
     if not 16 <= size <= 2048:
         raise ToonbenchError(f"A puppet's size must be 16 to 2048 pixels; got {size}. Choose e.g. 128 or 256.")
+    if sources < 0:
+        raise ToonbenchError(f"Sources for each driving video must be 0 (the task's number) or more; got {sources}.")
     return _Recipe(version=VERSION, split=split, seed=seed, clips=clips, images=images, frames=frames, size=size,
-                   step=step, styles=tuple(name for name in known if not styles or name in styles))  # fmt: skip
+                   step=step, styles=tuple(name for name in known if not styles or name in styles),
+                   tasks=tuple(sorted({load_task(name).id for name in tasks})), sources=sources)  # fmt: skip
 
 
 def _make(job: _Job) -> dict[str, object]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 
-from toonbench.registry import load_task, names
+from toonbench.registry import load_task
 from toonbench.types import Clip, Motion, Pair, Task, ToonbenchError
 
 Targets = Mapping[tuple[str, str, Motion], Clip]  # (source id, driving id, motion) -> exact answer
@@ -43,15 +43,16 @@ def draw_pairs(task: Task, clips: Iterable[Clip], *, targets: Targets | None = N
     return pairs
 
 
-def wanted_targets(clips: Sequence[Clip], *, images: int | None = None, seed: int = 0) -> list[tuple[str, str]]:
-    """The (source id, driving id) of every pair that a cross-identity task with relative motion draws from `clips`.
+def wanted_targets(
+    clips: Sequence[Clip], *, tasks: Sequence[str], sources: int = 0, seed: int = 0
+) -> list[tuple[str, str]]:
+    """The (source id, driving id) of every pair that the named cross-identity tasks with relative motion draw from `clips`.
 
-    `images` replaces the tasks' number of sources a driver.
+    `sources` above 0 replaces the tasks' own number of sources for each driving video.
     """
-    tasks = [load_task(name) for name in names("tasks")]
     drawn = [
-        draw_pairs(replace(task, images=images or task.images), clips, seed=seed)
-        for task in tasks
+        draw_pairs(replace(task, images=sources or task.images), clips, seed=seed)
+        for task in map(load_task, tasks)
         if task.images and task.motion == "relative"
     ]
     return sorted({(pair.source.id, pair.driving.id) for pairs in drawn for pair in pairs})

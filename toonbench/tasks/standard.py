@@ -1,4 +1,10 @@
-"""The metrics that a task takes, in the order of its table; those that a pair or machine cannot have are left out visibly."""
+"""The tasks of this package, and the metrics that a task takes, in the order of its table.
+
+Metrics that a pair or machine cannot have are left out visibly.
+"""
+
+# Named here, not found by entry points: an installed plug-in must not change what a recipe means.
+STANDARD_TASKS = ("cartoon2real", "cartoon_cross", "real2cartoon", "real_cross", "real_self")
 
 PICTURE = ("l1@1", "psnr@1", "ssim@1", "lpips_alex@1", "cpbd@1")
 DISTRIBUTION = ("fid@1", "kid@1")
