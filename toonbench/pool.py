@@ -1,7 +1,9 @@
-"""Map a function over items: in this process, or in local processes; a cluster later takes the same call.
+"""Run a function over many items: in this process, or in local processes.
 
-The function gets one item and returns one small picklable value. Order of results is the order of items, whatever the
-workers, and a worker whose parent is gone ends by itself, so that a killed run leaves nothing behind.
+A `Pool` holds what every long computation needs to know about the machine: the number of processes, the device of the
+networks, and how progress is shown. Commands build one from their options and pass it down. The function gets one item
+and returns one small picklable value. The values are in the order of the items, for every number of workers. A worker
+process ends when its parent is gone, so a killed run leaves no processes behind.
 """
 
 from __future__ import annotations
@@ -10,21 +12,95 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from toonbench.types import ToonbenchError
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 Progress = Callable[[int, int], None]  # (done, total)
+OpenProgress = Callable[[str], AbstractContextManager[Progress]]  # title -> the progress, shown while it is open
+
+
+class Backend(Protocol):
+    """Where the items are computed. Ours are this process and local processes; a cluster is another function like this."""
+
+    def __call__(
+        self, function: Callable[[Item], Value], items: Sequence[Item], *, workers: int, report: Progress
+    ) -> list[Value]:
+        """Return `[function(item) for item in items]` in this order; `report` after each finished item.
+
+        The first exception of the function stops the computation and is raised.
+        """
+        ...
+
+
+def local(function: Callable[[Item], Value], items: Sequence[Item], *, workers: int, report: Progress) -> list[Value]:
+    """The backend of this machine: this process for one worker, else `workers` processes."""
+    report(0, len(items))
+    return (_in_processes if workers > 1 else _in_process)(function, items, workers=workers, report=report)
+
+
+@contextmanager
+def no_progress(title: str) -> Generator[Progress]:
+    """Progress that is not shown."""
+    del title
+    yield _ignore
+
+
+def _ignore(done: int, total: int) -> None:
+    del done, total
+
+
+def progress_to(report: Callable[[str, int, int], None]) -> OpenProgress:
+    """Progress that calls `report(title, done, total)`, for scripts and tests."""
+
+    @contextmanager
+    def opened(title: str) -> Generator[Progress]:
+        yield lambda done, total: report(title, done, total)
+
+    return opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Processes, device and progress of a computation. Results are independent of all three, but for the device's rounding.
+
+    workers: the number of processes; 1 is this process.
+    device: where networks run: cpu, cuda or mps.
+    progress: opens the progress of a computation with a title, in this process.
+    backend: computes the items.
+    """
+
+    workers: int = 1
+    device: str = "cpu"
+    progress: OpenProgress = no_progress
+    backend: Backend = local
+
+    def map(self, function: Callable[[Item], Value], items: Sequence[Item], *, title: str) -> list[Value]:
+        """Return `[function(item) for item in items]`, and show the progress with `title`.
+
+        The first exception of the function stops the computation and is raised; files already written are kept.
+        """
+        with self.progress(title) as report:
+            return self.backend(function, items, workers=max(1, min(self.workers, len(items))), report=report)
+
+    def at_most(self, workers: int) -> Pool:
+        """This pool with `workers` processes at most, and one at least: for work that is too small to share."""
+        return replace(self, workers=max(1, min(self.workers, workers)))
+
+
+IN_PROCESS = Pool()
 
 
 def auto_workers(requested: int, *, device: str = "cpu") -> int:
-    """`requested`, or for 0 one process a core on the CPU (at most 8) and one process on an accelerator."""
+    """`requested`, or for 0 one process per core on the CPU (at most 8) and one process on an accelerator."""
     if requested < 0:
         raise ToonbenchError(f"--workers {requested} is negative: give 0 (automatic) or more")
     if requested:
@@ -35,49 +111,43 @@ def auto_workers(requested: int, *, device: str = "cpu") -> int:
 def map_items(
     function: Callable[[Item], Value], items: Sequence[Item], *, workers: int = 1, on_progress: Progress | None = None
 ) -> list[Value]:
-    """`[function(item) for item in items]`, with `workers` processes where that is more than one.
+    """`Pool.map` for callers that have no pool yet."""
+    progress = no_progress if on_progress is None else progress_to(lambda _, done, total: on_progress(done, total))
+    return Pool(workers=workers, progress=progress).map(function, items, title="")
 
-    An exception in the function stops the map and is raised here; what had been written stays.
-    """
-    report = on_progress or _silent
-    workers = min(workers, len(items))
-    if workers > 1:
-        return _map_processes(function, items, workers=workers, report=report)
+
+def _in_process(
+    function: Callable[[Item], Value], items: Sequence[Item], *, workers: int, report: Progress
+) -> list[Value]:
+    del workers
     values: list[Value] = []
-    report(0, len(items))
     for item in items:
         values.append(function(item))
         report(len(values), len(items))
     return values
 
 
-def _silent(done: int, total: int) -> None:
-    """The progress nobody asked for."""
-    del done, total
-
-
-def _map_processes(
+def _in_processes(
     function: Callable[[Item], Value], items: Sequence[Item], *, workers: int, report: Progress
 ) -> list[Value]:
     executor = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_live_with_parent, initargs=(os.getpid(),)
+        workers, mp_context=get_context("spawn"), initializer=_end_with_parent, initargs=(os.getpid(),)
     )
     try:
-        report(0, len(items))
         futures = [executor.submit(function, item) for item in items]
         for done, _ in enumerate(_as_completed(futures), start=1):
             report(done, len(items))
         return [future.result() for future in futures]
     except BrokenProcessPool as error:
         raise ToonbenchError(
-            "a worker process died (killed, or out of memory): what was finished is kept; run again with fewer --workers"
+            "a worker process died (killed, or out of memory): finished files are kept; run again with fewer --workers"
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _as_completed(futures: Sequence[Future[Value]]) -> Iterator[None]:
-    """One tick a finished future; the first exception is raised at once."""
+    """Yield once for each finished future; the first exception is raised at once."""
     pending = set(futures)
     while pending:
         finished, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -86,8 +156,9 @@ def _as_completed(futures: Sequence[Future[Value]]) -> Iterator[None]:
             yield
 
 
-def _live_with_parent(parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+def _end_with_parent(parent: int) -> None:
+    """End this worker when its parent is gone. Ctrl-C is handled by the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:

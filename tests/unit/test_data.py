@@ -43,15 +43,21 @@ def test_what_could_not_be_prepared_stays_listed_with_its_reason(copy):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rows: pd.concat([rows, rows[:1]]), "id 'real-video-0' stands twice"),
-        (lambda rows: rows.drop(columns="domain"), "a row lacks domain"),
-        (lambda rows: rows.assign(domain="anime"), "has domain 'anime'"),
+        (lambda rows: pd.concat([rows, rows[:1]]), "1 ids appear more than once, for example 'real-video-0'"),
+        (lambda rows: rows.drop(columns="domain"), "14 of 14 rows have no domain"),
+        (
+            lambda rows: rows.assign(domain="anime"),
+            "14 of 14 rows have a wrong domain, for example 'anime': allowed are real or cartoon",
+        ),
         (lambda rows: rows.assign(file="/etc/passwd"), "points outside the data set"),
         (lambda rows: rows.assign(id="a/" + rows["id"]), "is not fit for a file name"),
-        (lambda rows: rows.assign(id=rows["id"] + "\x1b[2J"), r"id 'real-video-0\\x1b\[2J' holds control characters"),
-        (lambda rows: rows.assign(id=rows["id"] + "\x9b2J"), r"\\x9b2J' holds control characters"),
-        (lambda rows: rows.assign(id=rows["id"] + "\n"), r"\\n' holds control characters"),
-        (lambda rows: rows.assign(file=rows["file"] + "\x1b"), r"\\x1b' holds control characters"),
+        (
+            lambda rows: rows.assign(id=rows["id"] + "\x1b[2J"),
+            r"id, for example 'real-video-0\\x1b\[2J': it holds control characters",
+        ),
+        (lambda rows: rows.assign(id=rows["id"] + "\x9b2J"), r"\\x9b2J': it holds control characters"),
+        (lambda rows: rows.assign(id=rows["id"] + "\n"), r"\\n': it holds control characters"),
+        (lambda rows: rows.assign(file=rows["file"] + "\x1b"), r"\\x1b': it holds control characters"),
     ],
 )
 def test_a_wrong_table_is_told(copy, change, message):

@@ -2,11 +2,13 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from toonbench.pool import auto_workers, map_items
+from toonbench.pool import Pool, auto_workers, progress_to
 from toonbench.types import ToonbenchError
 
 
@@ -20,43 +22,81 @@ def fail_at_three(number):
     return number
 
 
+def process(number):
+    return os.getpid()
+
+
 def die(number):
     os._exit(1)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_values_come_in_the_order_of_the_items(workers):
-    assert map_items(square, range(20), workers=workers) == [n * n for n in range(20)]
+    assert Pool(workers=workers).map(square, range(20), title="") == [n * n for n in range(20)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_progress_counts_every_item(workers):
-    seen = []
-    map_items(square, range(5), workers=workers, on_progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(n, 5) for n in range(6)]
+def test_progress_has_a_title_and_counts_every_item(workers):
+    reports = []
+    pool = Pool(workers=workers, progress=progress_to(lambda *report: reports.append(report)))
+    pool.map(square, range(5), title="squares")
+    assert reports == [("squares", n, 5) for n in range(6)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_of_the_function_is_raised_here(workers):
+def test_an_error_of_the_function_is_raised_here_and_closes_the_progress(workers):
+    closed = []
+
+    @contextmanager
+    def progress(title):
+        try:
+            yield lambda done, total: None
+        finally:
+            closed.append(title)
+
     with pytest.raises(ToonbenchError, match="three is not allowed"):
-        map_items(fail_at_three, range(6), workers=workers)
+        Pool(workers=workers, progress=progress).map(fail_at_three, range(6), title="numbers")
+    assert closed == ["numbers"]
 
 
-def test_a_worker_that_dies_is_told_and_does_not_hang():
+def test_a_worker_that_dies_is_reported_and_does_not_hang():
     with pytest.raises(ToonbenchError, match="a worker process died"):
-        map_items(die, range(4), workers=2)
+        Pool(workers=2).map(die, range(4), title="")
 
 
 def test_no_items_give_no_values():
-    assert map_items(square, [], workers=4) == []
+    assert Pool(workers=4).map(square, [], title="") == []
+
+
+def test_one_item_is_computed_in_this_process():
+    assert Pool(workers=4).map(process, [0], title="") == [os.getpid()]
+
+
+def test_another_backend_computes_the_items():
+    def backwards(function, items, *, workers, report):
+        values = [function(item) for item in reversed(items)]
+        report(len(items), len(items))
+        return [f"{workers} workers", *reversed(values)]
+
+    reports = []
+    pool = Pool(workers=3, backend=backwards, progress=progress_to(lambda *report: reports.append(report)))
+    assert pool.map(square, range(5), title="far") == ["3 workers", 0, 1, 4, 9, 16]
+    assert reports == [("far", 5, 5)]
+
+
+def test_a_pool_for_little_work_keeps_all_but_its_workers():
+    pool = Pool(workers=4, device="cuda")
+    assert pool.at_most(2) == replace(pool, workers=2)
+    assert pool.at_most(9) == pool
+    assert pool.at_most(0).workers == 1
 
 
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(
-        "import os, sys, time\nfrom pathlib import Path\nfrom toonbench.pool import map_items\n"
+        "import os, sys, time\nfrom pathlib import Path\nfrom toonbench.pool import Pool\n"
         "def work(n):\n    Path(sys.argv[1], str(os.getpid())).touch()\n    time.sleep(60)\n"
-        "if __name__ == '__main__':\n    map_items(work, range(2), workers=2)\n"
+        "if __name__ == '__main__':\n    Pool(workers=2).map(work, range(2), title='')\n"
     )
     (tmp_path / "pids").mkdir()
     parent = subprocess.Popen([sys.executable, str(script), str(tmp_path / "pids")])

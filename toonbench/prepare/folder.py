@@ -9,18 +9,17 @@ CACHE/<name>-<key>/metadata.parquet  clips/*.mkv  images/*.png   out: an ordinar
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from toonbench import store, video
+from toonbench.data.table import CLIPS, FAILURES, Row
 from toonbench.pool import map_items
 from toonbench.prepare.face import crop_image, cut_out, find_face, sample_frames
 from toonbench.types import Domain, Frames, Kind, ToonbenchError
@@ -33,23 +32,6 @@ FOLDERS: dict[str, tuple[Domain, Kind]] = {
     "cartoon_images": ("cartoon", "image"),
 }
 NOTES = frozenset({".json", ".txt", ".csv", ".md", ".parquet", ".yaml", ".yml", ".srt", ".vtt", ".html", ".ini", ".db"})
-COLUMNS: dict[str, type] = {
-    "id": str,
-    "file": str,
-    "domain": str,
-    "kind": str,
-    "identity": str,
-    "title": str,
-    "split": str,
-    "fps": float,
-    "frames": int,
-    "width": int,
-    "height": int,
-    "provenance": str,
-    "licence": str,
-    "sha256": str,
-}
-FAILURE_COLUMNS: dict[str, type] = {"id": str, "file": str, "domain": str, "kind": str, "reason": str}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +89,8 @@ def prepare_folder(
     if not items:
         raise ToonbenchError(f"{root}: holds no videos or images; put some into {', '.join(FOLDERS)}")
     results = map_items(_prepare, items, workers=workers, on_progress=on_progress)
-    _write_table(out / "failures.parquet", [result for result in results if "reason" in result], FAILURE_COLUMNS)
-    _write_table(out / "metadata.parquet", [result for result in results if "reason" not in result], COLUMNS)
+    FAILURES.write(out, [result for result in results if "reason" in result])
+    CLIPS.write(out, [result for result in results if "reason" not in result])
     return out
 
 
@@ -142,7 +124,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "-", ascii_only).strip("-")[:80] or "unnamed"
 
 
-def _prepare(item: _Item) -> dict[str, Any]:
+def _prepare(item: _Item) -> Row:
     """Prepare one file unless that is done, and return its row for the table of clips or of failures."""
     try:
         stamp = item.stamp
@@ -152,7 +134,7 @@ def _prepare(item: _Item) -> dict[str, Any]:
         known = store.read_json(item.done)
         if known["stamp"] == stamp and ("reason" in known["row"] or (item.out / item.file).exists()):
             return known["row"]
-    row: dict[str, Any] = {"id": item.id, "domain": item.domain, "kind": item.kind}
+    row: Row = {"id": item.id, "domain": item.domain, "kind": item.kind}
     try:
         frames, fps = _cropped(item)
     except ToonbenchError as error:
@@ -175,7 +157,7 @@ def _cropped(item: _Item) -> tuple[Frames, float]:
     return np.stack([cut_out(frame, face, size=item.size) for frame in frames]), fps
 
 
-def _write_clip(item: _Item, frames: Frames, fps: float) -> dict[str, Any]:
+def _write_clip(item: _Item, frames: Frames, fps: float) -> Row:
     path = item.out / item.file
     if item.kind == "image":
         video.write_png(path, frames[0])
@@ -195,14 +177,3 @@ def _write_clip(item: _Item, frames: Frames, fps: float) -> dict[str, Any]:
         "licence": "",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
-
-
-def _write_table(path: Path, rows: Sequence[dict[str, Any]], columns: dict[str, type]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kinds = {str: pa.string(), float: pa.float64(), int: pa.int64()}
-    schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), buffer)
-    store.write_bytes(path, buffer.getvalue())

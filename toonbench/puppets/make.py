@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from toonbench.data.folder import file_sha256, load
+from toonbench.data.table import CLIPS, TARGETS, Row
 from toonbench.pool import Progress, map_items
 from toonbench.puppets.catalogue import make_look, styles_of
 from toonbench.puppets.draw.render import Rendered, render_clip, warm_up
 from toonbench.puppets.look import Look
-from toonbench.puppets.recipe import claim, write_table
+from toonbench.puppets.recipe import claim
 from toonbench.puppets.rig import FPS, Rig, absolute, first_pose, generate, relative, seed_of
 from toonbench.registry import load_task
 from toonbench.store import safe_name, write_bytes, writing
@@ -128,7 +129,7 @@ def make_puppets(
     warm_up()
     rows = map_items(_make, jobs, workers=workers, on_progress=on_progress)
     write_bytes(out / "README.md", _card(recipe, rows=len(rows)).encode())
-    write_table(out / "metadata.parquet", rows)
+    CLIPS.write(out, rows)
     if recipe.tasks:
         pairs = wanted_targets(load(out).clips, tasks=recipe.tasks, sources=sources)
         render_targets(out, pairs, motion="relative", workers=workers, on_progress=on_progress)
@@ -148,19 +149,14 @@ def render_targets(
     A target is the source's look, camera, light and background moved by the driver: `relative` starts at the source's
     own first pose. Raises ToonbenchError for an id that the data set does not have.
     """
-    import pandas as pd
-
-    table = pd.read_parquet(root / "metadata.parquet").set_index("id")
+    rates = {row["id"]: row.get("fps", 0.0) for row in CLIPS.read(root)}
     for name in sorted({name for pair in pairs for name in pair}):
-        if name not in table.index or not (root / "motion" / f"{name}.npz").is_file():
+        if name not in rates or not (root / "motion" / f"{name}.npz").is_file():
             raise ToonbenchError(f"{root}: no puppet '{name}'; targets need ids from its metadata.parquet and motion/.")
-    jobs = [
-        _TargetJob(root=root, source=s, driving=d, motion=motion, fps=float(table.loc[d, "fps"]))  # pyright: ignore[reportArgumentType]
-        for s, d in sorted(set(pairs))
-    ]
+    jobs = [_TargetJob(root=root, source=s, driving=d, motion=motion, fps=rates[d]) for s, d in sorted(set(pairs))]
     warm_up()
     rows = map_items(_make_target, jobs, workers=workers, on_progress=on_progress)
-    write_table(root / "targets.parquet", rows)
+    TARGETS.write(root, rows)
     return len(rows)
 
 
@@ -197,7 +193,7 @@ def _recipe(
                    tasks=tuple(sorted({load_task(name).id for name in tasks})), sources=sources)  # fmt: skip
 
 
-def _make(job: _Job) -> dict[str, object]:
+def _make(job: _Job) -> Row:
     """Make one clip unless its files are there, and return its row."""
     path, motion_path = job.out / job.file, job.out / "motion" / f"{job.id}.npz"
     if not (path.is_file() and motion_path.is_file()):
@@ -222,7 +218,7 @@ def _make(job: _Job) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _make_target(job: _TargetJob) -> dict[str, object]:
+def _make_target(job: _TargetJob) -> Row:
     """Make one target unless its file is there, and return its row."""
     file = f"targets/{job.source}~{job.driving}.mkv"
     path = job.root / file

@@ -1,12 +1,11 @@
-"""What every maker of puppets needs: a folder that belongs to one recipe, and tables written whole."""
+"""A folder that belongs to one recipe."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toonbench.store import to_json, write_bytes, writing
+from toonbench.store import to_json, write_bytes
 from toonbench.types import ToonbenchError
 
 
@@ -20,11 +19,3 @@ def claim(out: Path, recipe: dict[str, Any], *, file: str) -> None:
         raise ToonbenchError(
             f"{out} was made by another recipe (see {file} there). Choose another --out, or delete it."
         )
-
-
-def write_table(path: Path, rows: Sequence[dict[str, object]]) -> None:
-    """Write rows as a Parquet table."""
-    import pandas as pd
-
-    with writing(path) as temporary:
-        pd.DataFrame(list(rows)).to_parquet(temporary, index=False)

@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from toonbench.data.folder import file_sha256
+from toonbench.data.table import FILMS, Row
 from toonbench.pool import Progress, map_items
 from toonbench.puppets.catalogue import make_look, styles_of
 from toonbench.puppets.draw.render import warm_up
@@ -23,7 +24,7 @@ from toonbench.puppets.films.play import play
 from toonbench.puppets.films.script import Script
 from toonbench.puppets.films.truth import Recorder
 from toonbench.puppets.films.writer import draw_script
-from toonbench.puppets.recipe import claim, write_table
+from toonbench.puppets.recipe import claim
 from toonbench.puppets.rig import seed_of
 from toonbench.store import write_bytes
 from toonbench.types import DOMAINS, Domain, ToonbenchError
@@ -101,7 +102,7 @@ def make_films(
     warm_up()
     rows = map_items(_make, jobs, workers=workers, on_progress=on_progress)
     write_bytes(out / "README.md", _card(recipe, rows).encode())
-    write_table(out / "films.parquet", rows)
+    FILMS.write(out, rows)
     return len(rows)
 
 
@@ -130,7 +131,7 @@ def _recipe(
                    width=2 * round(height * 8 / 9), styles=chosen)  # fmt: skip
 
 
-def _make(job: _Job) -> dict[str, Any]:
+def _make(job: _Job) -> Row:
     """Make one film unless its files are there, and return its row."""
     script, recipe = job.script(), job.recipe
     file, truth = f"films/{job.id}.mp4", f"truth/{job.id}.json"
@@ -148,7 +149,7 @@ def _make(job: _Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _card(recipe: _Recipe, rows: Sequence[dict[str, Any]]) -> str:
+def _card(recipe: _Recipe, rows: Sequence[Row]) -> str:
     minutes = sum(row["frames"] / row["fps"] for row in rows) / 60
     shots = sum(row["shots"] for row in rows)
     return (
