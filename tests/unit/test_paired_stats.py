@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from toonbench.stats import paired
+from toonbench.stats import flips, paired
 from toonbench.stats.intervals import grouped_jackknife, paired_bootstrap
 
 PAIRS = 5  # per driving video, as in the paper
@@ -44,61 +44,61 @@ def test_p_is_that_of_every_assignment_of_signs_written_out(seed):
     rng = np.random.default_rng(seed)
     labels = list(rng.permutation(np.repeat(list("abcdefgh"), rng.integers(1, 5, 8))))
     values = rng.normal(loc=0.3, size=len(labels))
-    assert paired.sign_flip(values, labels) == brute_force(values, labels)
+    assert flips.sign_flip(values, labels) == brute_force(values, labels)
 
 
 def test_p_of_three_driving_videos_by_hand():
     # Sums 1, 2, 3: of the 8 assignments only +++ and --- reach 6. Sums 3, 2, -1: |4| is reached by 6, 4, -4, -6.
-    assert paired.sign_flip([1, 2, 3], "abc") == 2 / 8
-    assert paired.sign_flip([3, 2, -1], "abc") == 4 / 8
+    assert flips.sign_flip([1, 2, 3], "abc") == 2 / 8
+    assert flips.sign_flip([3, 2, -1], "abc") == 4 / 8
 
 
 @pytest.mark.parametrize("clusters", range(1, 12))
 def test_the_smallest_p_is_reached_when_every_video_agrees(clusters):
-    assert paired.sign_flip(np.ones(clusters), range(clusters)) == paired.smallest_p(clusters)
-    assert paired.smallest_p(clusters) == min(1.0, 2.0 ** (1 - clusters))
+    assert flips.sign_flip(np.ones(clusters), range(clusters)) == flips.smallest_p(clusters)
+    assert flips.smallest_p(clusters) == min(1.0, 2.0 ** (1 - clusters))
 
 
 def test_the_smallest_p_tells_how_many_driving_videos_it_takes():
     for comparisons in (1, 3, 10, 45):
         enough = paired.fewest_clusters(comparisons)
-        assert paired.smallest_p(enough) * comparisons <= paired.ALPHA
-        assert paired.smallest_p(enough - 1) * comparisons > paired.ALPHA
+        assert flips.smallest_p(enough) * comparisons <= paired.ALPHA
+        assert flips.smallest_p(enough - 1) * comparisons > paired.ALPHA
 
 
 def test_random_signs_agree_with_all_signs(monkeypatch):
     values, labels = differences(np.random.default_rng(5), 15, effect=0.35)
-    exact = paired.sign_flip(values, labels)
-    monkeypatch.setattr(paired, "EXACT", 10)
-    drawn = [paired.sign_flip(values, labels, seed=seed) for seed in range(3)]
-    error = math.sqrt(exact * (1 - exact) / paired.DRAWS)
+    exact = flips.sign_flip(values, labels)
+    monkeypatch.setattr(flips, "EXACT", 10)
+    drawn = [flips.sign_flip(values, labels, seed=seed) for seed in range(3)]
+    error = math.sqrt(exact * (1 - exact) / flips.DRAWS)
     assert 0.01 < exact < 0.5
     assert all(abs(p - exact) < 4 * error for p in drawn)
     assert len(set(drawn)) > 1
-    assert drawn[0] == paired.sign_flip(values, labels)
+    assert drawn[0] == flips.sign_flip(values, labels)
 
 
 def test_random_signs_never_give_zero():
-    assert paired.sign_flip(np.ones(60), range(60)) == paired.smallest_p(60) == 1 / (1 + paired.DRAWS)
+    assert flips.sign_flip(np.ones(60), range(60)) == flips.smallest_p(60) == 1 / (1 + flips.DRAWS)
 
 
 @pytest.mark.parametrize("clusters", [8, 40])
 def test_neither_order_nor_labels_nor_who_is_first_changes_a_bit_of_p(clusters):
     rng = np.random.default_rng(2)
     values, labels = differences(rng, clusters, effect=0.2)
-    p = paired.sign_flip(values, labels)
+    p = flips.sign_flip(values, labels)
     order = rng.permutation(len(values))
     names = [f"video{(7 * label) % clusters}" for label in labels]
     assert p < 1
-    assert paired.sign_flip(values[order], labels[order]) == p
-    assert paired.sign_flip(values, names) == p
-    assert paired.sign_flip(-values, labels) == p
-    assert paired.sign_flip(1e-6 * values, labels) == p
+    assert flips.sign_flip(values[order], labels[order]) == p
+    assert flips.sign_flip(values, names) == p
+    assert flips.sign_flip(-values, labels) == p
+    assert flips.sign_flip(1e-6 * values, labels) == p
 
 
 @pytest.mark.parametrize("clusters", [6, 15, 30])
 def test_the_test_holds_its_level_when_pairs_of_a_video_go_together(clusters):
-    level = found(lambda rng: paired.sign_flip(*differences(rng, clusters)), simulations=1500)
+    level = found(lambda rng: flips.sign_flip(*differences(rng, clusters)), simulations=1500)
     assert level <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1500)
     assert level >= 0.01  # with 6 videos the only p below 0.05 is 1/32
 
@@ -106,7 +106,7 @@ def test_the_test_holds_its_level_when_pairs_of_a_video_go_together(clusters):
 def test_a_test_that_takes_pairs_for_separate_observations_does_not_hold_it():
     def naive(rng):
         values, _ = differences(rng, 15)
-        return paired.sign_flip(values, range(len(values)), draws=499)
+        return flips.sign_flip(values, range(len(values)), draws=499)
 
     assert found(naive, simulations=300) > 0.15
 
@@ -114,7 +114,7 @@ def test_a_test_that_takes_pairs_for_separate_observations_does_not_hold_it():
 @pytest.mark.parametrize(("clusters", "lowest"), [(10, 0.74), (20, 0.76)])
 def test_a_difference_as_large_as_the_detectable_one_is_found_in_about_80_percent(clusters, lowest):
     effect = paired.minimum_detectable(true_error(clusters), clusters)
-    power = found(lambda rng: paired.sign_flip(*differences(rng, clusters, effect=effect)), simulations=400)
+    power = found(lambda rng: flips.sign_flip(*differences(rng, clusters, effect=effect)), simulations=400)
     assert lowest <= power <= 0.86  # the binomial error of 400 simulations alone is 0.02
 
 
@@ -200,7 +200,7 @@ def test_weights_are_worth_as_many_equal_pairs():
     values, labels = differences(rng, 9, effect=0.3)
     counts = rng.integers(1, 4, len(values))
     many, of = np.repeat(values, counts), np.repeat(labels, counts)
-    assert paired.sign_flip(values, labels, weights=counts) == paired.sign_flip(many, of)
+    assert flips.sign_flip(values, labels, weights=counts) == flips.sign_flip(many, of)
     assert paired.standard_error(values, labels, weights=counts) == pytest.approx(paired.standard_error(many, of))
     one, other = (
         paired.compare_means(values, 0 * values, labels, weights=counts),
@@ -257,7 +257,7 @@ def test_the_pseudo_values_of_a_mean_are_the_means_of_the_videos():
         return float(np.mean(np.concatenate(rows), dtype=np.float64))
 
     sets = [paired.leave_out([np.array([[x]]) for x in values], labels, mean) for values in (a, b)]
-    assert paired.compare_sets(*sets).p == paired.sign_flip(a.astype(float) - b, labels)
+    assert paired.compare_sets(*sets).p == flips.sign_flip(a.astype(float) - b, labels)
 
 
 def test_the_test_of_sets_holds_its_level_and_finds_what_is_there():
@@ -294,4 +294,4 @@ def test_a_set_of_one_or_two_driving_videos_has_a_difference_without_an_interval
 
 def test_labels_of_another_length_are_refused():
     with pytest.raises(ValueError, match="3 pairs and 2 cluster labels"):
-        paired.sign_flip([1, 2, 3], ["a", "b"])
+        flips.sign_flip([1, 2, 3], ["a", "b"])

@@ -14,15 +14,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toonbench.stats.intervals import FEWEST, Interval, ReduceGroups, paired_bootstrap
+from toonbench.stats.events import event_interval
+from toonbench.stats.flips import (
+    ALPHA,
+    EXACT,
+    cluster_sums,
+    finite_weights,
+    flip_ratio,
+    sign_flip,
+    smallest_p,
+)
+from toonbench.stats.intervals import FEWEST, Interval, ReduceGroups
+from toonbench.stats.twoway import paired_two_way_bootstrap, source_repeats, variance_of_sum
 from toonbench.types import Rows
 
 Values = NDArray[np.float64]
 
-ALPHA = 0.05  # two-sided
 POWER = 0.8
-EXACT = 20  # up to so many clusters every assignment of signs is counted: 2^19 sums, 4 MiB
-DRAWS = 19_999  # above it, random ones; with the +1 the smallest p is 1/20000
 NO_SPREAD = 1e-12  # below it a standard error is rounding
 GROUPS = 20  # of driving videos, for what only a whole set has; as in `stats.grouped_jackknife`
 
@@ -51,60 +59,35 @@ class LeaveOut:
     clusters: int
 
 
-def sign_flip(
-    values: ArrayLike,
-    clusters: Sequence[Hashable],
-    *,
-    weights: ArrayLike | None = None,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> float:
-    """Two-sided p of the mean of differences `values` (n,), flipping the sign of whole `clusters` (n,).
-
-    If the methods do not differ, swapping their names within a driving video changes nothing, so every assignment of
-    signs to videos is as likely as the one seen; p is the share of assignments whose mean is as far from 0 or farther
-    (Fisher's randomisation test of paired differences). All are counted up to 20 clusters, else `draws` random ones and
-    the one seen: (1 + count) / (1 + draws), which holds the level exactly too (Phipson and Smyth 2010).
-    Depends on the sums of the clusters only: not on order, labels, or which method is named first. NaN values are left
-    out; NaN if there are none. `weights` (n,) as in `stats.cluster_bootstrap`.
-    """
-    sums = _cluster_sums(np.asarray(values, np.float64) * _weights(values, weights), clusters)
-    if not sums.size:
-        return math.nan
-    sizes = np.sort(np.abs(sums))[::-1]  # the test asks for no more; one order for equal data
-    limit = abs(math.fsum(sums)) - 1e-9 * float(sizes.sum())  # an assignment that ties must not miss by rounding
-    if len(sizes) <= EXACT:
-        reached = np.zeros(1)
-        for size in sizes[1:]:
-            reached = np.concatenate([reached + size, reached - size])
-        return float(np.mean(np.abs(reached + sizes[0]) >= limit))  # the other half, first sign turned, is the same
-    return (1 + _count_beyond(sizes, limit, draws=draws, seed=seed)) / (1 + draws)
-
-
-def smallest_p(clusters: int, *, draws: int = DRAWS) -> float:
-    """The least p that `sign_flip` can give: all signs alike, or all turned, out of 2^clusters."""
-    if clusters < 1:
-        return math.nan
-    return 2.0 ** (1 - clusters) if clusters <= EXACT else 1 / (1 + draws)
-
-
 def fewest_clusters(comparisons: int = 1) -> int:
     """How many driving videos it takes until one of so many comparisons can be significant at all."""
     return 1 + math.ceil(math.log2(comparisons / ALPHA))
 
 
-def standard_error(values: ArrayLike, clusters: Sequence[Hashable], *, weights: ArrayLike | None = None) -> float:
+def standard_error(
+    values: ArrayLike,
+    clusters: Sequence[Hashable],
+    *,
+    sources: Sequence[Hashable] | None = None,
+    weights: ArrayLike | None = None,
+) -> float:
     """Of the mean of `values` (n,), from the spread of whole `clusters` (n,); NaN with fewer than two.
 
     sqrt(k / (k - 1) * sum over clusters of (sum of weight * (value - mean))^2) / sum of weights, k clusters (Liang and
-    Zeger 1986).
+    Zeger 1986). With `sources` (n,) that repeat, the variance of `toonbench.stats.twoway`.
     """
-    array, weight = np.asarray(values, np.float64).reshape(-1), _weights(values, weights)
+    array, weight = np.asarray(values, np.float64).reshape(-1), finite_weights(values, weights)
     total = math.fsum(weight)
     if not total > 0:
         return math.nan
     mean = math.fsum((array * weight)[np.isfinite(array)]) / total
-    residuals = _cluster_sums((array - mean) * weight, clusters)
+    terms = (array - mean) * weight
+    if sources is not None and len(sources) == len(array):
+        kept = np.flatnonzero(np.isfinite(terms)).tolist()
+        driving, characters = [clusters[at] for at in kept], [sources[at] for at in kept]
+        if source_repeats(driving, characters):
+            return math.sqrt(variance_of_sum(terms[kept], driving, characters).value) / total
+    residuals = cluster_sums(terms, clusters)
     number = len(residuals)
     if number < 2:
         return math.nan
@@ -153,25 +136,86 @@ def compare_means(
     b: ArrayLike,
     clusters: Sequence[Hashable],
     *,
+    sources: Sequence[Hashable] | None = None,
     weights: ArrayLike | None = None,
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Paired:
     """The mean of a - b over pairs; `a`, `b`, `clusters`: (n,), the same pairs in the same order; NaN is left out.
 
+    `sources` (n,) are the pairs' sources; where they repeat, interval and p are over driving videos and sources.
     `weights` (n,) where frames are pooled, the same for both methods. `bounds` are the metric's own.
     """
     differences = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    interval = paired_bootstrap(a, b, clusters, weights=weights)
-    reach = bounds[1] - bounds[0]
+    interval = paired_two_way_bootstrap(a, b, clusters, sources, weights=weights)
+    error = standard_error(differences, clusters, sources=sources, weights=weights)
     return Paired(
-        interval=replace(
-            interval, low=float(np.maximum(interval.low, -reach)), high=float(np.minimum(interval.high, reach))
-        ),
-        p=sign_flip(differences, clusters, weights=weights),
+        interval=_within(interval, bounds[1] - bounds[0]),
+        p=sign_flip(differences, clusters, sources=sources, weights=weights),
         smallest=smallest_p(interval.clusters),
         exact=interval.clusters <= EXACT,
-        detectable=minimum_detectable(standard_error(differences, clusters, weights=weights), interval.clusters),
+        detectable=minimum_detectable(error, interval.clusters),
     )
+
+
+def compare_events(
+    a: ArrayLike, b: ArrayLike, driving: Sequence[Hashable], *, sources: Sequence[Hashable] | None = None
+) -> Paired:
+    """The difference of two pooled F1; `a` and `b` (n, 2) as in `event_interval`, the same pairs in the same order.
+
+    The interval combines those of the two F1 (Newcombe 1998, method 10; Zou and Donner 2008): each limit is as far from the
+    difference as sqrt(r^2 + s^2 - 2 c r s), with the distances r and s of the two limits it depends on and the correlation c of
+    the two F1. So it does not collapse where both are 0 or 1. p is that of `flip_ratio`.
+    """
+    first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    p = flip_ratio(first, second, driving, sources=sources)
+    kept = np.flatnonzero(np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)).tolist()
+    first, second, videos = first[kept], second[kept], [driving[at] for at in kept]
+    characters = None if sources is None else [sources[at] for at in kept]
+    one, other = (event_interval(counts, videos, sources=characters) for counts in (first, second))
+    clusters = len({video for video, x, y in zip(videos, first, second, strict=True) if x[1] + y[1] > 0})
+    shares = _centred(first, second)
+    error = [math.sqrt(variance_of_sum(each, videos, characters).value) for each in (*shares, shares[0] - shares[1])]
+    return Paired(
+        interval=_newcombe(one, other, _correlation(*error)),
+        p=p,
+        smallest=smallest_p(clusters),
+        exact=clusters <= EXACT,
+        detectable=minimum_detectable(error[2], clusters),
+    )
+
+
+def _centred(a: Values, b: Values) -> tuple[Values, Values]:
+    """What each pair moves each of two pooled ratios (n, 2); each sums to zero."""
+
+    def one(counts: Values) -> Values:
+        top, whole = counts.sum(axis=0)
+        return (counts[:, 0] - top / whole * counts[:, 1]) / whole if whole > 0 else np.zeros(len(counts))
+
+    return one(a), one(b)
+
+
+def _correlation(a: float, b: float, difference: float) -> float:
+    """Of two estimates, from their standard errors and that of their difference; 0 where one shows no spread."""
+    if not (a > 0 and b > 0):
+        return 0.0
+    return max(-1.0, min(1.0, (a * a + b * b - difference * difference) / (2 * a * b)))
+
+
+def _newcombe(a: Interval, b: Interval, correlation: float) -> Interval:
+    """The interval of a - b from those of a and b."""
+
+    def reach(one: float, other: float) -> float:
+        return math.sqrt(max(0.0, one * one + other * other - 2 * correlation * one * other))
+
+    value, reason = a.value - b.value, a.reason or b.reason
+    low = value - reach(a.value - a.low, b.high - b.value)
+    high = value + reach(a.high - a.value, b.value - b.low)
+    return Interval(value, max(low, -1.0), min(high, 1.0), min(a.clusters, b.clusters), reason)
+
+
+def _within(interval: Interval, reach: float) -> Interval:
+    low, high = float(np.maximum(interval.low, -reach)), float(np.minimum(interval.high, reach))
+    return replace(interval, low=low, high=high)
 
 
 def leave_out(
@@ -251,31 +295,3 @@ def _student_interval(value: float, pseudo: Values, *, clusters: int, bounds: tu
 
 def _pseudo(value: float, without: Values) -> Values:
     return value + (len(without) - 1) * (without.mean() - without)
-
-
-def _weights(values: ArrayLike, weights: ArrayLike | None) -> Values:
-    """The weight of each of `values`, 0 for one that is not finite."""
-    array = np.asarray(values, np.float64).reshape(-1)
-    weight = np.ones(len(array)) if weights is None else np.asarray(weights, np.float64).reshape(-1)
-    return np.where(np.isfinite(array), weight, 0.0)
-
-
-def _cluster_sums(values: ArrayLike, clusters: Sequence[Hashable]) -> Values:
-    """The sum of each cluster's finite values, rounded once, so that neither order nor sign changes a bit."""
-    array = np.asarray(values, np.float64).reshape(-1)
-    if len(array) != len(clusters):
-        raise ValueError(f"{len(array)} pairs and {len(clusters)} cluster labels; give one label for each pair")
-    found: dict[Hashable, list[float]] = {}
-    for label, value in zip(clusters, array.tolist(), strict=True):
-        if math.isfinite(value):
-            found.setdefault(label, []).append(value)
-    return np.array([math.fsum(one) for one in found.values()], np.float64)
-
-
-def _count_beyond(sizes: Values, limit: float, *, draws: int, seed: int) -> int:
-    """How many of `draws` random assignments of signs have a sum of at least `limit` on either side."""
-    rng, total, count = np.random.default_rng(seed), float(sizes.sum()), 0
-    for at in range(0, draws, 1000):
-        turned = rng.integers(0, 2, (min(1000, draws - at), len(sizes)), dtype=np.int8)
-        count += int((np.abs(total - 2 * np.einsum("rc,c->r", turned, sizes)) >= limit).sum())
-    return count
