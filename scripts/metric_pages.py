@@ -1,6 +1,6 @@
 """Write docs/metrics/<name>.md and its README.md: `python scripts/metric_pages.py`, after changing a docstring or notes.
 
-`--pictures` also measures and draws the failure cases again (half a minute), `--check` only tells which pages are old.
+`--pictures` also measures and draws the failure cases (half a minute). `--check` only lists the outdated pages.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> int:
     for path in old:
         if not options.check:
             write_bytes(path, pages[path])
-        print(f"{'old' if options.check else 'written'}: {path}")
+        print(f"{'outdated' if options.check else 'written'}: {path}")
     return 1 if options.check and old else 0
 
 

@@ -1,4 +1,4 @@
-"""Failure cases of the metrics, made from puppets: pictures beside what each metric says to them.
+"""Failure cases of the metrics, made from puppets: pictures with the value of each metric.
 
 Every number is measured by the metric itself when the pictures are drawn (`python scripts/metric_pages.py --pictures`).
 """
@@ -27,7 +27,7 @@ from metric_docs.failure_shared import (
     rigs_of,
     score,
     shifted,
-    talk,
+    speech,
 )  # fmt: skip
 from toonbench import registry, video
 from toonbench.data.folder import load_data
@@ -42,7 +42,7 @@ from toonbench.tasks import draw_pairs
 from toonbench.types import CHANNELS, Frame, Pair, Sample, Truth
 
 FROZEN, FROZEN_TASK = "puppets@1", "real2cartoon"
-SEED, TALK_SEED = 7, 5  # of the clips whose curves are drawn
+SEED, SPEECH_SEED = 7, 5  # of the clips whose curves are drawn
 
 
 def cases() -> dict[str, Callable[[], Case]]:
@@ -54,17 +54,17 @@ def cases() -> dict[str, Callable[[], Case]]:
 
 
 def l1() -> Case:
-    """A blurred picture against a sharp one that is two pixels aside, and a shut mouth."""
+    """A blurred picture, a sharp picture shifted by two pixels, and a shut mouth."""
     right, shut = faces(OPEN, {**OPEN, "jaw_open": 0.0})
     pictures = (
-        ("answer", "the answer", right),
+        ("target", "the target", right),
         ("blur", "blurred, sigma 2 px", blurred(right, 2)),
-        ("shift", "sharp, 2 px aside", shifted(right, 2)),
+        ("shift", "sharp, shifted by 2 px", shifted(right, 2)),
         ("mouth", "sharp, mouth shut", shut),
     )
     return Case(
         name="l1",
-        title="A blurred average beats a sharp face that stands two pixels aside; a shut mouth costs least",
+        title="A blurred picture scores better than a sharp one shifted by two pixels; a shut mouth costs least",
         panels=_compared(pictures, right, ("l1", "psnr", "ssim")),
         further=_blur_against_shift(),
     )
@@ -75,7 +75,7 @@ def psnr() -> Case:
     right, wrong = faces(OPEN, {**OPEN, "yaw": 12.0})
     pictures = (
         ("same", "identical", right),
-        ("one", "one value is 1 of 255 off", _touched(right)),
+        ("one", "one value changed by 1 of 255", _touched(right)),
         ("turned", "head turned by 12°", wrong),
     )
     panels = _compared(pictures, right, ("psnr",))
@@ -84,7 +84,7 @@ def psnr() -> Case:
     pooled = {"mean of dB": score("psnr", clip, target=target), "dB of the mean": 10 * float(np.log10(255**2 / error))}
     return Case(
         name="psnr",
-        title="Identical frames are capped at 100 dB, and one of them lifts a whole clip",
+        title="Identical frames are capped at 100 dB, and one of them raises the mean of a whole clip",
         panels=panels,
         note=f"a clip of one identical and three turned frames: mean of dB {pooled['mean of dB']:.3g}, "
         f"dB of the mean error {pooled['dB of the mean']:.3g}",
@@ -93,14 +93,14 @@ def psnr() -> Case:
 
 
 def ssim() -> Case:
-    """What people notice first against what SSIM notices first."""
+    """Errors that people notice and errors that SSIM notices."""
     shut = {**OPEN, "jaw_open": 0.0, "blink_left": 1.0, "blink_right": 1.0}
     right, wrong = faces(OPEN, shut)
     brighter = np.clip(right * 1.1, 0, 255).astype(np.uint8)
     pictures = (
-        ("answer", "the answer", right),
+        ("target", "the target", right),
         ("shut", "mouth and both eyes shut", wrong),
-        ("shift", "1 px aside", shifted(right, 1)),
+        ("shift", "shifted by 1 px", shifted(right, 1)),
         ("noise", "noise, sigma 5 of 255", damaged(right, "noise", 5)),
         ("bright", "10 % brighter", brighter),
     )
@@ -115,7 +115,7 @@ def cpbd() -> Case:
     """Damage that counts as sharpness."""
     [right] = faces(OPEN)
     pictures = (
-        ("answer", "the answer", right),
+        ("target", "the target", right),
         ("blur", "blurred, sigma 1 px", blurred(right, 1)),
         ("noise", "noise, sigma 10 of 255", damaged(right, "noise", 10)),
         ("wreck", "a third of it missing", damaged(right, "wreck", 0.3)),
@@ -123,7 +123,7 @@ def cpbd() -> Case:
     )
     return Case(
         name="cpbd",
-        title="CPBD sees blur, and takes noise for sharpness",
+        title="CPBD detects blur, and counts noise as sharpness",
         panels=tuple(
             Panel(key=key, title=title, picture=picture, values={"cpbd": score("cpbd", picture[None])})
             for key, title, picture in pictures
@@ -139,15 +139,15 @@ def cpbd_edges() -> Case:
     tiled = np.concatenate([ramp[:-1], ramp[::-1][:-1]])
     lines = {
         "step": ("perfect steps of 1 px", np.tile(np.concatenate([step, step[::-1]]), SIZE // 64)),
-        "soft": ("the same, one grey between", np.tile(tiled, SIZE // len(tiled) + 1)[:SIZE]),
-        "ramp": ("one long rise", rising),
+        "soft": ("the same, one grey pixel between", np.tile(tiled, SIZE // len(tiled) + 1)[:SIZE]),
+        "ramp": ("one long ramp", rising),
     }
     panels: list[Panel] = []
     for key, (title, line) in lines.items():
         gray = np.tile(line.astype(np.uint8), (SIZE, 1))
         picture = np.repeat(gray[..., None], 3, axis=2)
         panels.append(Panel(key=key, title=title, picture=picture, values={"cpbd": score("cpbd", picture[None])}))
-    return Case(name="cpbd_edges", title="A perfect step has no edge at all in CPBD", panels=tuple(panels))
+    return Case(name="cpbd_edges", title="A perfect step counts as no edge in CPBD", panels=tuple(panels))
 
 
 def landmark_nme() -> Case:
@@ -158,9 +158,9 @@ def landmark_nme() -> Case:
     covered = right.frames[0].copy()
     covered[148:210, 78:190] = 127
     pictures = (
-        ("answer", "the answer (noise floor)", right.frames[0]),
+        ("target", "the target (noise floor)", right.frames[0]),
         ("covered", "mouth covered", covered),
-        ("stranger", "somebody else, same motion", stranger.frames[0]),
+        ("stranger", "another person, same motion", stranger.frames[0]),
         ("grey", "no face", np.full_like(covered, 127)),
     )
     panels = _moved(pictures, right, pose, ("landmark_nme",))
@@ -169,46 +169,46 @@ def landmark_nme() -> Case:
     ]
     return Case(
         name="landmark_nme",
-        title="Points are guessed where they are hidden, and tell little about who it is",
+        title="The network guesses hidden points, and points say little about identity",
         panels=tuple(marked),
-        note="green: the exact points; red: what the landmark network sees",
+        note="green: the exact points; red: the estimates of the landmark network",
     )
 
 
 def rig_error() -> Case:
-    """One channel of eighteen that everybody sees, and somebody else."""
-    wanted = {"jaw_open": 0.8, "blink_left": 1.0, "blink_right": 1.0}
-    rigs = rigs_of(wanted, {}, {**wanted, "yaw": 20.0})
+    """An obvious error in one channel of eighteen, and another person."""
+    pose = {"jaw_open": 0.8, "blink_left": 1.0, "blink_right": 1.0}
+    rigs = rigs_of(pose, {}, {**pose, "yaw": 20.0})
     drawn, stranger = (
         render_clip(make_look(*FACE), rigs, size=SIZE),
         render_clip(make_look(*OTHER), rigs[:1], size=SIZE),
     )
     pictures = (
-        ("answer", "the answer (noise floor)", drawn.frames[0]),
+        ("target", "the target (noise floor)", drawn.frames[0]),
         ("missed", "eyes open, mouth shut", drawn.frames[1]),
         ("turned", "right, but turned by 20°", drawn.frames[2]),
-        ("stranger", "somebody else, same motion", stranger.frames[0]),
+        ("stranger", "another person, same motion", stranger.frames[0]),
     )
     return Case(
         name="rig_error",
-        title="A head turned the wrong way is one channel of eighteen; another person costs next to nothing",
+        title="A wrong head rotation is one channel of eighteen; another person costs almost nothing",
         panels=_moved(pictures, drawn, rigs, ("rig_error", "landmark_nme")),
     )
 
 
 def rig_corr() -> Case:
-    """Half the motion has nearly the same concordance."""
-    rig = talk(SEED)
+    """Half the motion has nearly the same Gini correlation."""
+    rig = speech(SEED)
     half, late = ((rig + rig[:1]) / 2).astype(np.float32), rig[np.maximum(np.arange(len(rig)) - 2, 0)]
     aside = rig.copy()
     aside[:, INDEX["yaw"]] -= 10
     made = (
-        ("answer", "the answer", rig), ("half", "half the motion", half), ("aside", "head 10° aside all the time", aside),
+        ("target", "the target", rig), ("half", "half the motion", half), ("aside", "constant offset of 10°", aside),
         ("late", "two frames late", late),
     )  # fmt: skip
     return Case(
         name="rig_corr",
-        title="rig_corr is blind to size and to an offset, by design; read rig_error beside it",
+        title="rig_corr ignores size and offset by design; read it together with rig_error",
         panels=tuple(
             _curves(key, title, rig, wrong, channel="yaw", metrics=("rig_corr", "rig_error"))
             for key, title, wrong in made
@@ -218,11 +218,11 @@ def rig_corr() -> Case:
 
 def mouth_f1_case() -> Case:
     """Few openings: one that stays below the limit costs much."""
-    rig = talk(TALK_SEED)
+    rig = speech(SPEECH_SEED)
     weak = rig.copy()
     weak[:, INDEX["jaw_open"]] *= 0.8
     made = (
-        ("answer", "the answer", rig),
+        ("target", "the target", rig),
         ("weak", "jaw opens 80 % as far", weak),
         ("late", "three frames late", rig[np.maximum(np.arange(len(rig)) - 3, 0)]),
     )
@@ -233,20 +233,20 @@ def mouth_f1_case() -> Case:
     )
     return Case(
         name="mouth_f1",
-        title="A clip has few openings: one that stays under the limit costs much",
+        title="A clip has few openings: one that stays below the limit costs much",
         panels=panels,
         further=_events(("jaw_open",), low=limits[0], high=limits[1]),
     )
 
 
 def blink_f1_case() -> Case:
-    """A half blink and none are the same to it."""
-    rig = talk(TALK_SEED)
+    """A half blink counts as none."""
+    rig = speech(SPEECH_SEED)
     half, wink = rig.copy(), rig.copy()
     eyes = [INDEX["blink_left"], INDEX["blink_right"]]
     half[:, eyes] *= 0.5
     wink[:, eyes[1]] = 0
-    made = (("answer", "the answer", rig), ("half", "lids fall half way", half), ("wink", "one eye only", wink))
+    made = (("target", "the target", rig), ("half", "eyelids close halfway", half), ("wink", "one eye only", wink))
     limits = (blink_f1.OPEN, blink_f1.SHUT)
     panels = tuple(
         _curves(key, title, rig, wrong, channel="blink", metrics=("blink_f1", "rig_corr"), limits=limits)
@@ -254,7 +254,7 @@ def blink_f1_case() -> Case:
     )
     return Case(
         name="blink_f1",
-        title="A half blink and a wink are no blink",
+        title="A half blink and a wink do not count as blinks",
         panels=panels,
         further=_events(("blink_left", "blink_right"), low=limits[0], high=limits[1]),
     )
@@ -262,21 +262,21 @@ def blink_f1_case() -> Case:
 
 def head_pose_deg() -> Case:
     """The right pose with the wrong face."""
-    wanted = {"yaw": 15.0, "pitch": 5.0, "jaw_open": 0.8, "smile": 0.5}
+    right = {"yaw": 15.0, "pitch": 5.0, "jaw_open": 0.8, "smile": 0.5}
     wrong = {"yaw": 15.0, "pitch": 5.0, "blink_left": 1.0, "blink_right": 1.0, "frown": 0.8}
-    aside = {**wanted, "tx": -0.25, "scale": 0.2}
-    rigs = rigs_of(wanted, wrong, aside, {**wanted, "yaw": 0.0})
+    aside = {**right, "tx": -0.25, "scale": 0.2}
+    rigs = rigs_of(right, wrong, aside, {**right, "yaw": 0.0})
     drawn = render_clip(make_look(*FACE), rigs, size=SIZE)
     pictures = (
-        ("answer", "the answer (noise floor)", drawn.frames[0]),
+        ("target", "the target (noise floor)", drawn.frames[0]),
         ("wrong", "right pose, wrong face", drawn.frames[1]),
-        ("aside", "right pose, wrong place, size", drawn.frames[2]),
-        ("turned", "15° turned back", drawn.frames[3]),
+        ("aside", "right pose, wrong position, size", drawn.frames[2]),
+        ("turned", "yaw reduced by 15°", drawn.frames[3]),
         ("grey", "no face", np.full_like(drawn.frames[0], 127)),
     )
     return Case(
         name="head_pose_deg",
-        title="Only the angle counts: face, place and size do not",
+        title="Only the angle counts: face, position and size do not",
         panels=_moved(pictures, drawn, rigs, ("head_pose_deg", "rig_error")),
     )
 
@@ -297,7 +297,7 @@ def _compared(pictures: Sequence[tuple[str, str, Frame]], target: Frame, metrics
 def _moved(
     pictures: Sequence[tuple[str, str, Frame]], drawn: Rendered, rigs: Rig, metrics: Sequence[str]
 ) -> tuple[Panel, ...]:
-    """Pictures against the exact motion of the first frame of `drawn`."""
+    """Pictures against the ground-truth motion of the first frame of `drawn`."""
     truth = Truth(rig=rigs[:1], landmarks=drawn.landmarks[:1], visible=drawn.visible[:1], fps=FPS)
     return tuple(
         replace(panel, values={name: score(name, panel.picture[None], truth=truth) for name in metrics})
@@ -317,8 +317,8 @@ def _curves(
 ) -> Curves:
     """Draw a clip with `wrong` motion and measure it against the `right` one."""
     look = make_look(*FACE)
-    answer, frames = render_clip(look, right, size=128), render_clip(look, wrong, size=128).frames
-    truth = Truth(rig=right, landmarks=answer.landmarks, visible=answer.visible, fps=FPS / STEP)
+    target, frames = render_clip(look, right, size=128), render_clip(look, wrong, size=128).frames
+    truth = Truth(rig=right, landmarks=target.landmarks, visible=target.visible, fps=FPS / STEP)
     columns = [INDEX[name] for name in CHANNELS if name.startswith(channel)]
     return Curves(
         key=key,
@@ -332,7 +332,7 @@ def _curves(
 
 
 def _blur_against_shift() -> dict[str, float]:
-    """Frames of the frozen exact answers (128 px) in which blur of sigma 1.5 px scores better than a shift of 2 px."""
+    """Target frames of the frozen puppets (128 px) in which blur of sigma 1.5 px scores better than a shift of 2 px."""
     names = ("l1", "psnr", "ssim")
     better, frames = dict.fromkeys(names, 0), 0
     for clip in load_data(FROZEN).targets.values():
@@ -358,13 +358,13 @@ def _shift_frozen(frame: Frame) -> Frame:
 
 
 def _events(channels: Sequence[str], *, low: float, high: float) -> dict[str, float]:
-    """How many events the exact answers of the frozen pairs of real2cartoon hold."""
+    """How many events the targets of the frozen pairs of real2cartoon contain."""
     data, task = load_data(FROZEN), registry.load_task(FROZEN_TASK)
     columns = [INDEX[name] for name in channels]
     counts: list[int] = []
     for pair in draw_pairs(task, data.clips, targets=data.targets):
         if pair.target is None or pair.target.motion is None:
-            raise ValueError(f"{pair.id} has no exact motion")
+            raise ValueError(f"{pair.id} has no ground-truth motion")
         rig = read_motion(pair.target.motion, fps=pair.target.fps).rig[task.skip :, columns]
         counts.append(len(onsets(rig.mean(axis=1, dtype=np.float64), low=low, high=high)))
     return {

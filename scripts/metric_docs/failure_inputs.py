@@ -1,4 +1,4 @@
-"""Failure cases of the metrics that need weights: pictures of the input, and no number of theirs."""
+"""Failure cases of the metrics that need weights: pictures of the input, without values of the metric."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from metric_docs.failure_shared import FACE, OPEN, OTHER, SIZE, Case, Panel, faces, only, rigs_of, shifted, talk
+from metric_docs.failure_shared import FACE, OPEN, OTHER, SIZE, Case, Panel, faces, only, rigs_of, shifted, speech
 from toonbench import registry
 from toonbench.puppets.catalogue import make_look
 from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.look import Look
 from toonbench.types import Rows
 
-NO_NUMBER = "pictures only: the numbers need the weights, which were not here"
+NO_NUMBER = "pictures only: the weights of the metric were not available"
 
 
 def input_cases() -> dict[str, Callable[[], Case]]:
@@ -24,22 +24,22 @@ def input_cases() -> dict[str, Callable[[], Case]]:
 
 
 def lpips() -> Case:
-    """What a patch of features may miss, without numbers."""
+    """Differences that features of image patches may miss, without numbers."""
     shut = {**OPEN, "blink_left": 1.0, "blink_right": 1.0}
     right, wrong, away = faces(OPEN, shut, {**OPEN, "gaze_x": 1.0})
     pictures = (
-        ("answer", "the answer", right),
+        ("target", "the target", right),
         ("gaze", "looks elsewhere", away),
         ("shut", "both eyes shut", wrong),
-        ("shift", "2 px aside", shifted(right, 2)),
+        ("shift", "shifted by 2 px", shifted(right, 2)),
         ("half", "given as [0, 1]: half the contrast", (127.5 + right / 2).astype(np.uint8)),
     )
-    return Case(name="lpips", title="Inputs to try once the weights are there", panels=only(pictures), note=NO_NUMBER)
+    return Case(name="lpips", title="Inputs to try with the weights", panels=only(pictures), note=NO_NUMBER)
 
 
 def fid() -> Case:
     """The same set of frames, in order and out of order."""
-    frames = render_clip(make_look(*FACE), talk(7)[::5], size=SIZE).frames[:5]
+    frames = render_clip(make_look(*FACE), speech(7)[::5], size=SIZE).frames[:5]
     order = np.random.default_rng(3).permutation(len(frames))
     panels = [Panel(key=f"a{i}", title=f"frame {i + 1}", picture=one) for i, one in enumerate(frames)]
     panels += [Panel(key=f"b{i}", title=f"frame {at + 1}", picture=frames[at]) for i, at in enumerate(order)]
@@ -47,13 +47,13 @@ def fid() -> Case:
         name="fid",
         title="Above in order, below shuffled: the same set of frames, so the same FID",
         panels=tuple(panels),
-        note="no number is needed: a sum over a set does not know its order",
+        note="no number is needed: a sum over a set does not depend on order",
         further=_nothing_and_new(),
     )
 
 
 def csim_arcface() -> Case:
-    """Faces that a detector may not find, and the one that is too well found."""
+    """Faces that a detector may not find, and the repeated source."""
     look = make_look(*FACE)
     source, away, tilted = faces(
         {}, {"yaw": 35.0, "pitch": -20.0}, {"roll": 18.0, "pitch": 20.0, "scale": 0.2, "ty": 0.2}
@@ -77,7 +77,7 @@ def csim_arcface() -> Case:
 
 
 def csim_dinov2() -> Case:
-    """Who it is against what stands behind."""
+    """Identity against background."""
     look, other = make_look(*FACE), make_look(*OTHER)
     colours = replace(look.palette, clothes=other.palette.clothes, trim=other.palette.trim)
     dressed = replace(look, clothes=other.clothes, palette=colours)
@@ -98,7 +98,7 @@ def csim_dinov2() -> Case:
     )
     return Case(
         name="csim_dinov2",
-        title="A whole-picture feature is given background and clothes as well as the face",
+        title="A feature of the whole picture depends on background and clothes as well as on the face",
         panels=only(pictures),
         note=NO_NUMBER,
     )
@@ -108,8 +108,8 @@ def akd_fan68() -> Case:
     """The same wrong angle on a near and on a far face, from the puppets' exact points."""
     near, far = {**OPEN, "scale": 0.2}, {**OPEN, "scale": -0.2}
     panels: list[Panel] = []
-    for key, title, wanted in (("near", "near face, 8° wrong", near), ("far", "far face, 8° wrong", far)):
-        drawn = render_clip(make_look(*FACE), rigs_of(wanted, {**wanted, "yaw": 8.0}), size=SIZE)
+    for key, title, pose in (("near", "near face, 8° wrong", near), ("far", "far face, 8° wrong", far)):
+        drawn = render_clip(make_look(*FACE), rigs_of(pose, {**pose, "yaw": 8.0}), size=SIZE)
         right, wrong = drawn.landmarks[:, :68].astype(np.float64)
         apart = right - wrong
         values = {
@@ -129,21 +129,21 @@ def akd_fan68() -> Case:
         name="akd_fan68",
         title="AKD counts pixels: the same error on a smaller face scores better",
         panels=tuple(panels),
-        note="pixels at 256, from the puppets' exact points (green wanted, red shown), not from the network",
+        note="pixels at 256, from the puppets' exact points (green: target, red: shown face), not from the network",
         further={"ratio": panels[0].values["mean distance"] / panels[0].values["mean |dx|, |dy|"]},
     )
 
 
 def aed_identity() -> Case:
-    """What the recognition network is given: the whole frame at 96 pixels, not an aligned face."""
+    """The input of the recognition network: the whole frame at 96 pixels, not an aligned face."""
     from skimage.transform import resize
 
     right, moved = faces({}, {"tx": 0.25, "scale": -0.2})
     other = render_clip(_before(make_look(*FACE), make_look(*OTHER)), rigs_of({}), size=SIZE).frames[0]
     smile = faces({"smile": 1.0, "jaw_open": 0.6, "brow_up_left": 1.0, "brow_up_right": 1.0})[0]
     made = (
-        ("answer", "the answer", right),
-        ("moved", "same face, other place", moved),
+        ("target", "the target", right),
+        ("moved", "same face, other position", moved),
         ("behind", "other background", other),
         ("smile", "other expression", smile),
     )
@@ -153,7 +153,7 @@ def aed_identity() -> Case:
     )
     return Case(
         name="aed_identity",
-        title="What the network is given: the whole frame at 96 x 96, no face found, none aligned",
+        title="The input of the network: the whole frame at 96 x 96, without face detection and alignment",
         panels=only(small),
         note=NO_NUMBER,
     )
@@ -166,14 +166,14 @@ def aed_expression() -> Case:
     pictures = [(style, style, render_clip(make_look(style, seed), pose, size=SIZE).frames[0]) for style, seed in made]
     return Case(
         name="aed_expression",
-        title="One expression in five styles: equal channels, unequal looks to a network made for photographs",
+        title="One expression in five styles: the channels are equal, the pictures differ for a network made for photographs",
         panels=only(pictures),
         note=NO_NUMBER,
     )
 
 
 def _before(look: Look, other: Look) -> Look:
-    """The first person before the second one's background, in their own light."""
+    """The first person, with its own light, in front of the second person's background."""
     there = other.scene
     scene = replace(
         look.scene, background=there.background, background_seed=there.background_seed, backdrop=there.backdrop
@@ -182,7 +182,7 @@ def _before(look: Look, other: Look) -> Look:
 
 
 def _nothing_and_new() -> dict[str, float]:
-    """FID and KID of the sources repeated, and of new samples of their distribution, with random numbers for features."""
+    """FID and KID of the repeated sources, and of new samples of their distribution, with random numbers for features."""
     rng = np.random.default_rng(0)
     sources, frames, width = 60, 10, 2048
 
@@ -190,6 +190,6 @@ def _nothing_and_new() -> dict[str, float]:
         return (np.maximum(rng.standard_normal((count, width)), 0) / 2).astype(np.float32)
 
     reference = [rows(1) for _ in range(sources)]
-    told = {"static": [np.repeat(one, frames, axis=0) for one in reference], "fresh": [rows(frames) for _ in reference]}
+    sets = {"static": [np.repeat(one, frames, axis=0) for one in reference], "fresh": [rows(frames) for _ in reference]}
     metrics = (registry.load_metric("fid"), registry.load_metric("kid"))
-    return {f"{one.name} {what}": one.reduce(made, reference) for one in metrics for what, made in told.items()}
+    return {f"{one.name} {what}": one.reduce(made, reference) for one in metrics for what, made in sets.items()}

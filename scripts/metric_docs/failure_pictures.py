@@ -31,26 +31,26 @@ def draw_cases(out: Path) -> None:
         path = out / f"{name}.{'jpg' if panels else 'png'}"
         with writing(path) as temporary:
             if panels:
-                _board(case, panels).save(temporary, "JPEG", quality=82, subsampling=0, optimize=True)
+                _grid(case, panels).save(temporary, "JPEG", quality=82, subsampling=0, optimize=True)
             else:
                 _plots(temporary, case, [panel for panel in case.panels if isinstance(panel, Curves)])
     write_json(out / VALUES, numbers)
 
 
 def numbers_of(case: Case) -> Numbers:
-    """The measured values of a case by panel, rounded to six digits; those without a panel under "all"."""
-    told = {panel.key: dict(panel.values) for panel in case.panels if panel.values}
+    """The measured values of a case by panel, rounded to six digits; values without a panel under "all"."""
+    found = {panel.key: dict(panel.values) for panel in case.panels if panel.values}
     if case.further:
-        told["all"] = dict(case.further)
-    return {key: {name: float(f"{value:.6g}") for name, value in one.items()} for key, one in told.items()}
+        found["all"] = dict(case.further)
+    return {key: {name: float(f"{value:.6g}") for name, value in one.items()} for key, one in found.items()}
 
 
-def told(value: float) -> str:
+def short(value: float) -> str:
     """A number as captions and pages print it: three digits."""
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def _board(case: Case, panels: Sequence[Panel]) -> Any:
+def _grid(case: Case, panels: Sequence[Panel]) -> Any:
     from PIL import Image, ImageDraw, ImageFont
 
     across = min(ACROSS, len(panels))
@@ -69,7 +69,7 @@ def _board(case: Case, panels: Sequence[Panel]) -> Any:
         page.paste(_picture(panel), (x, y))
         pen.text((x, y + CELL + 2), panel.title, fill=INK, font=font)
         for row, (name, value) in enumerate(panel.values.items(), 1):
-            pen.text((x, y + CELL + 2 + LINE * row), f"{name}  {told(value)}", fill=PALE, font=font)
+            pen.text((x, y + CELL + 2 + LINE * row), f"{name}  {short(value)}", fill=PALE, font=font)
     for row, line in enumerate(foot):
         pen.text((GAP, top + down * (CELL + deep) + 18 * row), line, fill=PALE, font=font)
     return page
@@ -87,7 +87,7 @@ def case_lines(text: str, width: int, font: Any) -> list[str]:
 
 
 def _picture(panel: Panel) -> Any:
-    """The picture at CELL pixels, small ones with their pixels kept, and its points."""
+    """The picture at CELL pixels with its points; small pictures are enlarged without smoothing."""
     from PIL import Image, ImageDraw
 
     size = len(panel.picture)
@@ -110,14 +110,14 @@ def _plots(path: Path, case: Case, panels: Sequence[Curves]) -> None:
     figure = Figure(figsize=(3.0 * len(panels), 2.9), dpi=100, layout="constrained")
     every: Any = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, panel in zip(every, panels, strict=True):
-        axes.plot(panel.truth, color="#239b56", linewidth=1.8, label="exact")
+        axes.plot(panel.truth, color="#239b56", linewidth=1.8, label="ground truth")
         axes.plot(
-            panel.estimate, color="#c0392b", linewidth=1.3, marker="o", markersize=2.5, label="seen by the network"
+            panel.estimate, color="#c0392b", linewidth=1.3, marker="o", markersize=2.5, label="estimated by the network"
         )
         for limit in panel.limits:
             axes.axhline(limit, color="#999999", linestyle=":", linewidth=1)
-        told_values = "   ".join(f"{name} {told(value)}" for name, value in panel.values.items())
-        axes.set_title(f"{panel.title}\n{told_values}", fontsize=9, loc="left")
+        values = "   ".join(f"{name} {short(value)}" for name, value in panel.values.items())
+        axes.set_title(f"{panel.title}\n{values}", fontsize=9, loc="left")
         axes.set_xlabel("frame, 15 a second", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""What the failure cases of the metrics share: the case as data, the puppets in it, damage, and the measuring."""
+"""What the failure cases of the metrics share: the case as data, the puppets in it, damage, and how they are measured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from toonbench.puppets.rig import INDEX, Rig, generate, neutral
 from toonbench.types import Clip, Frame, Frames, Pair, Sample, Truth
 
 SIZE = 256
-STEP = 2  # of the 30 frames a second: 15 frames a second
+STEP = 2  # every second frame of 30 frames a second: 15 frames a second
 FACE, OTHER = ("disney3d", 21), ("disney3d", 24)  # style and seed of the two people in most cases
 OPEN: dict[str, float] = {"jaw_open": 0.7, "smile": 0.3}
 Values = Mapping[str, float]
@@ -26,7 +26,7 @@ Points = NDArray[np.float32]  # (points, 2) pixels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One picture of a case: what was done, and what the metrics say. `points` are drawn on it: green, then red."""
+    """One picture of a case: what was changed, and the values of the metrics. `points` are drawn on it: green, then red."""
 
     key: str
     title: str
@@ -37,7 +37,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curves:
-    """One plot of a case: a channel's true and estimated curve over a clip, and what the metrics say."""
+    """One plot of a case: a channel's true and estimated curve over a clip, and the values of the metrics."""
 
     key: str
     title: str
@@ -73,8 +73,8 @@ def faces(*poses: Mapping[str, float]) -> Frames:
     return render_clip(make_look(*FACE), rigs_of(*poses), size=SIZE).frames
 
 
-def talk(seed: int) -> Rig:
-    """(31, channels) of talk, 15 frames a second."""
+def speech(seed: int) -> Rig:
+    """(31, channels) of the motion of a talking head, 15 frames a second."""
     return generate(seed, frames=31, step=STEP)
 
 
@@ -84,7 +84,7 @@ def blurred(frame: Frame, sigma: float) -> Frame:
 
 
 def shifted(frame: Frame, pixels: int) -> Frame:
-    """Move the picture to the right, its left edge repeated."""
+    """Move the picture to the right and repeat its left edge."""
     return np.concatenate([np.repeat(frame[:, :1], pixels, 1), frame[:, :-pixels]], axis=1)
 
 
@@ -92,12 +92,12 @@ def damaged(frame: Frame, name: str, level: float) -> Frame:
     """Damage as the calibration does it, with a fixed seed."""
     damage = every_error()[name].image
     if damage is None:
-        raise ValueError(f"{name} is no damage of the picture")
+        raise ValueError(f"{name} is not an image error; choose one with `image`")
     return damage(frame[None], level, np.random.default_rng(0))[0]
 
 
 def score(metric: str, frames: Frames, *, target: Frames | None = None, truth: Truth | None = None) -> float:
-    """What a metric says to one clip."""
+    """The value of a metric for one clip."""
     clip = Clip(id="puppet", path=Path("puppet"), domain="cartoon")
     found = registry.load_metric(metric)
     sample = Sample(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from metric_docs.failure_cases import cases
-from metric_docs.failure_pictures import case_lines, numbers_of, told
+from metric_docs.failure_pictures import case_lines, numbers_of, short
 from metric_docs.pages import HEADINGS, INDEX, built_in, make_pages, read_notes, read_references
 from toonbench import registry, weights
 from toonbench.metrics.l1 import L1
@@ -47,9 +47,9 @@ def test_every_metric_has_a_page_and_every_page_and_every_note_a_metric():
 
 def test_the_table_lists_every_metric_once_with_its_direction(pages):
     rows = [line.split(" | ") for line in pages[INDEX].splitlines() if line.startswith("| `")]
-    told_names = [row[0].removeprefix("| ").strip("`") for row in rows if "@" in row[0]]
+    listed = [row[0].removeprefix("| ").strip("`") for row in rows if "@" in row[0]]
     metrics = {name: registry.load_metric(name) for name in built_in()}
-    assert told_names == [registry.metric_id(metric) for metric in metrics.values()]
+    assert listed == [registry.metric_id(metric) for metric in metrics.values()]
     for row, metric in zip(rows, metrics.values(), strict=False):
         assert row[1] == ("higher ↑" if metric.higher_is_better else "lower ↓")
 
@@ -83,8 +83,8 @@ def test_a_page_shows_a_failure_a_source_and_what_is_known_of_every_weight(name,
     failures = page.split("## Failure cases")[1].split("\n## ")[0]
     assert "](images/" in failures
     assert "```bibtex\n@" in page
-    end = page.split("## Honest bounds")[1]
-    assert ("The metric was never run there" in end) == bool(needed)
+    end = page.split("## Validation")[1]
+    assert ("The metric was never run with these weights" in end) == bool(needed)
     for one in needed:
         assert f"| `{one}` |" in end
         assert weights.entry(one).licence in end
@@ -146,7 +146,7 @@ def test_check_tells_of_an_old_page_and_leaves_it_and_a_run_makes_it_anew(copy, 
     (copy / "l1.md").write_text("old")
     monkeypatch.setattr("sys.argv", ["metric_pages.py", "--check"])
     assert main() == 1
-    assert capsys.readouterr().out.split() == ["old:", str(copy / "l1.md")]
+    assert capsys.readouterr().out.split() == ["outdated:", str(copy / "l1.md")]
     assert (copy / "l1.md").read_text() == "old"
     monkeypatch.setattr("sys.argv", ["metric_pages.py"])
     assert main() == 0
@@ -161,7 +161,7 @@ def test_check_tells_of_an_old_page_and_leaves_it_and_a_run_makes_it_anew(copy, 
         ("## Failure cases", "## Pictures", ["Pictures", *HEADINGS]),
     ],
 )
-def test_a_mistake_in_the_notes_is_told_in_one_line(copy, old, new, words):
+def test_a_mistake_in_the_notes_is_reported_in_one_line(copy, old, new, words):
     notes = copy / "notes" / "l1.md"
     text = notes.read_text()
     assert old in text
@@ -172,14 +172,20 @@ def test_a_mistake_in_the_notes_is_told_in_one_line(copy, old, new, words):
     assert "\n" not in str(error.value)
 
 
-def test_a_metric_without_notes_is_told(copy):
+def test_a_metric_without_notes_is_reported(copy):
     (copy / "notes" / "ssim.md").unlink()
-    with pytest.raises(ToonbenchError, match=r"ssim\.md is not there: every metric has notes"):
+    with pytest.raises(ToonbenchError, match=r"ssim\.md does not exist: every metric needs notes"):
         make_pages(copy)
 
 
-def test_numbers_are_told_with_three_digits():
-    assert [told(one) for one in (0.030136, 0.0, 100.0, -0.00549, 1369.4)] == ["0.0301", "0", "100", "-0.00549", "1369"]
+def test_numbers_are_printed_with_three_digits():
+    assert [short(one) for one in (0.030136, 0.0, 100.0, -0.00549, 1369.4)] == [
+        "0.0301",
+        "0",
+        "100",
+        "-0.00549",
+        "1369",
+    ]
 
 
 def test_a_title_is_broken_into_lines_that_fit():
