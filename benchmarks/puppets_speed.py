@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from toonbench.pool import map_items
+from toonbench.pool import Pool
 from toonbench.puppets.catalogue import make_look, styles
 from toonbench.puppets.draw.mesh import build_puppet, pose_puppet
 from toonbench.puppets.draw.raster import Stage
@@ -41,7 +41,7 @@ def main() -> None:
         "size": 256,
         "milliseconds_by_step": {style: steps(style) for style in styles()},
         "frames_per_second_by_workers": {str(workers): rate(jobs, workers) for workers in (1, 2, 3)},
-        "memory_mb": map_items(memory, [0, 1], workers=2),
+        "memory_mb": Pool(workers=2).map(memory, [0, 1], title=""),
     }
     if "--training-set" in sys.argv:
         clips = int(sys.argv[sys.argv.index("--training-set") + 1])
@@ -79,12 +79,12 @@ def draw(job: tuple[str, int]) -> int:
 
 def rate(jobs: list[tuple[str, int]], workers: int) -> float:
     """Frames a second over all jobs, without the start of the processes."""
-    map_items(draw, jobs[:workers], workers=workers)
+    Pool(workers=workers).map(draw, jobs[:workers], title="")
     begun = time.perf_counter()
-    frames = sum(map_items(draw, jobs, workers=workers))
+    frames = sum(Pool(workers=workers).map(draw, jobs, title=""))
     whole = time.perf_counter() - begun
     begun = time.perf_counter()
-    map_items(start_only, list(range(workers)), workers=workers)
+    Pool(workers=workers).map(start_only, list(range(workers)), title="")
     return frames / (whole - (time.perf_counter() - begun))
 
 

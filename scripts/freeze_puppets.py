@@ -14,6 +14,7 @@ from pathlib import Path
 
 import toonbench
 from toonbench.data import load
+from toonbench.pool import Pool, progress_to
 from toonbench.puppets.make import make_puppets
 from toonbench.registry import load_task
 from toonbench.store import write_bytes
@@ -38,10 +39,9 @@ def main() -> int:
         size=options.size,
         step=options.step,
         seed=options.seed,
-        workers=options.workers,
         tasks=STANDARD_TASKS,
         sources=options.sources,
-        on_progress=lambda done, total: print(f"\r{done}/{total} ", end="", flush=True),
+        pool=Pool(workers=options.workers, progress=progress_to(_print)),
     )
     write_bytes(root / "README.md", ((root / "README.md").read_text() + _protocols(root)).encode())
     files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
@@ -56,6 +56,10 @@ def main() -> int:
     shutil.move(root, final)
     print(f"frozen: {final}")
     return 0
+
+
+def _print(title: str, done: int, total: int) -> None:
+    print(f"\r{title}: {done}/{total} ", end="", flush=True)
 
 
 def _protocols(root: Path) -> str:

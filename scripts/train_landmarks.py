@@ -18,6 +18,7 @@ from toonbench.landmarks.card import card, measure_floor
 from toonbench.landmarks.data import draw_pictures
 from toonbench.landmarks.training import Plan, train
 from toonbench.networks.landmarks import WEIGHTS, write_weights
+from toonbench.pool import Pool, progress_to
 from toonbench.store import write_bytes, writing
 
 PLAN = Plan()
@@ -26,14 +27,14 @@ PLAN = Plan()
 def main() -> None:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    pool = Pool(workers=options.workers, progress=progress_to(_log))
     begun = time.monotonic()
     data = draw_pictures(
         options.work,
         split="train",
         looks=options.looks,
         frames=options.frames,
-        workers=options.workers,
-        on_progress=lambda done, total: logging.info("drawn %d of %d", done, total) if done % 20 == 0 else None,
+        pool=pool,
     )
     drawn = time.monotonic()
     plan = dataclasses.replace(PLAN, steps=options.steps, team=options.workers)
@@ -41,7 +42,7 @@ def main() -> None:
     with writing(WEIGHTS) as temporary:
         write_weights(network, temporary)
     trained = time.monotonic()
-    floors = measure_floor(clips=options.clips, frames=options.clip_frames, workers=options.workers)
+    floors = measure_floor(clips=options.clips, frames=options.clip_frames, pool=pool)
     about = (
         f"Trained by `python scripts/train_landmarks.py --looks {options.looks} --frames {options.frames} "
         f"--steps {options.steps} --workers {options.workers}`:\n"
@@ -56,6 +57,11 @@ def main() -> None:
     text = card(floors, network=network, size=WEIGHTS.stat().st_size, about=about)
     write_bytes(WEIGHTS.with_suffix(".md"), text.encode())
     print(text)
+
+
+def _log(title: str, done: int, total: int) -> None:
+    if done % 20 == 0:
+        logging.info("%s: %d of %d", title, done, total)
 
 
 def _options() -> argparse.Namespace:

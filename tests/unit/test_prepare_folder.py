@@ -11,6 +11,7 @@ from skimage import data
 
 from toonbench import video
 from toonbench.data.folder import load
+from toonbench.pool import Pool, progress_to
 from toonbench.prepare import folder
 from toonbench.prepare.folder import prepare_folder
 from toonbench.types import ToonbenchError
@@ -103,12 +104,11 @@ def test_a_changed_file_is_prepared_again(plain: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_workers_do_not_change_a_byte(plain: Path, prepared: Path, tmp_path: Path) -> None:
-    ticks: list[tuple[int, int]] = []
-    out = prepare_folder(
-        plain, tmp_path, size=64, workers=2, on_progress=lambda done, total: ticks.append((done, total))
-    )
+    reports: list[tuple[str, int, int]] = []
+    pool = Pool(workers=2, progress=progress_to(lambda *report: reports.append(report)))
+    out = prepare_folder(plain, tmp_path, size=64, pool=pool)
     assert files(out) == files(prepared)
-    assert ticks[-1] == (5, 5)
+    assert reports[-1] == ("cropping faces", 5, 5)
 
 
 def test_max_frames_takes_the_first_ones(plain: Path, tmp_path: Path) -> None:

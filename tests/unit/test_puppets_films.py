@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from toonbench.cli import run
+from toonbench.pool import Pool
 from toonbench.puppets.films.make import make_films
 from toonbench.puppets.films.play import boundaries, picture_box, play
 from toonbench.puppets.films.script import OVERLAPS, Script
@@ -33,7 +34,7 @@ def _script(seed: int, *, seconds: tuple[float, float] = (20, 60)) -> Script:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("films") / "one"
-    assert make_films(root, workers=1, **RECIPE) == 2
+    assert make_films(root, **RECIPE) == 2
     return root
 
 
@@ -217,7 +218,7 @@ def test_scripts_keep_their_length_and_at_most_two_shots_are_seen_at_a_time():
 
 
 def test_two_workers_write_the_same_bytes_as_one(made, tmp_path):
-    make_films(tmp_path / "two", workers=2, **RECIPE)
+    make_films(tmp_path / "two", pool=Pool(workers=2), **RECIPE)
     assert _bytes(tmp_path / "two") == _bytes(made)
 
 
@@ -227,14 +228,14 @@ def test_a_run_resumes_what_is_missing_with_the_same_bytes(made):
     stamp = second.stat().st_mtime_ns
     (made / "truth" / first.name).with_suffix(".json").unlink()
     (made / "films.parquet").unlink()
-    make_films(made, workers=1, **RECIPE)
+    make_films(made, **RECIPE)
     assert _bytes(made) == before
     assert second.stat().st_mtime_ns == stamp
 
 
 def test_a_folder_of_another_recipe_is_refused(made):
     with pytest.raises(ToonbenchError, match="another recipe"):
-        make_films(made, workers=1, **{**RECIPE, "seed": 9})
+        make_films(made, **{**RECIPE, "seed": 9})
 
 
 @pytest.mark.parametrize(
@@ -250,7 +251,7 @@ def test_a_folder_of_another_recipe_is_refused(made):
 )
 def test_a_bad_request_is_refused_before_anything_is_written(tmp_path, change, message):
     with pytest.raises(ToonbenchError, match=message):
-        make_films(tmp_path / "out", workers=1, **{**RECIPE, **change})
+        make_films(tmp_path / "out", **{**RECIPE, **change})
     assert not (tmp_path / "out").exists()
 
 

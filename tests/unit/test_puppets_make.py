@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from toonbench.pool import Pool
 from toonbench.puppets.catalogue import make_look
 from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.make import make_puppets, render_targets
@@ -23,7 +24,7 @@ def _bytes(root: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("puppets") / "one"
-    assert make_puppets(root, workers=1, **RECIPE) == 4
+    assert make_puppets(root, **RECIPE) == 4
     return root
 
 
@@ -60,7 +61,7 @@ def test_motion_files_hold_rig_landmarks_and_camera(made):
 
 
 def test_two_workers_write_the_same_bytes_as_one(made, tmp_path):
-    make_puppets(tmp_path / "two", workers=2, **RECIPE)
+    make_puppets(tmp_path / "two", pool=Pool(workers=2), **RECIPE)
     ours = {name: digest for name, digest in _bytes(made).items() if "target" not in name}
     assert _bytes(tmp_path / "two") == ours
 
@@ -72,7 +73,7 @@ def test_a_run_resumes_what_is_missing_with_the_same_bytes(made):
     (made / "metadata.parquet").unlink()
     kept = made / "images" / f"{_ids_from_names(made)}.png"
     stamp = kept.stat().st_mtime_ns
-    make_puppets(made, workers=1, **RECIPE)
+    make_puppets(made, **RECIPE)
     assert _bytes(made) == before
     assert kept.stat().st_mtime_ns == stamp
 
@@ -83,7 +84,7 @@ def _ids_from_names(root: Path) -> str:
 
 def test_a_folder_of_another_recipe_is_refused(made):
     with pytest.raises(ToonbenchError, match="another recipe"):
-        make_puppets(made, workers=1, **{**RECIPE, "seed": 8})
+        make_puppets(made, **{**RECIPE, "seed": 8})
 
 
 def test_targets_are_the_source_moved_by_the_driver_and_start_as_the_source(made):
@@ -105,7 +106,7 @@ def test_a_target_of_an_unknown_puppet_is_refused(made):
 
 
 def test_splits_share_no_identity_title_or_motion(made, tmp_path):
-    make_puppets(tmp_path / "train", workers=1, **{**RECIPE, "split": "train"})
+    make_puppets(tmp_path / "train", **{**RECIPE, "split": "train"})
     one, two = (pd.read_parquet(root / "metadata.parquet") for root in (made, tmp_path / "train"))
     for column in ("id", "identity", "title", "sha256"):
         assert not set(one[column]) & set(two[column])
@@ -125,5 +126,5 @@ def test_splits_share_no_identity_title_or_motion(made, tmp_path):
 )
 def test_bad_numbers_are_refused_before_anything_is_written(tmp_path, change, message):
     with pytest.raises(ToonbenchError, match=message):
-        make_puppets(tmp_path / "out", workers=1, **{**RECIPE, **change})
+        make_puppets(tmp_path / "out", **{**RECIPE, **change})
     assert not (tmp_path / "out").exists()

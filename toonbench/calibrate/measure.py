@@ -16,7 +16,7 @@ import numpy as np
 
 from toonbench import registry
 from toonbench.calibrate.errors import change, every_error
-from toonbench.pool import Progress, map_items
+from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import make_look, styles
 from toonbench.puppets.draw.render import Rendered, render_clip
 from toonbench.puppets.recipe import claim
@@ -55,7 +55,7 @@ class _Job:
     index: int
 
 
-def calibrate(out: Path, setting: Setting, *, workers: int = 1, on_progress: Progress | None = None) -> list[Line]:
+def calibrate(out: Path, setting: Setting, *, pool: Pool = IN_PROCESS) -> list[Line]:
     """Measure into `out` and return the table's lines; what is already measured there is kept.
 
     Raises ToonbenchError for unknown styles, metrics or errors, bad numbers, or a folder measured with another setting.
@@ -68,7 +68,7 @@ def calibrate(out: Path, setting: Setting, *, workers: int = 1, on_progress: Pro
         for index in range(setting.clips)
         for style in setting.styles
     ]
-    map_items(_measure, jobs, workers=workers, on_progress=on_progress)
+    pool.map(_measure, jobs, title="calibrating")
     lines = [
         line for style in setting.styles for line in _lines([job.path for job in jobs if job.style == style], style)
     ]

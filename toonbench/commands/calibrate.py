@@ -50,7 +50,6 @@ def calibrate(
     """
     from toonbench.calibrate import Setting, every_error, measurable
     from toonbench.calibrate import calibrate as measure
-    from toonbench.pool import auto_workers
     from toonbench.puppets.catalogue import styles as known_styles
     from toonbench.report.calibration import write_report
 
@@ -67,8 +66,7 @@ def calibrate(
         size=size,
         seed=seed,
     )
-    with talk.progress("calibrating") as on_progress:
-        lines = measure(out, setting, workers=auto_workers(workers), on_progress=on_progress)
+    lines = measure(out, setting, pool=talk.pool(workers))
     write_report(out, lines, setting)
     talk.say(f"written: {out / 'calibration.md'}")
     return 0

@@ -163,7 +163,6 @@ def score(
 def make_plan(what: What, *, metrics: list[str] | None, talk: Talk) -> Plan:
     """Resolve names, open the data and draw the pairs. Raises ToonbenchError for anything unknown."""
     from toonbench import registry
-    from toonbench.pool import auto_workers
     from toonbench.tasks import draw_pairs, shard_of
 
     task = registry.load_task(what.task)
@@ -171,7 +170,7 @@ def make_plan(what: What, *, metrics: list[str] | None, talk: Talk) -> Plan:
     shard = parse_shard(what.shard)
     if what.limit is not None and what.limit < 1:
         raise ToonbenchError(f"--limit {what.limit}: give 1 or more pairs")
-    data = open_data(what.data, talk=talk, workers=auto_workers(what.workers))
+    data = open_data(what.data, talk=talk, pool=talk.pool(what.workers))
     pairs = draw_pairs(task, data.clips, targets=data.targets, seed=what.seed)[: what.limit]
     return Plan(what=what, data=data, task=task, pairs=pairs, share=shard_of(pairs, shard), metrics=chosen)
 

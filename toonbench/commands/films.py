@@ -41,22 +41,19 @@ def make(
     workers
         Local processes; 0 chooses. The bytes do not depend on it.
     """
-    from toonbench.pool import auto_workers
     from toonbench.puppets.films.make import make_films
 
     talk = talk or Talk()
     talk.start()
-    with talk.progress("making films") as on_progress:
-        make_films(
-            out,
-            films=films,
-            seconds=seconds,
-            domain=domain,
-            styles=styles or (),
-            height=height,
-            seed=seed,
-            workers=auto_workers(workers),
-            on_progress=on_progress,
-        )
+    make_films(
+        out,
+        films=films,
+        seconds=seconds,
+        domain=domain,
+        styles=styles or (),
+        height=height,
+        seed=seed,
+        pool=talk.pool(workers),
+    )
     talk.say(f"written: {out}")
     return 0

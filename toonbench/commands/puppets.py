@@ -52,27 +52,24 @@ def make(
     workers
         Local processes; 0 chooses. The bytes do not depend on it.
     """
-    from toonbench.pool import auto_workers
     from toonbench.puppets.make import make_puppets
     from toonbench.tasks import STANDARD_TASKS
 
     talk = talk or Talk()
     talk.start()
-    with talk.progress("rendering puppets") as on_progress:
-        make_puppets(
-            out,
-            split=split,
-            clips=clips,
-            images=clips if images is None else images,
-            frames=frames,
-            size=size,
-            seed=seed,
-            step=step,
-            styles=styles or (),
-            workers=auto_workers(workers),
-            tasks=tasks if tasks is not None else STANDARD_TASKS if split == "test" else (),
-            sources=sources,
-            on_progress=on_progress,
-        )
+    make_puppets(
+        out,
+        split=split,
+        clips=clips,
+        images=clips if images is None else images,
+        frames=frames,
+        size=size,
+        seed=seed,
+        step=step,
+        styles=styles or (),
+        tasks=tasks if tasks is not None else STANDARD_TASKS if split == "test" else (),
+        sources=sources,
+        pool=talk.pool(workers),
+    )
     talk.say(f"written: {out}")
     return 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from toonbench.data import Dataset
-    from toonbench.pool import Progress
+    from toonbench.pool import Pool, Progress
 
 
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
@@ -51,6 +51,12 @@ class Talk:
             from rich.console import Console
 
             Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)
+
+    def pool(self, workers: int, *, device: str = "cpu") -> Pool:
+        """`workers` local processes (0 chooses their number) that report to this console."""
+        from toonbench.pool import Pool, auto_workers
+
+        return Pool(workers=auto_workers(workers, device=device), device=device, progress=self.progress)
 
     @contextmanager
     def progress(self, title: str) -> Generator[Progress]:
@@ -86,12 +92,11 @@ def parse_shard(text: str) -> tuple[int, int]:
     raise ToonbenchError(f"--shard {text}: write i/n with 1 <= i <= n, for example 1/4")
 
 
-def open_data(spec: str, *, talk: Talk, workers: int = 1) -> Dataset:
+def open_data(spec: str, *, talk: Talk, pool: Pool | None = None) -> Dataset:
     """The data set that `spec` names, with a progress bar, and a message for every file that cannot be used."""
     from toonbench.data.open import open_data as open_silently
 
-    with talk.progress("cropping faces") as on_progress:
-        data = open_silently(spec, workers=workers, on_progress=on_progress)
+    data = open_silently(spec, pool=pool or talk.pool(1))
     if bad := [clip for clip in data.clips if clip.problem]:
         talk.say(
             f"{len(bad)} of {len(data.clips)} files of {spec} cannot be used, and their pairs will count as failed:"

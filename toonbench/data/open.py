@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from toonbench.data.folder import Dataset, is_plain_folder, load, locate
-from toonbench.pool import Progress
+from toonbench.pool import IN_PROCESS, Pool
 
 
 def cache_folder() -> Path:
@@ -16,7 +16,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("TOONBENCH_CACHE") or platformdirs.user_cache_dir("toonbench"))
 
 
-def open_data(spec: str, *, workers: int = 1, size: int = 256, on_progress: Progress | None = None) -> Dataset:
+def open_data(spec: str, *, size: int = 256, pool: Pool = IN_PROCESS) -> Dataset:
     """The data set that `spec` names; a plain folder of videos and images is cropped to faces first, once.
 
     Files that cannot be used are clips with a `problem`. Raises ToonbenchError for an unknown name or a damaged folder.
@@ -26,5 +26,5 @@ def open_data(spec: str, *, workers: int = 1, size: int = 256, on_progress: Prog
         return load(root)
     from toonbench.prepare.folder import prepare_folder
 
-    prepared = prepare_folder(root, cache_folder() / "prepared", size=size, workers=workers, on_progress=on_progress)
+    prepared = prepare_folder(root, cache_folder() / "prepared", size=size, pool=pool)
     return load(prepared, name=root.resolve().name)

@@ -18,7 +18,7 @@ from toonbench.metrics.mouth_f1 import MouthF1
 from toonbench.metrics.rig_corr import RigCorr, channel_concordance
 from toonbench.metrics.rig_error import RigError, breakdown
 from toonbench.networks.landmarks import SIZE, LandmarkNet
-from toonbench.pool import map_items
+from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import make_look, styles
 from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.rig import FPS, generate, seed_of
@@ -54,10 +54,10 @@ class _Job:
     frames: int
 
 
-def measure_floor(*, clips: int, frames: int, workers: int = 1, style_names: Sequence[str] = ()) -> list[Floor]:
+def measure_floor(*, clips: int, frames: int, style_names: Sequence[str] = (), pool: Pool = IN_PROCESS) -> list[Floor]:
     """Score `clips` held-out clips of `frames` frames of each style against themselves, under every damage."""
     jobs = [_Job(style=name, clips=clips, frames=frames) for name in style_names or styles()]
-    return [floor for found in map_items(_measure_style, jobs, workers=workers) for floor in found]
+    return [floor for found in pool.map(_measure_style, jobs, title="measuring styles") for floor in found]
 
 
 def held_out(style: str, number: int, *, frames: int) -> tuple[Frames, Truth]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.networks.landmarks import SIZE
-from toonbench.pool import Progress, map_items
+from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import make_look, styles
 from toonbench.puppets.draw.render import render_clip, warm_up
 from toonbench.puppets.rig import INDEX, LIMITS, Rig, generate, seed_of
@@ -58,8 +58,7 @@ def draw_pictures(
     looks: int,
     frames: int,
     style_names: Sequence[str] = (),
-    workers: int = 1,
-    on_progress: Progress | None = None,
+    pool: Pool = IN_PROCESS,
 ) -> Pictures:
     """Draw `looks` looks of each style (a multiple of 25), `frames` poses each, into `root`, and load them.
 
@@ -74,7 +73,7 @@ def draw_pictures(
         for name in names
     ]
     warm_up()
-    map_items(_draw_shard, shards, workers=workers, on_progress=on_progress)
+    pool.map(_draw_shard, shards, title="drawing pictures")
     return _load(shards, names=names)
 
 

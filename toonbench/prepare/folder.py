@@ -12,7 +12,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from toonbench import store, video
 from toonbench.data.table import CLIPS, FAILURES, Row
-from toonbench.pool import map_items
+from toonbench.pool import IN_PROCESS, Pool
 from toonbench.prepare.face import crop_image, cut_out, find_face, sample_frames
 from toonbench.types import Domain, Frames, Kind, ToonbenchError
 
@@ -71,9 +71,8 @@ def prepare_folder(
     cache_dir: Path,
     *,
     size: int = 256,
-    workers: int = 1,
     max_frames: int | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    pool: Pool = IN_PROCESS,
 ) -> Path:
     """Crop every file of a plain folder to its face, `size` pixels square, and return the data set's folder in the cache.
 
@@ -88,7 +87,7 @@ def prepare_folder(
     ]
     if not items:
         raise ToonbenchError(f"{root}: holds no videos or images; put some into {', '.join(FOLDERS)}")
-    results = map_items(_prepare, items, workers=workers, on_progress=on_progress)
+    results = pool.map(_prepare, items, title="cropping faces")
     FAILURES.write(out, [result for result in results if "reason" in result])
     CLIPS.write(out, [result for result in results if "reason" not in result])
     return out

@@ -19,7 +19,7 @@ import numpy as np
 
 from toonbench.data.folder import file_sha256, load
 from toonbench.data.table import CLIPS, TARGETS, Row
-from toonbench.pool import Progress, map_items
+from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import make_look, styles_of
 from toonbench.puppets.draw.render import Rendered, render_clip, warm_up
 from toonbench.puppets.look import Look
@@ -106,12 +106,11 @@ def make_puppets(
     frames: int,
     size: int,
     seed: int,
-    workers: int = 1,
     step: int = 1,
     styles: Sequence[str] = (),
     tasks: Sequence[str] = (),
     sources: int = 0,
-    on_progress: Progress | None = None,
+    pool: Pool = IN_PROCESS,
 ) -> int:
     """Make a data set of `clips` videos and `images` pictures per domain in `out`; return the number of rows.
 
@@ -127,12 +126,12 @@ def make_puppets(
     jobs = [_Job(out=out, recipe=recipe, domain=d, kind="video", index=i) for d in domains for i in range(clips)]
     jobs += [_Job(out=out, recipe=recipe, domain=d, kind="image", index=i) for d in domains for i in range(images)]
     warm_up()
-    rows = map_items(_make, jobs, workers=workers, on_progress=on_progress)
+    rows = pool.map(_make, jobs, title="drawing puppets")
     write_bytes(out / "README.md", _card(recipe, rows=len(rows)).encode())
     CLIPS.write(out, rows)
     if recipe.tasks:
         pairs = wanted_targets(load(out).clips, tasks=recipe.tasks, sources=sources)
-        render_targets(out, pairs, motion="relative", workers=workers, on_progress=on_progress)
+        render_targets(out, pairs, motion="relative", pool=pool)
     return len(rows)
 
 
@@ -141,8 +140,7 @@ def render_targets(
     pairs: Sequence[tuple[str, str]],
     *,
     motion: Motion,
-    workers: int = 1,
-    on_progress: Progress | None = None,
+    pool: Pool = IN_PROCESS,
 ) -> int:
     """Draw the exact target of each (source id, driving id) of a puppet data set; return how many there are.
 
@@ -155,7 +153,7 @@ def render_targets(
             raise ToonbenchError(f"{root}: no puppet '{name}'; targets need ids from its metadata.parquet and motion/.")
     jobs = [_TargetJob(root=root, source=s, driving=d, motion=motion, fps=rates[d]) for s, d in sorted(set(pairs))]
     warm_up()
-    rows = map_items(_make_target, jobs, workers=workers, on_progress=on_progress)
+    rows = pool.map(_make_target, jobs, title="drawing targets")
     TARGETS.write(root, rows)
     return len(rows)
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 from toonbench.data.folder import file_sha256
 from toonbench.data.table import FILMS, Row
-from toonbench.pool import Progress, map_items
+from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import make_look, styles_of
 from toonbench.puppets.draw.render import warm_up
 from toonbench.puppets.films.play import play
@@ -82,8 +82,7 @@ def make_films(
     domain: Domains = "both",
     styles: Sequence[str] = (),
     height: int = 720,
-    workers: int = 1,
-    on_progress: Progress | None = None,
+    pool: Pool = IN_PROCESS,
 ) -> int:
     """Make `films` films of about `seconds` (least, most) and `height` rows (16:9) in `out`; return how many.
 
@@ -100,7 +99,7 @@ def make_films(
         style = own[of][index // len(turns) % len(own[of])]
         jobs.append(_Job(out=out, recipe=recipe, domain=of, style=style, index=index))
     warm_up()
-    rows = map_items(_make, jobs, workers=workers, on_progress=on_progress)
+    rows = pool.map(_make, jobs, title="making films")
     write_bytes(out / "README.md", _card(recipe, rows).encode())
     FILMS.write(out, rows)
     return len(rows)
