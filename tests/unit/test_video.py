@@ -26,10 +26,10 @@ UNREADABLE_VIDEOS = {
     "a_directory.mp4": "folder",
     "audio_only.mp4": "no video stream",
     "corrupt_middle.mp4": "damaged",
-    "html_page_saved_as.avi": "no video",
-    "text_renamed.mp4": "no video",
-    "truncated_faststart.mp4": "cut short",
-    "truncated_moov_missing.mp4": "cut short",
+    "html_page_saved_as.avi": "not a video",
+    "text_renamed.mp4": "not a video",
+    "truncated_faststart.mp4": "truncated",
+    "truncated_moov_missing.mp4": "truncated",
     "zero_byte.mp4": "0 bytes",
 }
 UNREADABLE_IMAGES = {
@@ -272,7 +272,7 @@ def test_a_video_whose_size_changes_is_refused(tmp_path: Path) -> None:
             packet = av.Packet(jpeg.getvalue())
             packet.stream, packet.pts, packet.dts = stream, 0 if size[0] == 48 else 1, 0 if size[0] == 48 else 1
             output.mux(packet)
-    with pytest.raises(ToonbenchError, match="changes the size"):
+    with pytest.raises(ToonbenchError, match="another size"):
         video.read_video(tmp_path / "a.avi")
 
 

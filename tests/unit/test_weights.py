@@ -165,10 +165,10 @@ def test_half_a_download_is_kept_told_and_gone_on_with_the_next_time(one, place,
     server.cuts = [CUT]
     outcome = get("net")[0]
     assert outcome.state == "failed"
-    assert "0.4 MB that came are kept" in outcome.reason
+    assert "received 0.4 MB are kept" in outcome.reason
     assert (place / "net.pth.part").stat().st_size == CUT
     assert weights.check(weights.entry("net")).state == "half"
-    with pytest.raises(weights.WeightsMissing, match=r"half a download.*toonbench weights fetch net"):
+    with pytest.raises(weights.WeightsMissing, match=r"incomplete download.*toonbench weights fetch net"):
         weights.path("net")
     assert get("net")[0].state == "fetched"
     assert server.seen[-1][1] == f"bytes={CUT}-"
@@ -226,7 +226,7 @@ def test_a_wrong_hash_is_told_and_nothing_is_kept(one, place, server):
     server.files["net.pth"] = OTHER
     outcome = get("net")[0]
     assert outcome.state == "failed"
-    assert re.search(f"is not the file .*{sha(OTHER)[:16]}.*expected {sha(CONTENT)[:16]}", outcome.reason)
+    assert re.search(f"sent a wrong file .*{sha(OTHER)[:16]}.*expected {sha(CONTENT)[:16]}", outcome.reason)
     assert "\n" not in outcome.reason
     assert files(place) == []
 
@@ -308,7 +308,7 @@ def test_where_no_hash_is_published_that_of_the_first_download_decides(place, se
     assert weights.check(weights.entry("net")).note == verify.NOT_PUBLISHED
     (place / "net.pth").unlink()
     server.files["net.pth"] = OTHER
-    assert "the first download's was" in get("net")[0].reason
+    assert "that of the first download was" in get("net")[0].reason
     assert files(place) == [verify.KEPT]
 
 
@@ -416,7 +416,7 @@ def test_a_member_that_is_not_what_it_should_be_is_refused(pack, place, server, 
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(b"PK no zip", "no sound zip"), (packed(other=b"x"), "has no a.onnx in it")]
+    ("content", "told"), [(b"PK no zip", "damaged zip"), (packed(other=b"x"), "contains no a.onnx")]
 )
 def test_a_bad_archive_is_one_line(place, server, declare, content, told):
     server.files["pack.zip"] = content
@@ -470,14 +470,14 @@ def test_files_that_lie_in_the_weights_folder_already_are_verified_in_place(one,
 
 def test_a_file_in_place_of_the_weights_folder_is_one_line(one, place):
     place.write_text("")
-    assert "in, a file instead of a folder: set TOONBENCH_WEIGHTS" in get("net")[0].reason
+    assert "inside a file, instead of a folder: set TOONBENCH_WEIGHTS" in get("net")[0].reason
     with pytest.raises(weights.WeightsMissing):
         weights.path("net")
 
 
 def test_too_small_a_disk_is_told_before_the_download(one, place, monkeypatch):
     monkeypatch.setattr(download.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
-    assert re.search(r"disk of .* is full .*0 MB are free, 1 MB are to come", get("net")[0].reason)
+    assert re.search(r"disk of .* is full .*0 MB are free, 1 MB are needed", get("net")[0].reason)
 
 
 def command(*arguments, **environment):
@@ -507,7 +507,7 @@ def test_a_read_only_folder_is_read_and_fetch_says_what_to_do(one, place, server
     assert (path.returncode, path.stdout.strip(), path.stderr) == (0, str(place / "net.pth"), "")
     assert more.returncode == 1
     assert "net: already there" in more.stdout
-    assert re.search(r"cannot be written: set TOONBENCH_WEIGHTS to a folder of yours", more.stderr)
+    assert re.search(r"cannot be written: set TOONBENCH_WEIGHTS to your own folder", more.stderr)
 
 
 # --- processes -------------------------------------------------------------------------------------------------------
@@ -610,9 +610,9 @@ def test_an_entry_with_a_file_stands_for_itself(declare):
         ('[own]\nfile = "a.pth"\nsize = true', "must be a whole number"),
         ('[own]\nfile = "a.pth"\nsha = "00"', "unknown field 'sha'"),
         ('[own]\nfile = "a.pth"\narchive = "a.zip"', "both archive and member"),
-        ('[own]\nfile = "a.pth"\nlicence = "free\\u001b[2J"', r"licence = 'free\\x1b\[2J': it holds control"),
-        ('[own]\nfile = "a.pth"\nurls = ["https://\\u009b2J"]', r"\\x9b2J'\]: it holds control"),
-        ('["own\\n"]\nfile = "a.pth"', r"'own\\n' holds control"),
+        ('[own]\nfile = "a.pth"\nlicence = "free\\u001b[2J"', r"licence = 'free\\x1b\[2J': remove its control"),
+        ('[own]\nfile = "a.pth"\nurls = ["https://\\u009b2J"]', r"\\x9b2J'\]: remove its control"),
+        ('["own\\n"]\nfile = "a.pth"', r"'own\\n' has control"),
         ('[own]\nfile = "a.pth"\n"\\u001b" = 1', r"unknown field '\\x1b'"),
     ],
 )

@@ -1,9 +1,9 @@
-"""The one door to pixels on disk: read, probe, seek, write lossless, write for viewing.
+"""Read, probe, seek and write videos and images; no other package opens them.
 
-What is read is what ffplay shows: rotation metadata is applied, non-square pixels are stretched in width to square
-ones, transparency lies on white (the hidden alpha stream of VP8 and VP9 is ignored, as players do). Frames of
-variable-rate video are kept as they are and `fps` is their mean rate. A damaged or truncated file raises: never
-silently fewer frames.
+The frames equal what ffplay shows: rotation metadata is applied, non-square pixels are stretched in width to square
+ones, and transparency is drawn over white (the hidden alpha stream of VP8 and VP9 is ignored, as in players). Frames of
+variable-rate video are kept unchanged and `fps` is their mean rate. A damaged or truncated file raises an error; it
+never gives fewer frames silently.
 """
 
 from toonbench.video.image import read_image, write_png

@@ -1,4 +1,4 @@
-"""How a video is coded, and whether its coding can have kept every pixel."""
+"""The codec of a video, and whether it can be lossless."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Loss = Literal["lossless", "lossy", "unknown"]
 
-# Both kinds of files exist and the header does not say which this is; VP9 counts as lossy in FFmpeg's own list.
+# Lossy and lossless files exist and the header does not distinguish them; FFmpeg's own list counts VP9 as lossy.
 _EITHER = frozenset({"vp9", "hevc", "av1", "jpeg2000", "webp"})
 _LOSSLESS_IMAGES = frozenset({"PNG", "BMP", "TIFF", "PPM", "TGA"})
 _LOSSY_IMAGES = frozenset({"JPEG", "MPO", "GIF"})
@@ -25,7 +25,7 @@ _LOSSY_IMAGES = frozenset({"JPEG", "MPO", "GIF"})
 class Coding:
     """A file's codec and pixel format as FFmpeg names them, its mean rate (0 for images), and whether RGB frames survive.
 
-    "unknown" where the same codec and pixel format may be either and the header does not tell (VP9, HEVC or AV1 in RGB).
+    "unknown" if the codec and pixel format allow both and the header does not distinguish them (VP9, HEVC or AV1 in RGB).
     """
 
     codec: str
@@ -35,11 +35,11 @@ class Coding:
 
 
 def coding(path: Path) -> Coding:
-    """Read a video's header; decodes nothing. Raises ToonbenchError as `read_video` does.
+    """Read a video's header without decoding frames. Raises ToonbenchError as `read_video` does.
 
-    8-bit YUV does not hold all RGB colours, so it is lossy whatever the codec; so are palettes and fewer than 8 bits.
-    H.264 is lossless where its sequence parameters say that the transform is bypassed (x264: qp 0 or crf 0). Files that
-    `write_lossless` made carry a hash of their pixels and are lossless by it.
+    8-bit YUV cannot represent all RGB colours, so it is lossy for every codec; palettes and fewer than 8 bits are lossy, too.
+    H.264 is lossless if its sequence parameters bypass the transform (x264: qp 0 or crf 0). Files made by
+    `write_lossless` store a hash of their pixels, which marks them as lossless.
     """
     with opened(path) as container:
         if container is None:
@@ -69,7 +69,7 @@ def _loss(context: VideoCodecContext) -> Loss:
 
 
 def _holds_rgb(pixels: VideoFormat) -> bool:
-    """Whether 8-bit RGB goes through this format unchanged: RGB or grey of 8 bits, or full-size YUV of 10 and more."""
+    """Whether this format keeps 8-bit RGB unchanged: 8-bit RGB or grey, or YUV 4:4:4 with 10 bits or more."""
     if pixels.has_palette or min(component.bits for component in pixels.components) < 8:
         return False
     if pixels.is_rgb or len(pixels.components) <= 2:

@@ -1,4 +1,4 @@
-"""What every reader checks before it opens a file."""
+"""Checks that every reader makes before it opens a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_PIXELS = 100_000_000
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is no file with something in it."""
+    """Raise ToonbenchError unless `path` is a regular, non-empty file."""
     if path.is_dir():
         raise ToonbenchError(f"{path}: is a folder, expected a file; name a file in it")
     if not path.exists():
@@ -23,7 +23,7 @@ def check_file(path: Path) -> None:
 
 
 def check_size(width: int, height: int, path: Path) -> None:
-    """Refuse images so large that decoding them would fill the memory."""
+    """Raise ToonbenchError for images so large that decoding them would fill the memory."""
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         limit = f"{MAX_SIDE} a side and {MAX_PIXELS // 1_000_000} megapixels"
         raise ToonbenchError(f"{path}: is {width}x{height} pixels, more than {limit}; shrink it first")

@@ -36,7 +36,7 @@ _PILLOW_ERRORS = (
 def read_image(path: Path) -> Frame:
     """Read a still image as (h, w, 3) uint8 RGB: EXIF rotation applied, transparency on white, 16-bit grey scaled to 8.
 
-    Of an animated image, the first frame. Raises ToonbenchError if it is missing, no image, damaged, or larger than
+    An animated image gives its first frame. Raises ToonbenchError if it is missing, not an image, damaged, or larger than
     16384 pixels a side or 100 megapixels.
     """
     check_file(path)
@@ -58,7 +58,7 @@ def image_frames(path: Path, *, first_only: bool = False) -> tuple[list[Frame], 
     """All frames of a still or animated image and its mean rate, 0 for a still."""
     from PIL import Image
 
-    with warnings.catch_warnings():  # Pillow warns of what is checked here, and of metadata nobody needs
+    with warnings.catch_warnings():  # Pillow warns about sizes, which are checked here, and about unused metadata
         warnings.simplefilter("ignore")
         try:
             with Image.open(path) as image:
@@ -94,6 +94,6 @@ def _image_rgb(image: Image, path: Path) -> Frame:
 
 
 def on_white(rgba: Frame) -> Frame:
-    """RGBA over white, rounded."""
+    """RGBA drawn over white, rounded to 8 bits."""
     colour, alpha = rgba[..., :3].astype(np.uint16), rgba[..., 3:].astype(np.uint16)
     return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Video in: decode, probe, notice damage."""
+"""Read videos: decode, probe, detect damage."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Video:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:
-    """What a file says of itself. Sizes are as shown; `frames` and `seconds` are 0 where it does not say."""
+    """What the header of a file states. Sizes are those of the shown frames; `frames` and `seconds` are 0 if it does not state them."""
 
     width: int
     height: int
@@ -49,16 +49,16 @@ class VideoInfo:
 
 
 def read_video(path: Path, *, max_frames: int | None = None) -> Video:
-    """Decode a whole video (or its first `max_frames`); any format FFmpeg or Pillow knows.
+    """Decode a whole video (or its first `max_frames`); any format of FFmpeg or Pillow.
 
-    Raises ToonbenchError, naming the file, if it is missing, no video, damaged, or ends before its header says.
+    Raises ToonbenchError, which names the file, if it is missing, not a video, damaged, or shorter than its header states.
     """
     frames = list(iter_frames(path, max_frames=max_frames))
     return Video(frames=np.stack(frames), fps=probe(path).fps)
 
 
 def iter_frames(path: Path, *, max_frames: int | None = None) -> Iterator[Frame]:
-    """Yield the frames of a video one by one, (h, w, 3) uint8 RGB, in constant memory; raises as `read_video` does."""
+    """Yield the frames of a video one by one, (h, w, 3) uint8 RGB, in constant memory. Raises as `read_video` does."""
     if max_frames is not None and max_frames < 1:
         raise ToonbenchError(f"{path}: max_frames is {max_frames}, must be 1 or more")
     with opened(path) as container:
@@ -71,7 +71,7 @@ def iter_frames(path: Path, *, max_frames: int | None = None) -> Iterator[Frame]
 
 
 def probe(path: Path) -> VideoInfo:
-    """Read the header and the first frame. Cheap; does not notice damage further in."""
+    """Read the header and the first frame. Fast; later damage is not detected."""
     with opened(path) as container:
         if container is not None:
             return _info(container, path)
@@ -85,55 +85,53 @@ def probe(path: Path) -> VideoInfo:
 
 @contextmanager
 def loud(path: Path) -> Generator[None]:
-    """Turn FFmpeg's errors into ours."""
+    """Raise FFmpeg's errors as ToonbenchError."""
     from av.error import FFmpegError
 
     try:
         yield
     except (FFmpegError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        message = (
-            f"{path}: cannot be read as video ({reason}); damaged, cut short or no video: fetch or export it again"
-        )
+        message = f"{path}: cannot be read as video ({reason}); it is damaged, truncated or not a video; fetch or export it again"
         raise ToonbenchError(message) from error
 
 
 def open_container(file: str | IO[bytes]) -> InputContainer:
-    """Open for reading; raises FFmpeg's errors."""
+    """Open for reading. Raises FFmpeg's errors."""
     import av
 
-    # Only local files: a playlist must not make us wait for a network.
+    # Only local files: a playlist must not open network connections.
     return av.open(file, mode="r", metadata_errors="replace", container_options={"protocol_whitelist": "file"})
 
 
 @contextmanager
 def opened(path: Path) -> Generator[InputContainer | None]:
-    """Open with FFmpeg; None for still and animated images, which Pillow reads better."""
+    """Open with FFmpeg. None for still and animated images, which Pillow reads better."""
     check_file(path)
-    # The prefix keeps FFmpeg from reading meaning into names such as "concat:a" or "shot%03d.png".
+    # The prefix keeps FFmpeg from interpreting names such as "concat:a" or "shot%03d.png".
     with loud(path), open_container(f"file:{path}") as container:
         yield None if container.format.name.endswith("_pipe") or container.format.name == "image2" else container
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The first video stream that is not a cover picture, set to raise at damage instead of painting over it."""
+    """The first video stream that is not a cover picture, set to raise an error at damage instead of concealing it."""
     from av.stream import Disposition
 
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             if stream.codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]
-                raise ToonbenchError(f"{path}: is in a codec unknown here, or damaged; convert it to H.264 or FFV1")
+                raise ToonbenchError(f"{path}: has an unknown codec or is damaged; convert it to H.264 or FFV1")
             stream.codec_context.options = {"err_detect": "explode"}
             return stream
     raise ToonbenchError(f"{path}: holds no video stream (sound only?); give a video")
 
 
 def decoded(container: InputContainer, path: Path, *, max_frames: int | None = None) -> Iterator[Frame]:
-    """Yield the frames of an open container as shown; at the end, check that all of them came."""
+    """Yield the frames of an open container as shown. Check at the end that none is missing."""
     stream = video_stream(container, path)
     convert = Converter(stream, path)
     ends = _Ends(stream, container)
-    wanted = container.metadata.get(DIGEST_TAG)
+    stored_digest = container.metadata.get(DIGEST_TAG)
     digest = hashlib.sha256()
     shape: tuple[int, ...] = ()
     count = 0
@@ -145,43 +143,43 @@ def decoded(container: InputContainer, path: Path, *, max_frames: int | None = N
                 raise ToonbenchError(f"{path}: frame {count} is damaged; fetch or export the file again")
             pixels = convert(frame)
             if shape not in ((), pixels.shape):
-                raise ToonbenchError(f"{path}: frame {count} changes the size; split the file into one video per size")
+                raise ToonbenchError(f"{path}: frame {count} has another size; split the file into one video per size")
             shape = pixels.shape
-            if wanted:
+            if stored_digest:
                 digest.update(pixels.data)
-            ends.see(frame)
+            ends.add(frame)
             count += 1
             yield pixels
             if count == max_frames:
                 return
     if not count:
-        raise ToonbenchError(f"{path}: holds no frames; it is cut short or empty: fetch or export it again")
+        raise ToonbenchError(f"{path}: has no frames, so it is truncated or empty; fetch or export it again")
     if missing := ends.missing(count):
-        raise ToonbenchError(f"{path}: is damaged or cut short ({missing}); fetch or export it again")
-    if wanted and wanted != digest.hexdigest():
-        raise ToonbenchError(f"{path}: its pixels do not match the hash written with them; make it again")
+        raise ToonbenchError(f"{path}: is damaged or truncated ({missing}); fetch or export it again")
+    if stored_digest and stored_digest != digest.hexdigest():
+        raise ToonbenchError(f"{path}: its pixels do not match the stored hash; generate it again")
 
 
 def _check_gif_end(container: InputContainer, path: Path) -> None:
-    """FFmpeg takes a GIF that is cut off for a shorter one; a whole one ends in its trailer byte."""
+    """FFmpeg reads a truncated GIF as a shorter one; a complete GIF ends with its trailer byte."""
     if container.format.name == "gif" and not path.read_bytes().rstrip(b"\0").endswith(b";"):
-        raise ToonbenchError(f"{path}: is cut short (no GIF trailer); fetch or export it again")
+        raise ToonbenchError(f"{path}: is truncated (no GIF trailer); fetch or export it again")
 
 
 class _Ends:
-    """Compares what was decoded with what the header promises, in frames and in seconds."""
+    """Compares the decoded frames and seconds with those that the header states."""
 
     def __init__(self, stream: VideoStream, container: InputContainer) -> None:
         self.packets = 0
         self.discarded = 0
-        self._promised = stream.frames
+        self._stated = stream.frames
         self._seconds = _seconds(stream, container)
         self._first: float | None = None
         self._last = 0.0
         self._gap = float(1 / stream.average_rate) if stream.average_rate else 0.0
 
-    def see(self, frame: VideoFrame) -> None:
-        """Count a decoded frame in."""
+    def add(self, frame: VideoFrame) -> None:
+        """Count a decoded frame."""
         if frame.pts is None:
             return
         if self._first is None:
@@ -191,9 +189,9 @@ class _Ends:
         self._last = frame.time
 
     def missing(self, count: int) -> str:
-        """Why the file is short, or an empty string. Frames that an edit list hides are not missing."""
-        if self.packets == self._promised and count + self.discarded < self._promised:
-            return f"{count} frames of {self._promised}"
+        """Why the file is too short, or an empty string. Frames hidden by an edit list do not count as missing."""
+        if self.packets == self._stated and count + self.discarded < self._stated:
+            return f"{count} frames of {self._stated}"
         span = max(self._last, self._last - (self._first or 0.0))
         if self._first is not None and span + 1.75 * self._gap < self._seconds:
             return f"ends at {span:.2f} of {self._seconds:.2f} seconds"
@@ -201,7 +199,7 @@ class _Ends:
 
 
 def _seconds(stream: VideoStream, container: InputContainer) -> float:
-    """Length of the video stream as the header has it, 0 if it does not say."""
+    """Length of the video stream in seconds by its header, 0 if it is not stated."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     with suppress(KeyError, ValueError):
@@ -212,7 +210,7 @@ def _seconds(stream: VideoStream, container: InputContainer) -> float:
 
 
 class Converter:
-    """Decoded frame -> RGB as shown. One swscale context serves all frames, which halves the time of large ones."""
+    """Decoded frame -> RGB as shown. All frames share one swscale context, which halves the time of large ones."""
 
     def __init__(self, stream: VideoStream, path: Path) -> None:
         from av.video.reformatter import VideoReformatter
@@ -246,17 +244,17 @@ def _info(container: InputContainer, path: Path) -> VideoInfo:
     stream = video_stream(container, path)
     seconds = _seconds(stream, container)
     tag = container.metadata.get(COUNT_TAG, "")
-    told = int(tag) if tag.isdecimal() else stream.frames
+    frames = int(tag) if tag.isdecimal() else stream.frames
     fps = float(stream.average_rate or stream.guessed_rate or 25)
-    if container.format.name == "gif" and told and seconds:  # FFmpeg gives the shortest of a GIF's delays
-        fps = told / seconds
+    if container.format.name == "gif" and frames and seconds:  # FFmpeg gives the shortest of a GIF's delays
+        fps = frames / seconds
     codec, pixel_format = stream.codec_context.codec.canonical_name, stream.codec_context.pix_fmt or ""
     first = next(decoded(container, path, max_frames=1))
     return VideoInfo(
         width=first.shape[1],
         height=first.shape[0],
         fps=fps,
-        frames=told,
+        frames=frames,
         seconds=seconds,
         codec=codec,
         pixel_format=pixel_format,

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class FrameReader:
-    """Random access to the frames of one video: by decord where it is installed and agrees, else by PyAV.
+    """Random access to the frames of one video: by decord if it is installed and gives the same pixels, otherwise by PyAV.
 
-    Both return the same pixels; where decord differs (turned, 10-bit, non-square, AV1, GIF ...) it is not used.
-    Damage is noticed only where it is read, so read a file of unknown origin with `read_video` once.
+    decord is not used for files that it decodes differently (rotated, 10-bit, non-square pixels, AV1, GIF ...).
+    Damage is detected only in the frames that are read, so read a file of unknown origin with `read_video` once.
     """
 
     def __init__(self, path: Path, *, decord: bool = True) -> None:
@@ -31,7 +31,7 @@ class FrameReader:
             times, self._keys = ([], []) if container is None else _timestamps(container, path)
         self._times = times if times and len(set(times)) == len(times) else None
         self._frames: Frames | None = None
-        if self._times is None:  # images, and files without timestamps: decode once, keep
+        if self._times is None:  # images, and files without timestamps: decode once and keep the frames
             self._frames = read_video(path).frames
         self._decord = _decord_reader(path, first=self._by_seeking([0])[0], count=len(self)) if decord else None
 
@@ -47,10 +47,12 @@ class FrameReader:
         """The frames at `indices` (any order, repeats allowed), (t, h, w, 3) uint8 RGB."""
         for index in indices:
             if not 0 <= index < len(self):
-                raise ToonbenchError(f"{self.path}: frame {index} asked for, it has frames 0 to {len(self) - 1}")
+                raise ToonbenchError(
+                    f"{self.path}: frame {index} does not exist; the file has frames 0 to {len(self) - 1}"
+                )
         if self._decord is not None:
             frames = self._decord.get_batch(list(indices)).asnumpy()
-            self._decord.seek(0)  # else its thread decodes on and fills the memory
+            self._decord.seek(0)  # otherwise its thread continues to decode and fills the memory
             return frames
         return self._by_seeking(indices)
 
@@ -63,12 +65,12 @@ class FrameReader:
                 self._collect(container, [self._times[index] for index in sorted(set(indices))], found)
         return np.stack([found[self._times[index]] for index in indices])
 
-    def _collect(self, container: InputContainer, wanted: list[int], found: dict[int, Frame]) -> None:
+    def _collect(self, container: InputContainer, times: list[int], found: dict[int, Frame]) -> None:
         stream = video_stream(container, self.path)
         convert = Converter(stream, self.path)
-        position = None  # the key frame from which decoding goes on
+        position = None  # the key frame at which decoding starts
         frames = container.decode(stream)
-        for time in wanted:
+        for time in times:
             if time in found:
                 continue
             key = max(bisect_right(self._keys, time) - 1, 0)
@@ -84,7 +86,7 @@ class FrameReader:
 
 
 def _timestamps(container: InputContainer, path: Path) -> tuple[list[int], list[int]]:
-    """Presentation times of all frames and of the key frames, sorted; empty if the file does not give all of them."""
+    """Presentation times of all frames and of the key frames, sorted; empty if the file does not state all of them."""
     times, keys = list[int](), list[int]()
     for packet in container.demux(video_stream(container, path)):
         if packet.size == 0 or packet.is_discard:
@@ -98,14 +100,14 @@ def _timestamps(container: InputContainer, path: Path) -> tuple[list[int], list[
 
 
 def _decord_reader(path: Path, *, first: Frame, count: int) -> Any:
-    """A decord reader, or None if decord is missing or shows other frames than PyAV."""
+    """A decord reader, or None if decord is missing or gives other frames than PyAV."""
     if find_spec("decord") is None:
         return None
     decord: Any = import_module("decord")
 
     try:
         reader: Any = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
-        # A container that claims more frames than it has would hang decord for ever.
+        # A container that claims more frames than it has would make decord hang.
         if len(reader) != count or not np.array_equal(reader[0].asnumpy(), first):
             return None
     except (RuntimeError, decord.DECORDError):

@@ -1,4 +1,4 @@
-"""Video out: lossless for measuring, H.264 for viewing."""
+"""Write videos: lossless for measuring, H.264 for viewing."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _LOSSLESS: dict[Codec, tuple[str, dict[str, str]]] = {
 
 
 def write_lossless(path: Path, frames: Frames, *, fps: float, codec: Codec = "ffv1") -> None:
-    """Write RGB frames bit-exactly to Matroska, decoded and compared before the file appears under its name.
+    """Write RGB frames bit-exactly to Matroska. They are decoded and compared before the file gets its name.
 
-    The same frames give the same bytes. FFV1 is the smaller on camera images, `codec="h264"` (x264 RGB, quantiser 0) on
-    smooth rendered ones. The pixels' hash lies in the file and is checked whenever the whole of it is read.
+    The same frames give the same bytes. FFV1 is smaller for camera images, `codec="h264"` (x264 RGB, quantiser 0) for
+    smooth rendered ones. The hash of the pixels is stored in the file and checked when all frames are read.
     """
     _check_frames(frames, fps)
     encoder, options = _LOSSLESS[codec]
@@ -46,7 +46,7 @@ def write_lossless(path: Path, frames: Frames, *, fps: float, codec: Codec = "ff
 
 
 def write_for_viewing(path: Path, frames: Frames, *, fps: float) -> None:
-    """Write an H.264 MP4 that every player shows; not to be measured. Odd sizes repeat their last row or column."""
+    """Write an H.264 MP4 that every player shows; do not measure it. Odd sizes repeat their last row or column."""
     _check_frames(frames, fps)
     _, height, width, _ = frames.shape
     padded = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
@@ -59,8 +59,8 @@ def write_for_viewing(path: Path, frames: Frames, *, fps: float) -> None:
 def write_film(path: Path, frames: Iterable[Frame], *, fps: int, width: int, height: int) -> int:
     """Write RGB frames, (height, width, 3) of even sides, as an H.264 MP4 (BT.709, 4:2:0, crf 18); return how many.
 
-    Takes a frame at a time, for films that do not fit in memory. The file appears under its name when it is whole. The
-    same frames give the same bytes. Raises ToonbenchError for odd or other sizes, no frames, and a place that cannot
+    Takes one frame at a time, for films that do not fit in memory. The file gets its name when it is complete. The
+    same frames give the same bytes. Raises ToonbenchError for odd or changing sizes, no frames, and a path that cannot
     be written.
     """
     if width % 2 or height % 2:
@@ -104,7 +104,7 @@ def _encode(
     options: dict[str, str],
     tags: dict[str, str] | None = None,
 ) -> bytes:
-    """Encode in memory. Bit-exact flags leave out dates and random ids, one thread gives the same bytes everywhere."""
+    """Encode in memory. Bit-exact flags leave out dates and random ids; one thread gives the same bytes on every machine."""
     import av
     from av.codec.context import Flags
     from av.error import FFmpegError
@@ -132,7 +132,7 @@ def _encode(
 
 
 def _tag_bt709(stream: VideoStream) -> dict[str, int]:
-    """Say in the file which matrix made YUV of RGB, and return it for the conversion; players guess otherwise."""
+    """Store the matrix of the RGB to YUV conversion in the file and return it; without it players guess."""
     from av.video.reformatter import ColorRange, Colorspace
 
     context = stream.codec_context

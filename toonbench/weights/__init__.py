@@ -1,7 +1,7 @@
-"""Third-party weights: which there are, where they lie, whether they are sound, and how to get them.
+"""Third-party weights: list, locate, verify and fetch them.
 
-None comes with toonbench, and nothing is downloaded unasked: `toonbench weights fetch` does that. They are kept in one
-folder (`TOONBENCH_WEIGHTS`, which may be a shared, read-only disk) and verified before use.
+toonbench contains none of them and downloads nothing automatically; `toonbench weights fetch` downloads. Weights are kept in
+one folder (`TOONBENCH_WEIGHTS`, which may be a shared, read-only disk) and verified before use.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ __all__ = [
 
 
 class WeightsMissing(ToonbenchError):
-    """Weights are not on this machine; the message has the command that gets them."""
+    """Weights are not on this machine; the message has the command that fetches them."""
 
 
 def path(name: str) -> Path:
     """The verified file of the weights called `name`.
 
-    Raises WeightsMissing where there is none, ToonbenchError for an unknown name or a file that is not what it should be.
+    Raises WeightsMissing if the file is missing, ToonbenchError for an unknown name or a damaged file.
     """
     found = check(entry(name))
     if found.state == "there":
@@ -45,18 +45,18 @@ def path(name: str) -> Path:
 
 
 def missing(names: Iterable[str]) -> str:
-    """An empty string if all of these are there and sound, else one line: what is not, and the command that gets it."""
+    """An empty string if all of these are available, otherwise one line: which are not, and the command that fetches them."""
     bad = [found for found in (check(entry(name)) for name in names) if found.state != "there"]
     if not bad:
         return ""
     absent = [found for found in bad if found.state != "damaged"]
-    told = [f"weights {' and '.join(repr(found.entry.name) for found in absent)} are missing"] if absent else []
-    told += [_problem(found) for found in bad if found.state == "damaged"]
-    return f"{'; '.join(told)}: {_advice([found.entry.name for found in bad])}"
+    problems = [f"weights {' and '.join(repr(found.entry.name) for found in absent)} are missing"] if absent else []
+    problems += [_problem(found) for found in bad if found.state == "damaged"]
+    return f"{'; '.join(problems)}: {_advice([found.entry.name for found in bad])}"
 
 
 def used(names: Iterable[str]) -> dict[str, str]:
-    """The sha256 of each of these that is there and sound: what a result was made with."""
+    """The sha256 of each of these that is available, to be recorded in a result."""
     found = {name: check(entry(name)) for name in names}
     return {name: one.sha256 for name, one in found.items() if one.state == "there"}
 
@@ -64,7 +64,7 @@ def used(names: Iterable[str]) -> dict[str, str]:
 def _problem(found: Check) -> str:
     if found.state == "damaged":
         return f"weights '{found.entry.name}' are damaged ({found.path}: {found.problem})"
-    half = " (half a download is)" if found.state == "half" else ""
+    half = " (only an incomplete download is)" if found.state == "half" else ""
     return f"weights '{found.entry.name}' are not in {found.path.parent}{half}"
 
 

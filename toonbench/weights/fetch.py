@@ -1,4 +1,4 @@
-"""Get weights into the folder: from the network or from a folder of files; verified before a file gets its name."""
+"""Fetch weights from the network or from a folder of files, and verify them before a file gets its name."""
 
 from __future__ import annotations
 
@@ -32,15 +32,13 @@ from toonbench.weights.verify import (
 )
 
 LICENCES = "licences-shown.json"
-NOT_WRITABLE = (
-    "cannot be written: set TOONBENCH_WEIGHTS to a folder of yours, or have its owner fetch (reading from it works)"
-)
+NOT_WRITABLE = "cannot be written: set TOONBENCH_WEIGHTS to your own folder, or ask its owner to fetch (read access is enough to use them)"
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one entry; `reason` says why it failed."""
+    """The result of fetching one entry; `reason` states why it failed."""
 
     entry: Entry
     state: Literal["fetched", "there", "failed"]
@@ -50,7 +48,7 @@ class Outcome:
 
 
 def groups(items: Iterable[Entry]) -> list[list[Entry]]:
-    """Entries that come together, in order: the members of one archive, else each alone."""
+    """Entries that are downloaded together, in order: the members of one archive, or a single file."""
     found: dict[tuple[str, ...], list[Entry]] = {}
     for item in items:
         found.setdefault((item.archive, *item.urls) if item.archive else (item.name, ""), []).append(item)
@@ -60,10 +58,10 @@ def groups(items: Iterable[Entry]) -> list[list[Entry]]:
 def fetch_group(
     items: Sequence[Entry], *, source: Path | None = None, on_progress: Progress | None = None
 ) -> list[Outcome]:
-    """Get the entries of one group that are not there yet, from `source` (a folder of files) or the network.
+    """Fetch the missing entries of one group from `source` (a folder of files) or the network.
 
-    Of several processes that want the same file one fetches it, and the others wait. What fails is told in the
-    outcome; a download that was cut is kept and gone on with the next time.
+    If several processes need the same file, one fetches it and the others wait. A failure is reported in its
+    outcome; an interrupted download is kept and resumed the next time.
     """
     where = folder()
     done = {item.name: outcome for item in items if (outcome := _there(item))}
@@ -88,13 +86,13 @@ def fetch_group(
 
 
 def unseen_licences(items: Iterable[Entry]) -> list[Entry]:
-    """Those of the entries that are not for commercial use and whose licence has not been shown yet in this folder."""
+    """The entries that are not for commercial use and whose licence was not shown yet for this folder."""
     shown = read_json(folder() / LICENCES)
     return [item for item in items if not item.commercial and shown.get(item.name) != item.licence]
 
 
 def licences_shown(items: Iterable[Entry]) -> None:
-    """Remember that the licences of these were shown; where that cannot be written, they are shown again."""
+    """Record that the licences of these were shown; without write access they are shown again."""
     with contextlib.suppress(OSError):
         folder().mkdir(parents=True, exist_ok=True)
         for item in items:
@@ -105,7 +103,7 @@ def _there(item: Entry) -> Outcome | None:
     found = check(item)
     if found.state != "there":
         return None
-    with contextlib.suppress(OSError):  # a read-only folder may be read all the same
+    with contextlib.suppress(OSError):  # a read-only folder can still be used
         keep_first(item, found.sha256, found.path.parent)
     return Outcome(entry=item, state="there", path=found.path, sha256=found.sha256)
 
@@ -113,7 +111,7 @@ def _there(item: Entry) -> Outcome | None:
 def _get(
     todo: Sequence[Entry], where: Path, *, source: Path | None, on_progress: Progress | None
 ) -> Iterable[tuple[Entry, Outcome]]:
-    """Get each entry, yielding what was done so far even if a later one fails."""
+    """Fetch each entry and yield its outcome, even if a later one fails."""
     if source is not None:
         for item in todo:
             yield item, _copy(item, where, source)
@@ -122,12 +120,12 @@ def _get(
     else:
         for item in todo:
             part = where / f"{item.file}.part"
-            seen = _download(item, part, on_progress)
-            yield item, _install(item, part, where, seen)
+            found_hashes = _download(item, part, on_progress)
+            yield item, _install(item, part, where, found_hashes)
 
 
 def _download(item: Entry, part: Path, on_progress: Progress | None) -> dict[str, str]:
-    """The whole, verified content in `part`, from the first address that has it; return its hashes."""
+    """Download and verify `part` from the first address that has it; return its hashes."""
     as_archive = bool(item.archive)
     hashed = bool(item.archive_sha256) if as_archive else item.hashed
     kept = "" if as_archive else first_download(item, part.parent)
@@ -140,49 +138,49 @@ def _download(item: Entry, part: Path, on_progress: Progress | None) -> dict[str
             except ToonbenchError as error:
                 problems.append(str(error))
                 break
-            seen = read_hashes(part, git=bool(item.git_blob))
-            problem = _wrong_archive(item, seen) if as_archive else wrong(item, seen, kept=kept)
+            found_hashes = read_hashes(part, git=bool(item.git_blob))
+            problem = _wrong_archive(item, found_hashes) if as_archive else wrong(item, found_hashes, kept=kept)
             if not problem:
-                return seen
-            discard(part)  # with a part of an earlier time in it, one whole download more decides
+                return found_hashes
+            discard(part)  # if an earlier part was resumed, one complete download decides
             if not again:
-                problems.append(f"what {urlsplit(url).netloc} sends is not the file ({problem}); it was deleted")
+                problems.append(f"{urlsplit(url).netloc} sent a wrong file ({problem}); it was deleted")
     raise ToonbenchError(_sentence(item, problems or ["no address is known: use --from FOLDER"]))
 
 
-def _wrong_archive(item: Entry, seen: dict[str, str]) -> str:
+def _wrong_archive(item: Entry, found_hashes: dict[str, str]) -> str:
     expected = item.archive_sha256
-    if seen["sha256"].startswith(expected):
+    if found_hashes["sha256"].startswith(expected):
         return ""
-    return f"{item.archive}: sha256 is {seen['sha256'][:16]}…, expected {expected[:16]}…"
+    return f"{item.archive}: sha256 is {found_hashes['sha256'][:16]}…, expected {expected[:16]}…"
 
 
 def _sentence(item: Entry, problems: Sequence[str]) -> str:
     return f"cannot fetch {item.name}: {'; '.join(problems)}"
 
 
-def _install(item: Entry, part: Path, where: Path, seen: dict[str, str]) -> Outcome:
+def _install(item: Entry, part: Path, where: Path, found_hashes: dict[str, str]) -> Outcome:
     """Give a verified file its name."""
-    keep_first(item, seen["sha256"], where)
+    keep_first(item, found_hashes["sha256"], where)
     target = where / item.file
     part.replace(target)
     forget(part)
-    remember(target, seen)
-    return Outcome(entry=item, state="fetched", path=target, sha256=seen["sha256"])
+    remember(target, found_hashes)
+    return Outcome(entry=item, state="fetched", path=target, sha256=found_hashes["sha256"])
 
 
 def _from_archive(todo: Sequence[Entry], where: Path, on_progress: Progress | None) -> Iterable[tuple[Entry, Outcome]]:
-    """Members of a downloaded zip, each verified; the zip is removed once all are out."""
+    """Extract and verify the members of a downloaded zip, then remove the zip."""
     part = where / f"{todo[0].archive}.part"
     _download(todo[0], part, on_progress)
     for item in todo:
         unpacked = where / f".{item.file}.unpacked"
         try:
             extract(part, item.member, unpacked)
-            seen = _verified(item, unpacked, where, told=f"{item.member} in {item.archive}")
-            yield item, _install(item, unpacked, where, seen)
+            found_hashes = _verified(item, unpacked, where, origin=f"{item.member} in {item.archive}")
+            yield item, _install(item, unpacked, where, found_hashes)
         except ToonbenchError:
-            discard(part)  # a bad archive would be bad the next time, too
+            discard(part)  # a damaged archive would fail the next time, too
             raise
         finally:
             unpacked.unlink(missing_ok=True)
@@ -190,7 +188,7 @@ def _from_archive(todo: Sequence[Entry], where: Path, on_progress: Progress | No
 
 
 def extract(archive: Path, member: str, to: Path) -> None:
-    """Write one member of a zip, found by its name in whatever folder of the zip, to the file `to` and nowhere else.
+    """Write one member of a zip, found by its name in any folder of the zip, to the file `to` and nowhere else.
 
     Names in the zip are compared, never used as paths. Raises ToonbenchError for a damaged zip or one without the member.
     """
@@ -200,21 +198,23 @@ def extract(archive: Path, member: str, to: Path) -> None:
                 info for info in opened.infolist() if PurePosixPath(info.filename).name == member and not info.is_dir()
             ]
             if not named:
-                raise ToonbenchError(f"{archive.name} has no {member} in it: get the archive that the manifest names")
-            chosen = min(named, key=lambda info: len(info.filename))  # the outermost, if several
+                raise ToonbenchError(
+                    f"{archive.name} contains no {member}: download the archive that the manifest names"
+                )
+            chosen = min(named, key=lambda info: len(info.filename))  # the outermost, if there are several
             free = shutil.disk_usage(to.parent).free
             if chosen.file_size > free:
                 raise OSError(
-                    errno.ENOSPC, f"{free / 1e6:.0f} MB are free, {member} takes {chosen.file_size / 1e6:.0f} MB"
+                    errno.ENOSPC, f"{free / 1e6:.0f} MB are free, {member} needs {chosen.file_size / 1e6:.0f} MB"
                 )
             with opened.open(chosen) as packed, to.open("wb") as stream:
                 shutil.copyfileobj(packed, stream, 1 << 20)
     except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, zlib.error) as error:
-        raise ToonbenchError(f"{archive.name} is no sound zip ({error}): get it again") from error
+        raise ToonbenchError(f"{archive.name} is a damaged zip ({error}): download it again") from error
 
 
 def _copy(item: Entry, where: Path, source: Path) -> Outcome:
-    """The file from a folder, by its name here, its name at the source, or its archive's name."""
+    """Copy the file from a folder, found by its manifest name, its name at the source, or its archive's name."""
     names = list(dict.fromkeys([item.file, item.member, item.archive, *(_last(url) for url in item.urls)]))
     problems: list[str] = []
     unpacked = where / f".{item.file}.copy"
@@ -226,8 +226,8 @@ def _copy(item: Entry, where: Path, source: Path) -> Outcome:
                 extract(found, item.member, unpacked)
             else:
                 shutil.copyfile(found, unpacked)
-            seen = _verified(item, unpacked, where, told=str(found))
-            return _install(item, unpacked, where, seen)
+            found_hashes = _verified(item, unpacked, where, origin=str(found))
+            return _install(item, unpacked, where, found_hashes)
         except ToonbenchError as error:
             problems.append(str(error))
         finally:
@@ -238,27 +238,27 @@ def _copy(item: Entry, where: Path, source: Path) -> Outcome:
 
 
 def _last(url: str) -> str:
-    """The file name at the end of an address; empty where that is not a plain one."""
+    """The file name at the end of an address; empty if it is not a plain file name."""
     name = unquote(urlsplit(url).path).rpartition("/")[2]
     return "" if name in ("", ".", "..") or "\\" in name else name
 
 
-def _verified(item: Entry, path: Path, where: Path, *, told: str) -> dict[str, str]:
-    seen = read_hashes(path, git=bool(item.git_blob))
-    if problem := wrong(item, seen, kept=first_download(item, where)):
-        raise ToonbenchError(f"{told} is not the file ({problem})")
-    return seen
+def _verified(item: Entry, path: Path, where: Path, *, origin: str) -> dict[str, str]:
+    found_hashes = read_hashes(path, git=bool(item.git_blob))
+    if problem := wrong(item, found_hashes, kept=first_download(item, where)):
+        raise ToonbenchError(f"{origin} is not the file ({problem})")
+    return found_hashes
 
 
 def _disk(error: OSError, where: Path) -> str:
-    """What the disk does not allow, in one line with what to do."""
+    """A failure of the disk and what to do, in one line."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"the disk of {where} is full ({error.strerror}): free some space, or set TOONBENCH_WEIGHTS to a larger disk, "
-            "and run the same command again; what came is kept"
+            "and run the same command again; the received bytes are kept"
         )
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{where} {NOT_WRITABLE}"
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
-        return f"{where} is, or lies in, a file instead of a folder: set TOONBENCH_WEIGHTS to a folder"
+        return f"{where} is a file, or inside a file, instead of a folder: set TOONBENCH_WEIGHTS to a folder"
     return f"{error.filename or where}: {error.strerror or error}; check the disk, or set TOONBENCH_WEIGHTS to another folder"

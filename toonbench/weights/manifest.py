@@ -1,4 +1,4 @@
-"""The manifest of third-party weights: what there is, where from, under which licence, how it is recognised."""
+"""The manifest of third-party weights: names, addresses, licences and hashes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from toonbench.types import ToonbenchError
 OURS = Path(__file__).parent / "manifest.toml"
 VARIABLE = "TOONBENCH_WEIGHTS_MANIFEST"
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=@~-]*")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would obey these
-HASHES = {"sha256": "8,64", "archive_sha256": "64", "git_blob": "40"}  # how many hex digits
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would interpret these
+HASHES = {"sha256": "8,64", "archive_sha256": "64", "git_blob": "40"}  # allowed numbers of hex digits
 KINDS: dict[str, tuple[type, str]] = {
     "str": (str, "text"),
     "int": (int, "a whole number"),
@@ -29,7 +29,7 @@ KINDS: dict[str, tuple[type, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One file of weights; `manifest.toml` says what the fields are. Empty text and size 0 mean: not known."""
+    """One file of weights; `manifest.toml` explains the fields. Empty text and size 0 mean unknown."""
 
     name: str
     file: str
@@ -50,15 +50,15 @@ class Entry:
 
     @property
     def hashed(self) -> bool:
-        """Whether the manifest says enough to recognise the file: a whole hash, not only its first digits."""
+        """Whether the manifest has a complete hash of the file, not only its first digits."""
         return len(self.sha256) == 64 or bool(self.git_blob)
 
 
 def entries() -> dict[str, Entry]:
-    """All entries by name: ours, then those of the file in TOONBENCH_WEIGHTS_MANIFEST.
+    """All entries by name: those of toonbench, then those of the file in TOONBENCH_WEIGHTS_MANIFEST.
 
-    There, an entry with a `file` stands for itself, in place of ours if we have one of that name; one without a `file`
-    changes only the fields it gives (a mirror: `urls`). Raises ToonbenchError for a manifest that is not one.
+    In that file, an entry with a `file` is complete and replaces toonbench's entry of the same name; one without a `file`
+    changes only the fields that it gives (a mirror: `urls`). Raises ToonbenchError for an invalid manifest.
     """
     further = os.environ.get(VARIABLE)
     tables = dict(_tables(OURS, 0))
@@ -76,7 +76,7 @@ def entries() -> dict[str, Entry]:
 
 
 def entry(name: str) -> Entry:
-    """The entry called `name`; ToonbenchError with the nearest names for one that is not there."""
+    """The entry called `name`. Raises ToonbenchError with the nearest names for an unknown one."""
     found = entries()
     if name not in found:
         raise unknown("weights", name, found)
@@ -84,7 +84,7 @@ def entry(name: str) -> Entry:
 
 
 def needed_for(thing: str, also: Iterable[str] = ()) -> list[str]:
-    """Names of what a metric or method needs by the manifest, with those of `also` (what its class says)."""
+    """Names of the weights that a metric or method needs by the manifest, and those of `also` (from its class)."""
     bare = thing.partition("@")[0]
     return sorted({e.name for e in entries().values() if bare in (n.split(" ")[0] for n in e.needed_by)} | set(also))
 
@@ -96,7 +96,7 @@ def as_row(item: Entry) -> dict[str, Any]:
 
 @functools.cache
 def _tables(path: Path, changed: int) -> dict[str, dict[str, Any]]:
-    """The tables of a manifest; `changed` is its time, so that a changed file is read again."""
+    """The tables of a manifest; `changed` is its modification time, so that a changed file is read again."""
     del changed
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -106,7 +106,7 @@ def _tables(path: Path, changed: int) -> dict[str, dict[str, Any]]:
         ) from error
     for name, table in tables.items():
         if CONTROL.search(name):
-            raise ToonbenchError(f"{path}: the name {name!r} holds control characters: give one that can be printed")
+            raise ToonbenchError(f"{path}: the name {name!r} has control characters: give a printable name")
         if not isinstance(table, dict):
             raise ToonbenchError(
                 f"{path}: '{name}' is not a table: begin an entry with [name] and give it a file and urls"
@@ -115,7 +115,7 @@ def _tables(path: Path, changed: int) -> dict[str, dict[str, Any]]:
 
 
 def _entry(name: str, table: dict[str, Any], where: str) -> Entry:
-    """The entry in a table, every field checked: file names become paths and hashes decide, so neither is taken on trust."""
+    """The entry in a table. Every field is checked, because file names become paths and hashes decide what is accepted."""
     problem = _fault(table)
     if problem:
         raise ToonbenchError(f"{where}: entry '{name}' {problem}")
@@ -124,24 +124,24 @@ def _entry(name: str, table: dict[str, Any], where: str) -> Entry:
 
 
 def _fault(table: dict[str, Any]) -> str:
-    """What is wrong with a table of the manifest, and what is allowed; or an empty string."""
+    """The first problem of a table of the manifest and what is allowed, or an empty string."""
     types = {field.name: str(field.type) for field in fields(Entry) if field.name != "name"}
     for key, value in table.items():
         if key not in types:
-            return f"has an unknown field {key!r}: known are {', '.join(types)}"
+            return f"has an unknown field {key!r}: allowed are {', '.join(types)}"
         kind, words = KINDS[types[key]]
         if type(value) is not kind or (kind is list and not all(isinstance(item, str) for item in value)):
             return f"has {key} = {value!r}: it must be {words}"
         if any(CONTROL.search(text) for text in (value if kind is list else [value]) if isinstance(text, str)):
-            return f"has {key} = {value!r}: it holds control characters, write it without"
+            return f"has {key} = {value!r}: remove its control characters"
     if not table.get("file"):
-        return "has no file: give the file's name (only an entry that toonbench has may leave it out)"
+        return "has no file: give the file's name (only an entry of toonbench's own manifest may leave it out)"
     for key in ("file", "archive"):
         if (value := table.get(key, "")) and not FILE_NAME.fullmatch(value):
             return f"has {key} = {value!r}: give a plain file name, without folders"
     for key, digits in HASHES.items():
         if (value := table.get(key, "")) and not re.fullmatch(f"[0-9a-f]{{{digits}}}", value):
-            return f"has {key} = {value!r}: it takes {digits.replace(',', ' to ')} lower-case hex digits"
+            return f"has {key} = {value!r}: it must have {digits.replace(',', ' to ')} lower-case hex digits"
     if bool(table.get("archive")) != bool(table.get("member")):
         return "must have both archive and member, or neither"
     return ""

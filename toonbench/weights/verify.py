@@ -1,4 +1,4 @@
-"""Is the file in the weights folder the one it should be? Hashes, remembered so that 500 MB are not read at each use."""
+"""Verify files of the weights folder by their hashes, which are cached so that 500 MB are not read at each use."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from toonbench.types import ToonbenchError
 from toonbench.weights.manifest import Entry
 
 State = Literal["there", "missing", "damaged", "half"]
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
+Progress = Callable[[int, int], None]  # bytes done, bytes in total
 BLOCK = 1 << 20
 KEPT = "first-downloads.json"
-NOT_PUBLISHED = "sha256 not published; that of the first download is kept"
+NOT_PUBLISHED = "no sha256 is published; the sha256 of the first download is used"
 log = logging.getLogger(__name__)
 _remembered: dict[Path, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What was found of an entry: its state, the file's sha256 where it was read, and what to know about it."""
+    """The state of an entry: whether its file is valid, the file's sha256 if it was read, a problem and a note."""
 
     entry: Entry
     path: Path
@@ -39,7 +39,7 @@ class Check:
 
 
 def folder() -> Path:
-    """Where weights are kept: `TOONBENCH_WEIGHTS`, or `weights` in the user's data folder."""
+    """The folder of the weights: `TOONBENCH_WEIGHTS`, or `weights` in the user's data folder."""
     import platformdirs
 
     chosen = os.environ.get("TOONBENCH_WEIGHTS")
@@ -47,73 +47,73 @@ def folder() -> Path:
 
 
 def check(item: Entry, *, full: bool = False, on_progress: Progress | None = None) -> Check:
-    """Look at the file of an entry; `full` reads all of it, else a hash remembered for the unchanged file will do."""
+    """Check the file of an entry. `full` reads all of it; otherwise the cached hash of an unchanged file is used."""
     path = folder() / item.file
     try:
         if not path.is_file():
             half = any((folder() / f"{name}.part").is_file() for name in (item.file, item.archive) if name)
             return Check(entry=item, path=path, state="half" if half else "missing")
-        seen = hashes(path, git=bool(item.git_blob), full=full, on_progress=on_progress)
+        found = hashes(path, git=bool(item.git_blob), full=full, on_progress=on_progress)
     except OSError as error:
         return Check(entry=item, path=path, state="damaged", problem=f"cannot be read ({error.strerror or error})")
     kept = first_download(item, folder())
-    problem = wrong(item, seen, kept=kept)
+    problem = wrong(item, found, kept=kept)
     note = (
         ""
         if item.hashed
         else NOT_PUBLISHED
         if kept
-        else "sha256 not published, and none kept: fetch or verify it to keep it"
+        else "no sha256 is published or stored yet: fetch or verify the file to store it"
     )
     return Check(
         entry=item,
         path=path,
         state="damaged" if problem else "there",
-        sha256=seen["sha256"],
+        sha256=found["sha256"],
         problem=problem,
         note=note,
     )
 
 
 def verify(item: Entry, *, on_progress: Progress | None = None) -> Check:
-    """`check`, reading the whole file; where no sha256 is published, what was read is kept from now on."""
+    """`check` with the whole file; if no sha256 is published, the computed one is stored."""
     found = check(item, full=True, on_progress=on_progress)
     if found.state != "there" or item.hashed or first_download(item, found.path.parent):
         return found
     try:
         keep_first(item, found.sha256, found.path.parent)
-    except OSError:  # a read-only folder: there is nothing to compare with, and the note says so
+    except OSError:  # a read-only folder: nothing is stored, and the note reports it
         return found
     return replace(found, note=NOT_PUBLISHED)
 
 
-def wrong(item: Entry, seen: dict[str, str], *, kept: str = "") -> str:
-    """Why hashes are not those of the entry (or of its first download), or an empty string."""
-    if not seen["sha256"].startswith(item.sha256):
-        return f"sha256 is {seen['sha256'][:16]}…, expected {item.sha256[:16]}{'…' if len(item.sha256) > 16 else ''}"
-    if item.git_blob and seen["git_blob"] != item.git_blob:
-        return f"git blob sha1 is {seen['git_blob'][:16]}…, expected {item.git_blob[:16]}…"
-    if kept and seen["sha256"] != kept:
-        return f"sha256 is {seen['sha256'][:16]}…, the first download's was {kept[:16]}… (kept in {KEPT})"
+def wrong(item: Entry, found: dict[str, str], *, kept: str = "") -> str:
+    """Why hashes differ from those of the entry (or of its first download), or an empty string."""
+    if not found["sha256"].startswith(item.sha256):
+        return f"sha256 is {found['sha256'][:16]}…, expected {item.sha256[:16]}{'…' if len(item.sha256) > 16 else ''}"
+    if item.git_blob and found["git_blob"] != item.git_blob:
+        return f"git blob sha1 is {found['git_blob'][:16]}…, expected {item.git_blob[:16]}…"
+    if kept and found["sha256"] != kept:
+        return f"sha256 is {found['sha256'][:16]}…, that of the first download was {kept[:16]}… (stored in {KEPT})"
     return ""
 
 
 def first_download(item: Entry, where: Path) -> str:
-    """The sha256 that was kept of the first download of a file with no published one."""
+    """The stored sha256 of the first download of a file without a published one, or an empty string."""
     return "" if item.hashed else str(read_json(where / KEPT).get(item.file, ""))
 
 
 def keep_first(item: Entry, sha256: str, where: Path) -> None:
-    """Keep the sha256 of a first download beside the weights; OSError where that folder cannot be written."""
+    """Store the sha256 of a first download in the weights folder. Raises OSError if it cannot be written."""
     if not item.hashed and not first_download(item, where):
         update_json(where / KEPT, item.file, sha256)
 
 
 def hashes(path: Path, *, git: bool = False, full: bool = False, on_progress: Progress | None = None) -> dict[str, str]:
-    """`sha256` of a file, and `git_blob` (the sha1 of git) if asked, remembered until the file's stat changes."""
+    """`sha256` of a file, and `git_blob` (the sha1 of git) if `git`, cached until the file's stat changes."""
     place = path.absolute()
-    if not full and (known := _recall(place)) and (not git or known.get("git_blob")):
-        return known
+    if not full and (cached := _recall(place)) and (not git or cached.get("git_blob")):
+        return cached
     before = _signature(place)
     found = read_hashes(place, git=git, on_progress=on_progress)
     if _signature(place) == before:
@@ -122,13 +122,13 @@ def hashes(path: Path, *, git: bool = False, full: bool = False, on_progress: Pr
 
 
 def remember(path: Path, found: dict[str, str]) -> None:
-    """Note that `path`, which was just written, has these hashes."""
+    """Cache the hashes of `path`, which was just written."""
     place = path.absolute()
     _remember(place, _signature(place), found)
 
 
 def read_hashes(path: Path, *, git: bool = False, on_progress: Progress | None = None) -> dict[str, str]:
-    """`hashes`, from the whole file and without a memory."""
+    """`hashes` of the whole file, without the cache."""
     size = path.stat().st_size
     sha256 = hashlib.sha256()
     blob = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False) if git else None
@@ -145,13 +145,13 @@ def read_hashes(path: Path, *, git: bool = False, on_progress: Progress | None =
 
 
 def _signature(path: Path) -> dict[str, int]:
-    """What changes when a file does. The change time tells a copy that kept the old file's time and size."""
+    """What changes with a file. The ctime also detects a copy with the old modification time and size."""
     stat = path.stat()
     return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "ctime_ns": stat.st_ctime_ns, "inode": stat.st_ino}
 
 
 def _note(path: Path) -> Path:
-    """Where the hashes of `path` are remembered: in the user's cache, for the weights may lie in a read-only folder."""
+    """The cache file for the hashes of `path`: in the user's cache, because the weights folder may be read-only."""
     import platformdirs
 
     cache = Path(os.environ.get("TOONBENCH_CACHE") or platformdirs.user_cache_dir("toonbench", False))
@@ -159,7 +159,7 @@ def _note(path: Path) -> Path:
 
 
 def _recall(path: Path) -> dict[str, str] | None:
-    """The hashes remembered for a file, in this process or on disk, if it has not changed since."""
+    """The cached hashes of a file, from this process or from disk, if it has not changed."""
     signature = _signature(path)
     found = _remembered.get(path)
     if found is None:
@@ -167,20 +167,20 @@ def _recall(path: Path) -> dict[str, str] | None:
             found = json.loads(_note(path).read_text(encoding="utf-8"))
     if not isinstance(found, dict) or found.get("signature") != signature or not isinstance(found.get("hashes"), dict):
         return None
-    known = cast("dict[str, str]", found["hashes"])
-    return known if len(str(known.get("sha256", ""))) == 64 else None
+    cached = cast("dict[str, str]", found["hashes"])
+    return cached if len(str(cached.get("sha256", ""))) == 64 else None
 
 
 def _remember(path: Path, signature: dict[str, int], found: dict[str, str]) -> None:
     note = {"signature": signature, "hashes": found}
     _remembered[path] = note
-    with contextlib.suppress(OSError):  # then the file is read again in the next process: slower, not wrong
+    with contextlib.suppress(OSError):  # without the cache the next process reads the file again: slower, but correct
         write_json(_note(path), note)
 
 
 @contextlib.contextmanager
 def locked(where: Path, name: str) -> Generator[None]:
-    """Hold the lock of `name` in the folder, across processes; a killed one lets go of it. OSError where it cannot be written."""
+    """Hold the lock of `name` in the folder across processes; a killed process releases it. Raises OSError without write access."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(where / f".{name}.lock", mode=_file_mode())
@@ -196,7 +196,7 @@ def locked(where: Path, name: str) -> Generator[None]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file of the weights folder, empty where there is none."""
+    """The object in a JSON file of the weights folder, empty if there is no file."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -209,13 +209,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def update_json(path: Path, key: str, value: str) -> None:
-    """Set one key of such a file, whoever else sets another at the same time."""
+    """Set one key of such a file; other processes may set other keys at the same time."""
     with locked(path.parent, path.name):
         write_json(path, {**read_json(path), key: value})
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".part-", suffix=".json", dir=path.parent)
     try:
@@ -230,7 +230,7 @@ def write_json(path: Path, value: Any) -> None:
 
 @functools.cache
 def _file_mode() -> int:
-    """What a newly made file may be read by: on a shared disk, others too."""
+    """The permissions of a new file: those of the umask, so that others can read it on a shared disk."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
