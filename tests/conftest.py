@@ -46,10 +46,9 @@ def write_data(
     root: Path, *, videos: int = 3, images: int = 4, targets: bool = True, length: int = LENGTH, size: int = SIZE
 ) -> Path:
     """A data set in the ordinary layout; every (image, other domain's video) pair has a relative target."""
-    import pandas as pd
-
     from toonbench import video
     from toonbench.data.folder import file_sha256
+    from toonbench.data.table import CLIPS, TARGETS
 
     rows, answers = [], []
     for d, domain in enumerate(("real", "cartoon")):
@@ -82,8 +81,8 @@ def write_data(
                     {"source": source["id"], "driving": driving["id"], "motion": "relative", "frames": length,
                      "file": path.relative_to(root).as_posix(), "sha256": file_sha256(path)}
                 )  # fmt: skip
-        pd.DataFrame(answers).to_parquet(root / "targets.parquet", index=False)
-    pd.DataFrame(rows).to_parquet(root / "metadata.parquet", index=False)
+        TARGETS.write(root, answers)
+    CLIPS.write(root, rows)
     return root
 
 
