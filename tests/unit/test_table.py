@@ -111,3 +111,9 @@ def test_a_damaged_or_missing_table_is_reported_in_one_line(tmp_path):
             ToonbenchError, match=r"^[^\n]*metadata\.parquet cannot be read \([^\n]+\): make the data set again$"
         ):
             CLIPS.read(tmp_path)
+    for victim in (b"clips/a.mkv", b"real"):
+        (tmp_path / CLIPS.file).write_bytes(whole.replace(victim, b"\xff" * len(victim)))
+        with pytest.raises(
+            ToonbenchError, match=r"^[^\n]*metadata\.parquet cannot be read \([^\n]+\): make the data set again$"
+        ):
+            CLIPS.read(tmp_path)

@@ -71,14 +71,15 @@ class Table:
         Raises ToonbenchError for a file that cannot be read, and for rows that break the schema.
         """
         import pandas as pd
+        from pyarrow import ArrowException
 
         path = root / self.file
         try:
             cells = pd.read_parquet(path, dtype_backend="numpy_nullable").astype(object)
         except FileNotFoundError as error:
             raise ToonbenchError(f"{path} is missing: give the folder of a data set") from error
-        except (OSError, ValueError, TypeError, LookupError, NotImplementedError) as error:
-            reason = str(error).partition("\n")[0] or type(error).__name__
+        except (OSError, ValueError, TypeError, LookupError, NotImplementedError, ArrowException) as error:
+            reason = _printable(str(error).partition("\n")[0]) or type(error).__name__
             raise ToonbenchError(f"{path} cannot be read ({reason}): make the data set again") from error
         known = [column.name for column in self.columns if column.name in cells.columns]
         records = cells.filter(items=known).to_dict(orient="records")
@@ -132,7 +133,12 @@ def _converted(values: Sequence[Any], column: Column, *, path: Path) -> list[Any
         return [column.kind(value) for value in values]
     for is_wrong, advice in column.rules():
         refuse([value for value in values if is_wrong(value)], advice)
-    return [CONTROL.sub(lambda found: repr(found[0])[1:-1], value) for value in values]
+    return [_printable(value) for value in values]
+
+
+def _printable(text: str) -> str:
+    """The text with control characters as escapes."""
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _is(kind: type, value: Any) -> bool:
