@@ -28,8 +28,19 @@ def validate(folder: Path, *more: str) -> int:
     return cli.run(["validate", str(folder), "--task", "cartoon2real", *more])
 
 
-def test_exact_answers_have_neither_problems_nor_warnings(answers, capsys):
+def test_copied_targets_have_no_problem_and_one_warning(answers, capsys):
     assert validate(answers) == 0
+    shown = capsys.readouterr().out
+    assert "no problem found" in shown
+    assert "1 warning" in shown
+    assert "12 of 12 videos are the targets" in shown
+
+
+def test_damaged_targets_have_neither_problems_nor_warnings(answers, tmp_path, capsys):
+    folder = shutil.copytree(answers, tmp_path / "damaged")
+    for path in folder.iterdir():
+        video.write_lossless(path, faults.noisy(video.read_video(path).frames), fps=10)
+    assert validate(folder) == 0
     shown = capsys.readouterr().out
     assert "no problem found" in shown
     assert "warning" not in shown
@@ -56,9 +67,11 @@ def test_json_holds_problems_and_warnings(answers, tmp_path, capsys):
     assert validate(folder, "--json") == 1
     told = json.loads(capsys.readouterr().out)
     assert told["problems"] == [f"{second.name}: 10 frames of 64x64, expected 10 of 128x128"]
-    assert len(told["warnings"]) == 1
-    assert told["warnings"][0].startswith("1 of 12 videos are coded with loss")
-    assert {(one["kind"], one["severity"]) for one in told["findings"]} == {("size", "error"), ("lossy", "warning")}
+    lossy, copied = told["warnings"]
+    assert lossy.startswith("1 of 12 videos are coded with loss")
+    assert copied.startswith("10 of 12 videos are the targets")
+    severities = {one["kind"]: one["severity"] for one in told["findings"]}
+    assert severities == {"size": "error", "lossy": "warning", "target": "warning"}
     lossy = next(one for one in told["findings"] if one["kind"] == "lossy")
     assert (lossy["affected"], lossy["of"]) == ([first.stem], 12)
 

@@ -33,6 +33,7 @@ FEWEST_BY_ENERGY = (
 SOURCE = 0.2  # of `to_source`
 SOURCE_STILL = 0.5  # the same where nothing moves: a codec or a tint keeps the source from being exactly itself
 DRIVER = 0.3  # of `to_driver`
+COPIED = 0.5  # of `copied`
 TAIL = 0.25  # of `tail`, and at least three changes
 FLAT = 0.1  # of `flat`
 
@@ -72,6 +73,7 @@ def findings(rows_by_pair: Mapping[str, Rows]) -> tuple[Finding, ...]:
         *codes,
         *_swapped(right),
         *_stretched(right),
+        *_targets_copied(videos),
         *pasted,
         *still,
         *flat,
@@ -237,6 +239,14 @@ def _source_pasted(videos: Videos) -> tuple[Finding, ...]:
     }
     advice = "it must move as the driver does: check what was saved (expected of the method 'static')"
     return tuple(_told("source", hit, _telling(videos, "to_source"), "show the source, unmoved", advice=advice))
+
+
+def _targets_copied(videos: Videos) -> Iterable[Finding]:
+    hit = {pair: video for pair, video in videos.items() if video.copied >= COPIED}
+    return _told(
+        "target", hit, _telling(videos, "copied"), "are the targets, pixel by pixel",
+        advice="they measure the metrics and no method (expected of the method 'oracle')",
+    )  # fmt: skip
 
 
 def _flat(videos: Videos) -> tuple[Finding, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from toonbench.lint import colours, motion
 from toonbench.lint.measured import CODECS, Measured
 from toonbench.types import Frame, Frames, Pair, Rows
@@ -49,6 +51,7 @@ def measure(
         reference_floor=reference_floor,
         reference_ceiling=reference_ceiling,
         pile=colours.pile(video),
+        copied=NAN if target is None else _copied(generated, target, source=source),
         **colours.explained(video, reference),
         **_small(pair, generated, source, driving=driving, target=target).columns(),
     ).row()
@@ -82,6 +85,17 @@ class _Small:
             "tail": tail,
             "flat": motion.flatness(self.video, shown),
         }
+
+
+def _copied(generated: Frames, target: Frames, *, source: Frame) -> float:
+    """The share of frames equal to their target in every pixel; NaN where no target differs from the source.
+
+    A target may be the source itself (the first one of relative motion is). A frame equal to it proves nothing.
+    """
+    pairs = [
+        (made, wanted) for made, wanted in zip(generated, target, strict=False) if not np.array_equal(wanted, source)
+    ]
+    return float(np.mean([np.array_equal(made, wanted) for made, wanted in pairs])) if pairs else NAN
 
 
 def _small(pair: Pair, generated: Frames, source: Frame, *, driving: Frames | None, target: Frames | None) -> _Small:

@@ -8,7 +8,7 @@ import numpy as np
 
 from toonbench.types import Rows, ToonbenchError
 
-VERSION = 1
+VERSION = 2
 """Of the rows: a new number whenever what `measure` writes changes, so that rows of two kinds never meet."""
 CODECS = (
     "another codec", "h264", "hevc", "vp8", "vp9", "av1", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg", "gif", "jpeg",
@@ -56,6 +56,9 @@ class Measured:
     by_energy: float  # 1 where the four before rest on the amount of motion alone
     to_source: float  # mean distance to the source over what the answer's (or driver's motion) is; 0 = source pasted
     to_driver: float  # mean distance to the driver over the answer's (or source's); 0 = driver pasted
+    copied: (
+        float  # share of frames equal to the target's in every pixel, of those whose target is not the source itself
+    )
     motion: float  # mean change from frame to frame over the answer's (or driver's); 0 = constant frames
     tail: float  # share of the frame changes, counted from the end, in which nothing moves while the answer (or driver) does
     flat: float  # share of frames of one flat colour where the reference has none
