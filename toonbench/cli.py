@@ -1,4 +1,4 @@
-"""The `toonbench` command: names of commands to the functions behind them, and errors to one line."""
+"""The `toonbench` command: maps names of commands to functions, and errors to one line."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ app = App(
     help="Benchmark for cross-domain (cartoon and real) face reenactment: did the character do what the actor did?",
     version=__version__,
     help_format="plaintext",
-    suppress_keyboard_interrupt=False,  # `run` tells it in one line
+    suppress_keyboard_interrupt=False,  # `run` reports it in one line
 )
 for name, place, about in (
     ("eval", "evaluate:evaluate", "Generate the pairs of a task with a method, and score them."),
     ("generate", "evaluate:generate", "Generate the pairs of a task with a method."),
-    ("score", "evaluate:score", "Score a folder of videos, or what generate made."),
+    ("score", "evaluate:score", "Score a folder of videos, or the output of generate."),
     ("compare", "compare:compare", "Compare scored methods: differences, p-values, shared ranks."),
     ("list", "listing:show", "List methods, tasks, metrics or data."),
-    ("make-puppets", "puppets:make", "Render puppets: paired clips with exact motion."),
+    ("make-puppets", "puppets:make", "Render puppets: paired clips with ground-truth motion."),
     ("make-films", "films:make", "Make films of puppets: exact shots, tracks and boxes."),
-    ("calibrate", "calibrate:calibrate", "Show how every metric answers to errors of known size."),
+    ("calibrate", "calibrate:calibrate", "Measure the response of every metric to errors of known size."),
     ("train", "train:train", "Train a method."),
     ("validate", "validate:validate", "Check a data folder, a folder of videos, or a result."),
     ("doctor", "doctor:doctor", "Check this machine: versions, devices, goldens."),
@@ -34,9 +34,9 @@ for name, place, about in (
     app.command(f"toonbench.commands.{place}", name=name, help=about)
 weights = App(name="weights", help="List, fetch, verify and locate third-party weights.")
 for name, place, about in (
-    ("list", "weights:show", "List third-party weights: what is there, what needs it, its size and licence."),
+    ("list", "weights:show", "List third-party weights: which metrics need them, size, licence and state."),
     ("fetch", "weights:fetch", "Download weights, or copy them from a folder, and verify them."),
-    ("verify", "weights:verify", "Read weights in full and compare their hashes."),
+    ("verify", "weights:verify", "Read weights completely and compare their hashes."),
     ("path", "weights:path", "Print the path of a verified file."),
 ):
     weights.command(f"toonbench.commands.{place}", name=name, help=about)
@@ -44,7 +44,7 @@ app.command(weights)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 nothing succeeded, 2 a mistake told in one line, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 nothing succeeded, 2 a mistake reported in one line, 130 interrupted."""
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -53,11 +53,11 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value") or 0
     except CycloptsError as error:
-        return _tell(" ".join(str(error).split()) + " (see toonbench --help)", status=2)
+        return _report(" ".join(str(error).split()) + " (see toonbench --help)", status=2)
     except ToonbenchError as error:
-        return _tell(str(error), status=2)
+        return _report(str(error), status=2)
     except KeyboardInterrupt:
-        return _tell("interrupted; what was finished is kept, run the same command again to go on", status=130)
+        return _report("interrupted; finished work is kept, run the same command again to resume", status=130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -65,10 +65,10 @@ def run(arguments: Sequence[str]) -> int:
         if "-v" in arguments or "--verbose" in arguments:
             raise
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return _tell(f"unexpected {text}; run again with --verbose for the traceback, and report it", status=3)
+        return _report(f"unexpected {text}; run again with --verbose for the traceback, and report it", status=3)
 
 
-def _tell(text: str, *, status: int) -> int:
+def _report(text: str, *, status: int) -> int:
     sys.stderr.write(f"toonbench: {text}\n")
     return status
 

@@ -12,15 +12,15 @@ from typing import Any
 def compile_loops(module: str) -> Any:
     """Compile every public function of a module and return them under their names.
 
-    Each must stand alone: a compiled function cannot call an uncompiled one. It costs seconds once per machine; call it
-    before worker processes start, and they find the code on disk. NUMBA_CACHE_DIR is respected; without a writable
-    folder each process compiles for itself. Sums and products keep their order (no fast-math): same input, same bytes.
+    A compiled function cannot call an uncompiled one, so each must be self-contained. Compiling takes seconds once per machine; call this
+    before worker processes start, so that they find the code on disk. NUMBA_CACHE_DIR is respected; without a writable
+    folder each process compiles separately. Sums and products keep their order (no fast-math): same input, same bytes.
     """
     numba: Any = importlib.import_module("numba")
     loops = importlib.import_module(module)
     chosen = numba.config.CACHE_DIR
     folder = chosen or _cache_folder()
-    numba.config.CACHE_DIR = folder  # read when a function is wrapped, so that nobody else's is affected
+    numba.config.CACHE_DIR = folder  # read when a function is wrapped, so that other users of numba are not affected
     try:
         compiled = numba.njit(cache=bool(folder), nogil=True, error_model="numpy")
         return SimpleNamespace(**{name: compiled(getattr(loops, name)) for name in _public(loops)})
@@ -34,7 +34,7 @@ def _public(module: ModuleType) -> list[str]:
 
 
 def _cache_folder() -> str:
-    """A writable folder of the user's for compiled code, or nothing: never the installed package."""
+    """A writable folder in the user's cache for compiled code, or an empty string; never the installed package."""
     import tempfile
 
     from platformdirs import user_cache_path

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, commit, machine, device; and the choice of device."""
+"""The environment of a result (versions, commit, machine, device), and the choice of the device."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 def describe(*, device: str | None = None, seeds: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Everything that may change a number, ready for JSON: toonbench and its commit, packages, machine, `device`, `seeds`.
 
-    Versions come from package metadata, nothing is imported; torch is looked at only if `device` is given, a name as
-    torch knows it ("cpu", "cuda:0", "mps"). The dictionary is the same from call to call on one installation.
+    Versions come from package metadata without importing the packages. torch is imported only if `device` is given, as a
+    torch name ("cpu", "cuda:0", "mps"). All calls on one installation return the same dictionary.
     """
     described: dict[str, Any] = {
         "toonbench": _version("toonbench"),
@@ -60,9 +60,9 @@ def describe(*, device: str | None = None, seeds: Mapping[str, int] | None = Non
 
 
 def pick_device(name: str) -> str:
-    """The torch device for `name`: "cpu", "cuda", "mps", or "auto" for the fastest there is.
+    """The torch device for `name`: "cpu", "cuda", "mps", or "auto" for the fastest available one.
 
-    A numbered device such as "cuda:1" passes if it exists. Raises ToonbenchError for one that is unknown or absent.
+    A numbered device such as "cuda:1" is accepted if it exists. Raises ToonbenchError for an unknown or missing device.
     """
     import torch
 
@@ -77,9 +77,13 @@ def pick_device(name: str) -> str:
     if kind not in DEVICES:
         raise ToonbenchError(f"unknown device {name!r}; choose one of {', '.join(DEVICES)}")
     if kind not in available:
-        raise ToonbenchError(f"device {name!r} is not available here; available: {', '.join(['auto', *available])}")
+        raise ToonbenchError(
+            f"device {name!r} is not available on this machine; available: {', '.join(['auto', *available])}"
+        )
     if number and not (number.isdecimal() and int(number) < _count(torch, kind)):
-        raise ToonbenchError(f"device {name!r} does not exist; {kind} has {_count(torch, kind)} here, counted from 0")
+        raise ToonbenchError(
+            f"device {name!r} does not exist; this machine has {_count(torch, kind)} {kind} devices, counted from 0"
+        )
     return name
 
 
@@ -96,7 +100,7 @@ def _version(package: str) -> str:
 
 @cache
 def _git(root: Path) -> dict[str, Any]:
-    """Commit and whether tracked files were changed since; empty unless `root` is the top of a git checkout."""
+    """The commit, and whether tracked files differ from it; empty unless `root` is the top of a git checkout."""
     if not (root / ".git").exists():
         return {}
     commit, changes = _run_git(root, "rev-parse", "HEAD"), _run_git(root, "status", "--porcelain", "-uno")

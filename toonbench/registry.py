@@ -23,20 +23,20 @@ def _found(group: Group) -> dict[str, EntryPoint]:
 
 
 def names(group: Group) -> list[str]:
-    """The registered names of a group, sorted; nothing is imported."""
+    """The registered names of a group, sorted, without importing them."""
     return sorted(_found(group))
 
 
-def unknown(what: str, seen: str, allowed: Iterable[str]) -> ToonbenchError:
-    """The error for a name that is not there, with the nearest ones first."""
+def unknown(what: str, name: str, allowed: Iterable[str]) -> ToonbenchError:
+    """The error for an unknown name; it suggests the nearest allowed names."""
     allowed = sorted(allowed)
-    near = difflib.get_close_matches(seen, allowed, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, allowed, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(allowed) or 'none'}"
-    return ToonbenchError(f"unknown {what} '{seen}': {hint}")
+    return ToonbenchError(f"unknown {what} '{name}': {hint}")
 
 
 def load(group: Group, name: str) -> Any:
-    """Import what `name` stands for; `module:attribute` names an unregistered one directly.
+    """Import the object called `name`; `module:attribute` names an unregistered one directly.
 
     Raises ToonbenchError for an unknown name, or one whose import fails (with the reason).
     """
@@ -58,12 +58,12 @@ def load(group: Group, name: str) -> Any:
 
 
 def _several(group: Group, name: str) -> ToonbenchError | None:
-    """The error for a name that several things share (`aed`), with one line for each of them."""
+    """The error for an ambiguous name (`aed`), with one line for each meaning."""
     members = [member for member in names(group) if member.startswith(f"{name}_")]
     if not members:
         return None
     lines = [f"  {member}: {(load(group, member).__doc__ or '').strip().partition(chr(10))[0]}" for member in members]
-    return ToonbenchError(f"{group[:-1]} '{name}' may mean several things: write which\n" + "\n".join(lines))
+    return ToonbenchError(f"{group[:-1]} '{name}' is ambiguous: choose one of\n" + "\n".join(lines))
 
 
 def load_task(name: str) -> Task:
@@ -71,29 +71,29 @@ def load_task(name: str) -> Task:
     bare, _, version = name.partition("@")
     task = cast(Task, load("tasks", bare))
     if version and version != str(task.version):
-        raise ToonbenchError(f"task {bare} is at version {task.version}, not {version}: write {task.id}")
+        raise ToonbenchError(f"task {bare} has version {task.version}, not {version}: write {task.id}")
     return task
 
 
 def load_metric(name: str) -> Metric:
-    """A metric by `name` or `name@version`, made ready to measure."""
+    """An instance of a metric by `name` or `name@version`."""
     bare, _, version = name.partition("@")
     metric = cast(Metric, load("metrics", bare)())
     if version and version != str(metric.version):
-        raise ToonbenchError(f"metric {bare} is at version {metric.version}, not {version}: write {metric_id(metric)}")
+        raise ToonbenchError(f"metric {bare} has version {metric.version}, not {version}: write {metric_id(metric)}")
     return metric
 
 
 def metric_id(metric: Metric) -> str:
-    """`name@version`, as rows and tables call it."""
+    """`name@version`, as in rows and tables."""
     return f"{metric.name}@{metric.version}"
 
 
 def full_name(metric: str) -> str:
-    """What loads the same metric again: `name@version`, or the `module:Class` of an unregistered one."""
+    """The name that loads the same metric again: `name@version`, or the `module:Class` of an unregistered one."""
     return metric if PLACE.fullmatch(metric) else metric_id(load_metric(metric))
 
 
 def load_method(name: str, *, device: str = "cpu", checkpoint: Path | None = None) -> Method | TargetMethod:
-    """A method by name, built for a device and, where it takes one, a checkpoint file."""
+    """A method by name, created for a device and, if it uses one, a checkpoint file."""
     return load("methods", name)(device=device, checkpoint=checkpoint)

@@ -696,7 +696,7 @@ def test_a_name_that_says_too_little_is_refused_with_its_variants(name, variants
     assert cli.run(tool("eval", data, tmp_path, "--metrics", "l1", name)) == 2
     told = capsys.readouterr()
     first, *lines = told.err.splitlines()
-    assert f"metric '{name}' may mean several things: write which" in first
+    assert f"metric '{name}' is ambiguous: choose one of" in first
     assert [line.split(":")[0].strip() for line in lines] == variants
     assert all(len(line.partition(": ")[2]) > 20 for line in lines), "and what each is"
     assert not told.out

@@ -184,7 +184,7 @@ def test_a_family_name_is_refused_with_its_members(tiny_data, tmp_path, capsys, 
     )
     monkeypatch.setattr(registry, "load", lambda group, name: {"tall_a": Likeness, "tall_b": Likeness}[name])
     error = str(registry._several("metrics", "tall"))
-    assert error.splitlines()[0] == "metric 'tall' may mean several things: write which"
+    assert error.splitlines()[0] == "metric 'tall' is ambiguous: choose one of"
     assert len(error.splitlines()) == 3
     assert "tall_a: How near the mean colour" in error
 

@@ -342,7 +342,7 @@ def test_the_tables_fit_and_show_every_number(tmp_path, width):
     assert re.search(r"│ +lazy +│ +— │ +0\.0\d+ │ 0\.0\d+ … 0\.0\d+ │ 29 of 30 │", text)
     assert re.search(r"│ +good − poor +│ +-0\.\d+ │ -0\.\d+ … -0\.\d+ │ +0\.012 \* │ +0\.\d+ │ good +│", text)
     assert "│ † poor − lazy " in text
-    assert "l1@1: † poor − lazy on the 29 of 30 pairs that both have" in text
+    assert "l1@1: † poor − lazy on the 29 of 30 pairs that both methods have" in text
     assert "l1@1: lazy is unranked: 1 of 30 pairs failed (RuntimeError: no luck)" in text
 
 

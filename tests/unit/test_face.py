@@ -83,7 +83,7 @@ def test_a_clip_without_a_face_says_how_many_frames_were_looked_at() -> None:
 
 
 def test_no_frames_are_refused() -> None:
-    with pytest.raises(ToonbenchError, match="no frames"):
+    with pytest.raises(ToonbenchError, match="without frames"):
         find_face([])
 
 

@@ -118,7 +118,7 @@ def test_max_frames_takes_the_first_ones(plain: Path, tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "real_videos").mkdir()
-    with pytest.raises(ToonbenchError, match="holds no videos or images"):
+    with pytest.raises(ToonbenchError, match="has no videos or images"):
         prepare_folder(tmp_path, tmp_path / "cache")
 
 

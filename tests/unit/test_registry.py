@@ -24,7 +24,7 @@ def test_a_name_like_nothing_lists_all():
 
 
 def test_a_version_that_is_not_there_is_refused():
-    with pytest.raises(ToonbenchError, match="metric l1 is at version 1, not 2: write l1@1"):
+    with pytest.raises(ToonbenchError, match="metric l1 has version 1, not 2: write l1@1"):
         registry.load_metric("l1@2")
 
 
@@ -47,6 +47,6 @@ def test_a_bare_acronym_is_refused_with_a_line_for_each_metric_that_bears_it(fam
     with pytest.raises(ToonbenchError) as error:
         registry.load_metric(family)
     first, *lines = str(error.value).splitlines()
-    assert f"metric '{family.partition('@')[0]}' may mean several things" in first
+    assert f"metric '{family.partition('@')[0]}' is ambiguous: choose one of" in first
     assert [line.split(":")[0].strip() for line in lines] == members
     assert all(len(line.split(": ", 1)[1]) > 20 for line in lines)

@@ -65,7 +65,7 @@ def test_nobody_drives_themself_in_cross_identity_tasks():
 
 def test_training_clips_are_never_drawn():
     clips = [replace(clip, split="train") for clip in _catalogue()]
-    with pytest.raises(ToonbenchError, match="needs real videos and the data has none"):
+    with pytest.raises(ToonbenchError, match="needs real videos, but the data has none"):
         draw_pairs(registry.load_task("real2cartoon"), clips)
 
 

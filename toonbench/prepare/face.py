@@ -1,10 +1,10 @@
-"""Cropping one face out of a clip or an image, the paper's way: detect, follow, take the union box, enlarge, resize.
+"""Crop one face from a clip or an image as the paper does: detect, track, take the union box, enlarge, resize.
 
-After video-preprocessing (crop_vox) and the first-order model's crop-video: detection on frames whose longer side is at
-most 640 pixels, one face followed by IoU > 0.25 with the box it was first seen in, the union of its boxes enlarged by
-10 % a side to a square. The original drops clips whose square leaves the frame; here the frame's edge pixels are
-repeated, so that no clip is lost and no face is stretched. The detector is facenet-pytorch's MTCNN; where it sees nothing
-it is asked again with lower thresholds and a grey border, which finds more drawn faces.
+The steps are those of video-preprocessing (crop_vox) and of the first-order model's crop-video. Faces are detected in frames
+whose longer side is at most 640 pixels. A face is tracked by IoU > 0.25 with the box of its first detection, and the union of
+its boxes is enlarged by 10 % at each side to a square. The original drops clips whose square leaves the frame; toonbench
+repeats the edge pixels of the frame instead, so that no clip is lost and no face is stretched. The detector is
+facenet-pytorch's MTCNN. If it finds nothing it runs again with lower thresholds and a grey border, which finds more drawn faces.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 LONGER_SIDE = 640
 SAME_FACE_IOU = 0.25
 ENLARGE = 0.1
-SAMPLES = 16  # a clip is looked at in 9 to 16 evenly spaced frames, or in all of a shorter one
-MIN_SHARE = 1 / 8  # a face seen in fewer of those frames is a false one more often than not
+SAMPLES = 16  # faces are detected in 9 to 16 evenly spaced frames of a clip, or in all frames of a shorter one
+MIN_SHARE = 1 / 8  # a face detected in fewer of those frames is usually a false detection
 THRESHOLDS = (0.6, 0.7, 0.7)
 LOW_THRESHOLDS = (0.5, 0.6, 0.6)
 
 
 class NoFace(ToonbenchError):
-    """No face was found where one is needed."""
+    """No face was found, although one is needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """A followed face: the square to cut out (left, top, side; may leave the frame), and how often the face was seen."""
+    """A tracked face: the square to crop (left, top, side in pixels; it may leave the frame), and the share of frames with it."""
 
     left: int
     top: int
     side: int
     detected: float
-    looked_at: int
+    searched: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
-    """Cropped frames, (t, size, size, 3) uint8 RGB, the square they came from, and the share of frames with the face."""
+    """Cropped frames, (t, size, size, 3) uint8 RGB, the square that was cropped, and the share of frames with the face."""
 
     frames: Frames
     box: tuple[int, int, int]
@@ -56,9 +56,9 @@ class Crop:
 
 
 def crop_clip(frames: Frames, *, size: int = 256) -> Crop:
-    """Cut the most prominent face out of all frames of a clip, in one square that holds it throughout.
+    """Crop the most prominent face from all frames of a clip, with one square that contains it in all of them.
 
-    Raises NoFace where no face is found in enough frames.
+    Raises NoFace if no face is found in enough frames.
     """
     face = find_face(sample_frames(frames)[0])
     cut = np.stack([cut_out(frame, face, size=size) for frame in frames])
@@ -66,12 +66,12 @@ def crop_clip(frames: Frames, *, size: int = 256) -> Crop:
 
 
 def crop_image(frame: Frame, *, size: int = 256) -> Crop:
-    """`crop_clip` of a single picture, (h, w, 3)."""
+    """`crop_clip` for a single picture, (h, w, 3)."""
     return crop_clip(frame[None], size=size)
 
 
 def sample_frames(frames: Iterable[Frame], *, at_most: int = SAMPLES) -> tuple[list[Frame], int]:
-    """Evenly spaced frames of a stream of unknown length, in bounded memory, and the stream's length."""
+    """Evenly spaced frames of a stream of unknown length (at most `at_most` in memory), and the length of the stream."""
     kept: list[Frame] = []
     stride, count = 1, 0
     for frame in frames:
@@ -85,28 +85,26 @@ def sample_frames(frames: Iterable[Frame], *, at_most: int = SAMPLES) -> tuple[l
 
 
 def find_face(frames: Sequence[Frame]) -> Face:
-    """Follow faces through frames of one clip and return the square around the most prominent one.
+    """Track faces through frames of one clip and return the square around the most prominent one.
 
-    Most prominent is the largest sum over frames of box side times detection probability: a large box seen in few frames,
-    such as a print on a shirt, yields to a smaller lasting one. Raises NoFace.
+    The most prominent face has the largest sum over frames of box side times detection probability: a small face in all
+    frames ranks before a large box in few frames, such as a print on a shirt. Raises NoFace.
     """
     if not frames:
-        raise ToonbenchError("no frames to look for a face in")
+        raise ToonbenchError("a clip without frames has no face: give at least one frame")
     for low in (False, True):
         tracks = _tracks([_detect(frame, low=low) for frame in frames])
-        tracks = [track for track in tracks if track.seen >= MIN_SHARE * len(frames)]
+        tracks = [track for track in tracks if track.count >= MIN_SHARE * len(frames)]
         if tracks:
             best = max(tracks, key=lambda track: track.weight)
             left, top, side = _square(best.union)
-            return Face(left=left, top=top, side=side, detected=best.seen / len(frames), looked_at=len(frames))
-    looked = f"{len(frames)} of {len(frames)} frames" if len(frames) > 1 else "the picture"
-    raise NoFace(
-        f"no face found in {looked} looked at (MTCNN): crop it by hand to a square around the face, or leave it out"
-    )
+            return Face(left=left, top=top, side=side, detected=best.count / len(frames), searched=len(frames))
+    searched = f"{len(frames)} of {len(frames)} frames" if len(frames) > 1 else "the picture"
+    raise NoFace(f"no face found in {searched} (MTCNN): crop it by hand to a square around the face, or leave it out")
 
 
 def cut_out(frame: Frame, face: Face, *, size: int) -> Frame:
-    """The face's square of a frame, edge pixels repeated where it leaves the frame, as (size, size, 3)."""
+    """Crop the face's square from a frame as (size, size, 3); edge pixels are repeated where it leaves the frame."""
     from PIL import Image
 
     height, width = frame.shape[:2]
@@ -115,32 +113,32 @@ def cut_out(frame: Frame, face: Face, *, size: int) -> Frame:
     square = frame[rows[:, None], columns]
     if face.side == size:
         return square
-    return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BICUBIC))  # antialiased in Pillow
+    return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BICUBIC))  # Pillow antialiases
 
 
 class _Track:
-    """One face through the frames: where it was first seen, the union of its boxes, how often and how large."""
+    """One face through the frames: its first box, the union of its boxes, how often it was detected and how large it was."""
 
     def __init__(self, box: Box) -> None:
         self.first = self.union = box
-        self.seen = 0
+        self.count = 0
         self.weight = 0.0
 
     def add(self, box: Box, probability: float) -> None:
-        """Take a box in."""
+        """Add a detection."""
         old = self.union
         self.union = (min(old[0], box[0]), min(old[1], box[1]), max(old[2], box[2]), max(old[3], box[3]))
-        self.seen += 1
+        self.count += 1
         self.weight += _area(box) ** 0.5 * probability
 
 
 def _tracks(detections: Iterable[Sequence[tuple[Box, float]]]) -> list[_Track]:
-    """Join detections to tracks; a track outlives frames without a detection, as drawn faces flicker."""
+    """Join detections to tracks. A track survives frames without a detection, because detections of drawn faces flicker."""
     tracks: list[_Track] = []
     for boxes in detections:
         free = list(tracks)
         for box, probability in sorted(boxes, key=lambda found: -found[1]):
-            track = max(free, key=lambda known: _iou(known.first, box), default=None)
+            track = max(free, key=lambda one: _iou(one.first, box), default=None)
             if track is None or _iou(track.first, box) <= SAME_FACE_IOU:
                 track = _Track(box)
                 tracks.append(track)
@@ -160,13 +158,13 @@ def _iou(one: Box, other: Box) -> float:
 
 
 def _square(box: Box) -> tuple[int, int, int]:
-    """Enlarge by 10 % of the longer side at each end: a square of 1.2 times it, about the box's centre."""
+    """Enlarge by 10 % of the longer side at each end: a square with 1.2 times that side around the box's centre."""
     side = max(1, int((1 + 2 * ENLARGE) * max(box[2] - box[0], box[3] - box[1])))
     return int(np.floor((box[0] + box[2] - side) / 2)), int(np.floor((box[1] + box[3] - side) / 2)), side
 
 
 def _detect(frame: Frame, *, low: bool) -> list[tuple[Box, float]]:
-    """All faces of a frame with their probabilities, boxes in the frame's own pixels."""
+    """All faces of a frame with their probabilities; boxes are in pixels of the frame."""
     from PIL import Image
 
     picture = Image.fromarray(frame)
@@ -174,7 +172,7 @@ def _detect(frame: Frame, *, low: bool) -> list[tuple[Box, float]]:
     if scale < 1:
         small = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         picture = picture.resize(small, Image.Resampling.BILINEAR)
-    if min(picture.size) < 20:  # MTCNN's smallest face; below, its pyramid is empty
+    if min(picture.size) < 20:  # MTCNN's smallest face; its pyramid is empty for smaller pictures
         return []
     border = max(picture.size) // 4 if low else 0
     if low:
@@ -197,7 +195,7 @@ def _box(place: NDArray[np.float64]) -> Box:
 
 @contextmanager
 def _one_thread() -> Generator[None]:
-    """One thread of torch: these networks are tiny, and the sums keep their order on any machine."""
+    """Limit torch to one thread: the networks are small, and sums keep their order on every machine."""
     import torch
 
     threads = torch.get_num_threads()
@@ -210,7 +208,7 @@ def _one_thread() -> Generator[None]:
 
 @cache
 def _detector(thresholds: tuple[float, float, float]) -> Any:
-    """The detector, once per process, on the CPU: there it is the same for everybody."""
+    """The detector, created once per process. It runs on the CPU, where results do not depend on the device."""
     from facenet_pytorch import MTCNN
 
     return MTCNN(keep_all=True, thresholds=list(thresholds), device="cpu")

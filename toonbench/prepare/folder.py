@@ -1,9 +1,9 @@
-"""From somebody's folder of videos and images to a prepared data set: faces cropped, nothing lost.
+"""Prepare a data set from a user's folder of videos and images: crop faces and record every failure.
 
-ROOT/real_videos/ real_images/ cartoon_videos/ cartoon_images/   in: any of them, any common format
-CACHE/<name>-<key>/metadata.parquet  clips/*.mkv  images/*.png   out: an ordinary data set, clips lossless
-                   failures.parquet                              what has no face or cannot be read, and why
-                   items/*.json                                  what is done: a killed run goes on from here
+ROOT/real_videos/ real_images/ cartoon_videos/ cartoon_images/   input: any of these folders, any common format
+CACHE/<name>-<key>/metadata.parquet  clips/*.mkv  images/*.png   output: an ordinary data set with lossless clips
+                   failures.parquet                              files without a face or that cannot be read, and why
+                   items/*.json                                  finished files: an interrupted run resumes from them
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from toonbench.pool import IN_PROCESS, Pool
 from toonbench.prepare.face import crop_image, cut_out, find_face, sample_frames
 from toonbench.types import Domain, Frames, Kind, ToonbenchError
 
-VERSION = 1  # of the cropping: a new one makes every clip anew
+VERSION = 1  # of the cropping; a new version prepares every clip again
 FOLDERS: dict[str, tuple[Domain, Kind]] = {
     "real_videos": ("real", "video"),
     "real_images": ("real", "image"),
@@ -36,7 +36,7 @@ NOTES = frozenset({".json", ".txt", ".csv", ".md", ".parquet", ".yaml", ".yml", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
-    """One file to prepare: picklable, so that any process can."""
+    """One file to prepare; picklable for worker processes."""
 
     id: str
     root: Path
@@ -61,7 +61,7 @@ class _Item:
 
     @property
     def stamp(self) -> str:
-        """Changes when the source does."""
+        """A text that changes when the source file changes."""
         facts = self.source.stat()
         return f"{self.original}:{facts.st_size}:{facts.st_mtime_ns}"
 
@@ -76,9 +76,9 @@ def prepare_folder(
 ) -> Path:
     """Crop every file of a plain folder to its face, `size` pixels square, and return the data set's folder in the cache.
 
-    Of a video, the first `max_frames` frames are taken, all by default. Files already prepared are not made again unless
-    they changed. A file without a face or that cannot be read goes to `failures.parquet`; raises ToonbenchError only
-    where nothing is there to prepare, or the cache cannot be written.
+    The first `max_frames` frames of a video are used, all by default. Prepared files are not prepared again unless
+    they changed. A file without a face, or that cannot be read, is recorded in `failures.parquet`. Raises ToonbenchError only
+    if the folder has no files to prepare, or if the cache cannot be written.
     """
     out = _place(root, cache_dir, size=size, max_frames=max_frames)
     items = [
@@ -86,7 +86,7 @@ def prepare_folder(
         for name, path, (domain, kind) in _files(root)
     ]
     if not items:
-        raise ToonbenchError(f"{root}: holds no videos or images; put some into {', '.join(FOLDERS)}")
+        raise ToonbenchError(f"{root}: has no videos or images; add some to {', '.join(FOLDERS)}")
     results = pool.map(_prepare, items, title="cropping faces")
     FAILURES.write(out, [result for result in results if "reason" in result])
     CLIPS.write(out, [result for result in results if "reason" not in result])
@@ -99,7 +99,7 @@ def _place(root: Path, cache_dir: Path, *, size: int, max_frames: int | None) ->
 
 
 def _files(root: Path) -> Iterator[tuple[str, Path, tuple[Domain, Kind]]]:
-    """Files with their ids, in a fixed order; the ids of files whose names differ only in the ending carry it."""
+    """Files with their ids, in a fixed order. If names differ only in the suffix, the ids include the suffix."""
     taken = Counter[str]()
     for folder, meaning in FOLDERS.items():
         paths = sorted(path for path in (root / folder).rglob("*") if _is_media(path, root))
@@ -108,7 +108,7 @@ def _files(root: Path) -> Iterator[tuple[str, Path, tuple[Domain, Kind]]]:
             stem = _plain(path.stem)
             ending = f"-{_plain(path.suffix[1:])}" if stems[stem] > 1 else ""
             name = f"{folder}-{stem}{ending}"
-            taken[name.lower()] += 1  # some file systems do not tell A from a
+            taken[name.lower()] += 1  # some file systems do not distinguish A from a
             number = taken[name.lower()]
             yield (name if number == 1 else f"{name}-{number}"), path, meaning
 
@@ -124,15 +124,15 @@ def _plain(text: str) -> str:
 
 
 def _prepare(item: _Item) -> Row:
-    """Prepare one file unless that is done, and return its row for the table of clips or of failures."""
+    """Prepare one file unless it is prepared already; return its row for the table of clips or of failures."""
     try:
         stamp = item.stamp
     except OSError:
-        stamp = ""  # a dangling link, or removed just now: reading it says so
+        stamp = ""  # a dangling link, or a file that was just removed: reading it reports the error
     if item.done.exists():
-        known = store.read_json(item.done)
-        if known["stamp"] == stamp and ("reason" in known["row"] or (item.out / item.file).exists()):
-            return known["row"]
+        stored = store.read_json(item.done)
+        if stored["stamp"] == stamp and ("reason" in stored["row"] or (item.out / item.file).exists()):
+            return stored["row"]
     row: Row = {"id": item.id, "domain": item.domain, "kind": item.kind}
     try:
         frames, fps = _cropped(item)
@@ -146,13 +146,13 @@ def _prepare(item: _Item) -> Row:
 
 
 def _cropped(item: _Item) -> tuple[Frames, float]:
-    """The face's frames and their rate. A video is decoded twice, to look and to cut: memory does not grow with it."""
+    """The cropped frames and their rate. A video is decoded twice, to detect and to crop, so that its frames are not kept in memory."""
     if item.kind == "image":
         return crop_image(video.read_image(item.source), size=item.size).frames, 0.0
     sample, _ = sample_frames(video.iter_frames(item.source, max_frames=item.max_frames))
     face = find_face(sample)
     frames = video.iter_frames(item.source, max_frames=item.max_frames)
-    fps = video.probe(item.source).fps or 25.0  # a still among the videos
+    fps = video.probe(item.source).fps or 25.0  # a still image in a folder of videos
     return np.stack([cut_out(frame, face, size=item.size) for frame in frames]), fps
 
 

@@ -1,4 +1,4 @@
-"""The calibration as figures and Markdown: one figure a metric, a table of dummies, and whether each curve is monotone."""
+"""The calibration as figures and Markdown: a figure for each metric, a table of dummies, and a table of monotone curves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def curve(lines: Sequence[Line], *, metric: str, style: str, error: Error) -> li
 
 
 def is_monotone(values: Sequence[float], *, higher_is_better: bool) -> bool:
-    """Whether every value is at most as good as the one before, and the last worse than the first."""
+    """Whether no value is better than the one before, and the last is worse than the first."""
     signed = np.asarray(values, np.float64) * (-1 if higher_is_better else 1)
     return bool(np.all(np.diff(signed) >= 0) and signed[-1] > signed[0])
 
@@ -50,16 +50,16 @@ def _figure(path: Path, lines: Sequence[Line], *, metric: str, styles: Sequence[
     across = max((sum(error.kind == kind for error in errors) for kind in kinds), default=0)
     if not across:
         raise ToonbenchError(
-            "no error with levels was measured, so there is nothing to draw: add one of --errors, e.g. gain"
+            "no error with levels was measured, so no figure can be drawn: add one to --errors, e.g. gain"
         )
     figure = Figure(figsize=(max(5.1, 2.55 * across), 0.4 + 2.6 * len(kinds)), dpi=110, layout="constrained")
     panels: Any = figure.subplots(len(kinds), across, sharey=True, squeeze=False)
     for row, kind in enumerate(kinds):
         for axes, error in zip(panels[row], [e for e in errors if e.kind == kind], strict=False):
             _panel(axes, lines, metric=metric, styles=styles, error=error)
-        panels[row][0].set_ylabel(f"{metric} · {'wrong motion' if kind == 'motion' else 'damaged picture'}", fontsize=9)
+        panels[row][0].set_ylabel(f"{metric} · {'wrong motion' if kind == 'motion' else 'damaged image'}", fontsize=9)
     arrow = "higher is better" if registry.load_metric(metric).higher_is_better else "lower is better"
-    figure.suptitle(f"{metric} ({arrow}): its answer to errors of known size", fontsize=11, x=0.01, ha="left")
+    figure.suptitle(f"{metric} ({arrow}): response to errors of known size", fontsize=11, x=0.01, ha="left")
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(styles) + 2, fontsize=8, frameon=False)
     figure.savefig(path, format="png", metadata={"Software": "toonbench"})
@@ -90,7 +90,7 @@ def _panel(axes: Any, lines: Sequence[Line], *, metric: str, styles: Sequence[st
 
 
 def _channels(path: Path, lines: Sequence[Line], styles: Sequence[str], measured: Sequence[str]) -> None:
-    """Draw how much each metric loses when one channel does not move, as a share of what it loses on `static`."""
+    """Draw the loss of each metric when one channel does not move, as a share of its loss on `static`."""
     from matplotlib.figure import Figure
 
     mean = {
@@ -120,7 +120,7 @@ def _channels(path: Path, lines: Sequence[Line], styles: Sequence[str], measured
     axes.set_xticks(range(len(CHANNELS)), CHANNELS, rotation=50, ha="right", fontsize=8)
     axes.set_yticks(range(len(measured)), measured, fontsize=8)
     axes.set_title(
-        "One channel does not move: loss in % of what `static` loses (mean over styles)", fontsize=10, loc="left"
+        "One channel does not move: loss in % of the loss on `static` (mean over styles)", fontsize=10, loc="left"
     )
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -130,23 +130,23 @@ def _channels(path: Path, lines: Sequence[Line], styles: Sequence[str], measured
 def _markdown(lines: Sequence[Line], setting: Setting, measured: Sequence[str]) -> str:
     parts = [
         "# Calibration\n",
-        "What each metric says to errors of known size. The truth is exact, because it is a puppet's; the metric sees only\n"
-        "pictures. Made on puppets, which are not people. Made by\n"
+        "The response of each metric to errors of known size. The ground-truth motion is exact, because puppets are drawn; the\n"
+        "metrics get only the frames. Puppets are not people. Made by\n"
         f"`toonbench calibrate --clips {setting.clips} --frames {setting.frames} --step {setting.step} --size {setting.size} "
         f"--seed {setting.seed}`:\n{setting.clips} puppets of each style, {setting.frames} frames of "
         f"{30 / setting.step:g} fps, {setting.size} px; bands are 95 % intervals over puppets. Numbers: `calibration.csv`.\n",
         "## Dummies\n",
-        "`oracle` is the answer itself: what a metric gives it is the metric's noise floor. `static` repeats the source,\n"
-        "`paste` is the driver. A metric that puts either above the oracle ranks nobody.\n",
+        "`oracle` is the target itself: its value is the noise floor of the metric. `static` repeats the source, `paste` is the\n"
+        "driving video. A metric that prefers either to the oracle cannot rank methods.\n",
         *_dummy_table(lines, setting.styles, measured),
         "\n## Is every curve monotone?\n",
-        "The number of styles (of all) in which the metric gets worse, or stays, from each level to the next, and is worse\n"
-        "in the end than the oracle. Motion metrics ought to answer to wrong motion, and as little as they can to damage.\n",
+        "The number of styles in which the value never improves from one level to the next and is worse at the last level than\n"
+        "for the oracle. Motion metrics should respond to wrong motion, and as little as possible to damaged images.\n",
         *_monotone_table(lines, setting.styles, measured),
         *(
             [
-                "\n## Which metric notices which channel\n\n![channels](channels.png)\n\nMetrics that `static` costs less than a tenth are "
-                "left out. PSNR begins at its cap of 100 dB, so that the least error costs much of it.\n"
+                "\n## Which metric responds to which channel\n\n![channels](channels.png)\n\nMetrics that lose less than a tenth on "
+                "`static` are left out. PSNR starts at its cap of 100 dB, so that the smallest error costs much of it.\n"
             ]
             if "mute yaw" in setting.errors
             else []

@@ -1,4 +1,4 @@
-"""A comparison as the terminal shows it."""
+"""Print a comparison to the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_comparison(console: Console, found: Comparison) -> None:
-    """The methods on each metric with ranks, each two of them, and what stands behind the numbers."""
+    """Print the methods with ranks and the differences of every two methods on each metric, a legend, and the remarks."""
     from rich.text import Text
 
     title = f"{', '.join(found.runs)} on {found.about['task']} of {found.about['data']}"
@@ -87,17 +87,17 @@ def _difference_cells(one: Difference, places: int) -> list[str]:
 def _print_remarks(console: Console, found: Comparison) -> None:
     legend = [
         f"* p ≤ {found.alpha:g} by sign flips of whole driving videos, after Holm over the comparisons of a metric.",
-        f"detectable: what one such test finds with power {found.power:g}. Not significant does not mean equal.",
+        f"detectable: the difference that one such test finds with power {found.power:g}. Not significant does not mean equal.",
     ]
     lines = [
         *_grouped([(note, one.metric) for one in found.metrics for note in one.notes]),
         *_grouped([(f"{s.method} is unranked: {s.reason}", m.metric) for m in found.metrics for s in m.standings if s.reason]),
-        *_grouped([(f"† {d.a} − {d.b} on the {d.pairs} of {found.pairs} pairs that both have", m.metric)
+        *_grouped([(f"† {d.a} − {d.b} on the {d.pairs} of {found.pairs} pairs that both methods have", m.metric)
                    for m in found.metrics for d in m.differences if d.partial]),
         *_grouped([(reason, name) for name, reason in found.skipped.items()]),
     ]  # fmt: skip
     if "puppets" in str(found.about["data"]):
-        lines.append("Measured on puppets, not on people: never to be compared with the paper's numbers.")
+        lines.append("Measured on puppets, not on people: do not compare with the paper's numbers.")
     for line in legend:
         console.print(line, markup=False, soft_wrap=True, style="dim")
     for line in lines:
@@ -105,7 +105,7 @@ def _print_remarks(console: Console, found: Comparison) -> None:
 
 
 def _grouped(remarks: Sequence[tuple[str, str]]) -> list[str]:
-    """Remarks that several metrics share, once each, with their metrics."""
+    """Each remark once, with the metrics that share it."""
     metrics: dict[str, list[str]] = {}
     for remark, metric in remarks:
         metrics.setdefault(remark, []).append(metric)
@@ -113,7 +113,7 @@ def _grouped(remarks: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _places(differences: Sequence[Difference]) -> int:
-    """Decimals that show two digits of the narrowest interval, or of the smallest difference without one; 2 to 6."""
+    """The number of decimals, 2 to 6, that shows two digits of the narrowest interval and of the smallest difference."""
     widths = [(d.high - d.low) / 2 for d in differences] + [abs(d.difference) for d in differences]
     scales = [width for width in widths if math.isfinite(width) and width > 1e-9]
     return min(6, max(2, 1 - math.floor(math.log10(min(scales))))) if scales else 4
@@ -126,7 +126,7 @@ def _p(p: float) -> str:
 
 
 def _number(value: float) -> str:
-    """As `eval` shows it."""
+    """A value in the format of `eval`."""
     if math.isnan(value):
         return "—"
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"

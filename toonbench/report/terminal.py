@@ -1,4 +1,4 @@
-"""Results as the terminal shows them."""
+"""Print results to the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[str], as_json: bool, title: str) -> None:
-    """A table of the results in the order of `metrics`, what was skipped and what failed, and where the files are."""
+    """Print the results in the order of `metrics`, the skipped metrics, the failures, and the paths of the files."""
     if as_json:
         console.out(run.result.read_text(encoding="utf-8"), end="")
         return
@@ -45,36 +45,36 @@ def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[st
         console.print(line, markup=False, soft_wrap=True)
     for result in scores.results:
         if result.details:
-            told = ", ".join(f"{what} {_amount(value)}" for what, value in result.details.items())
-            console.print(f"{result.metric}: {told}", markup=False, soft_wrap=True)
+            details = ", ".join(f"{what} {_amount(value)}" for what, value in result.details.items())
+            console.print(f"{result.metric}: {details}", markup=False, soft_wrap=True)
     for note in dict.fromkeys(note for result in scores.results for note in result.notes):
         console.print(note, markup=False, soft_wrap=True)
     print_failures(console, scores.failures, pairs=scores.pairs)
     if scores.warnings:
-        console.print("the linter warns (docs/lint.md tells more):", style="yellow", markup=False)
+        console.print("warnings of the linter (explained in docs/lint.md):", style="yellow", markup=False)
     for finding in scores.warnings:
         console.print(f"  {finding.message}", markup=False, soft_wrap=True)
     if "puppets" in title:
-        caption = "Measured on puppets, not on people: never to be compared with the paper's numbers."
+        caption = "Measured on puppets, not on people: do not compare with the paper's numbers."
         console.print(caption, style="dim", soft_wrap=True)
     console.print(f"written: {run.scores} and {run.result.name}", markup=False, soft_wrap=True)
 
 
 def _left_out(skipped: dict[str, str]) -> list[str]:
-    """Why metrics were left out, a line a reason; all that lack weights in one line, with one command for them."""
-    lacking = [name for name, why in skipped.items() if "are missing: run toonbench weights fetch" in why]
-    if len({skipped[name] for name in lacking}) < 2:
-        lacking = []
-    others = {name: why for name, why in skipped.items() if name not in lacking}
+    """Why metrics were left out, one line for each reason; metrics without weights share a line with one command."""
+    without_weights = [name for name, why in skipped.items() if "are missing: run toonbench weights fetch" in why]
+    if len({skipped[name] for name in without_weights}) < 2:
+        without_weights = []
+    others = {name: why for name, why in skipped.items() if name not in without_weights}
     lines = [f"{', '.join(n for n in others if others[n] == why)}: {why}" for why in dict.fromkeys(others.values())]
-    if lacking:
-        command = f"toonbench weights fetch --for {' '.join(name.partition('@')[0] for name in lacking)}"
-        lines.append(f"{', '.join(lacking)}: skipped, their weights are missing: run {command}")
+    if without_weights:
+        command = f"toonbench weights fetch --for {' '.join(name.partition('@')[0] for name in without_weights)}"
+        lines.append(f"{', '.join(without_weights)}: skipped, their weights are missing: run {command}")
     return lines
 
 
 def print_failures(console: Console, failures: dict[str, str], *, pairs: int) -> None:
-    """How many pairs failed, and the commonest reasons with an example each."""
+    """Print how many pairs failed and the most frequent reasons, each with an example."""
     if not failures:
         return
     console.print(f"{len(failures)} of {pairs} pairs failed:", style="red", markup=False)

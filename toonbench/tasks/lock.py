@@ -1,4 +1,4 @@
-"""Fingerprints of the registered tasks: `tasks.lock` holds what each version of a task is, for good."""
+"""Fingerprints of the registered tasks: `tasks.lock` fixes the pairs of each version of a task permanently."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ LOCK = Path(__file__).parent / "tasks.lock"
 
 
 def current() -> dict[str, str]:
-    """Each task's fingerprint, `name@version` to sha256, on a made-up catalogue larger than any task asks for."""
+    """Each task's fingerprint, `name@version` to sha256, for a synthetic catalogue larger than any task needs."""
     tasks = [load_task(name) for name in names("tasks")]
     return {task.id: fingerprint(task, draw_pairs(task, _catalogue())) for task in tasks}
 
 
 def _catalogue() -> list[Clip]:
-    """473 real and 55 cartoon test videos, as the paper has, and 1,000 images of each domain."""
+    """473 real and 55 cartoon test videos, as in the paper, and 1,000 images of each domain."""
     clips: list[Clip] = []
     for domain, videos in zip(DOMAINS, (473, 55), strict=True):
         for number in range(videos):

@@ -1,9 +1,9 @@
 """The tasks of this package, and the metrics that a task takes, in the order of its table.
 
-Metrics that a pair or machine cannot have are left out visibly.
+Metrics that are not available for a pair or on a machine are left out and listed.
 """
 
-# Named here, not found by entry points: an installed plug-in must not change what a recipe means.
+# Named here, not found by entry points: an installed plug-in must not change the meaning of a recipe.
 STANDARD_TASKS = ("cartoon2real", "cartoon_cross", "real2cartoon", "real_cross", "real_self")
 
 PICTURE = ("l1@1", "psnr@1", "ssim@1", "lpips_alex@1", "cpbd@1")
