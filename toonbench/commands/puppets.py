@@ -20,6 +20,7 @@ def make(
     seed: int = 0,
     tasks: Names = None,
     sources: int = 0,
+    puppets_version: int | None = None,
     workers: int = 0,
     talk: Talk | None = None,
 ) -> int:
@@ -49,10 +50,12 @@ def make(
         Tasks that get exact targets; by default the five of toonbench for the test split, none for others.
     sources
         Sources with an exact target for each driving video; 0 takes each task's own number.
+    puppets_version
+        Version of the puppets' motion: 2, the default, or 1 to draw data sets of version 1 again.
     workers
         Local processes; 0 chooses. The bytes do not depend on it.
     """
-    from toonbench.puppets.make import make_puppets
+    from toonbench.puppets.make import VERSION, make_puppets
     from toonbench.tasks import STANDARD_TASKS
 
     talk = talk or Talk()
@@ -69,6 +72,7 @@ def make(
         styles=styles or (),
         tasks=tasks if tasks is not None else STANDARD_TASKS if split == "test" else (),
         sources=sources,
+        version=VERSION if puppets_version is None else puppets_version,
         pool=talk.pool(workers),
     )
     talk.say(f"written: {out}")

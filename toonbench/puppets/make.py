@@ -11,7 +11,7 @@ splits, and the bytes do not depend on workers or on how often the run was kille
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,16 +24,18 @@ from toonbench.puppets.catalogue import make_look, styles_of
 from toonbench.puppets.draw.render import Rendered, render_clip, warm_up
 from toonbench.puppets.look import Look
 from toonbench.puppets.recipe import claim
-from toonbench.puppets.rig import FPS, Rig, absolute, first_pose, generate, relative, seed_of
+from toonbench.puppets.rig import FPS, Rig, absolute, generate, relative, seed_of
+from toonbench.puppets.timed import generate_timed
 from toonbench.registry import load_task
 from toonbench.store import safe_name, write_bytes, writing
 from toonbench.tasks import wanted_targets
 from toonbench.types import CHANNELS, DOMAINS, Domain, Kind, Motion, ToonbenchError
 from toonbench.video import write_lossless, write_png
 
-VERSION = 1
+VERSION = 2
+MOTIONS: dict[int, Callable[..., Rig]] = {1: generate, 2: generate_timed}  # a version differs in its motion only
 LICENCE = "CC0-1.0"
-PROVENANCE = f"toonbench puppets version {VERSION}: procedural, no person is shown"
+PROVENANCE = "toonbench puppets version {}: procedural, no person is shown; style {}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,17 +112,22 @@ def make_puppets(
     styles: Sequence[str] = (),
     tasks: Sequence[str] = (),
     sources: int = 0,
+    version: int = VERSION,
     pool: Pool = IN_PROCESS,
 ) -> int:
     """Make a data set of `clips` videos and `images` pictures per domain in `out`; return the number of rows.
 
     Each video has `frames` frames of `size` pixels, every `step`-th of a 30 fps motion. `styles` restricts the looks
     (all by default). The exact targets of the pairs of `tasks` are drawn too; `sources` above 0 replaces the tasks' own
-    number of sources for each driving video. Run again, it keeps what is complete. Raises ToonbenchError for bad
-    numbers, unknown styles or tasks, or a folder made with another recipe.
+    number of sources for each driving video. `version` is that of the puppets' motion: 1 draws data sets of version 1
+    again. Run again, it keeps what is complete. Raises ToonbenchError for bad numbers, unknown styles or tasks, or a
+    folder made with another recipe.
     """
-    recipe = _recipe(split=split, seed=seed, clips=clips, images=images, frames=frames, size=size, step=step,
-                     styles=styles, tasks=tasks, sources=sources)  # fmt: skip
+    recipe = _Recipe(
+        version=version, split=split, seed=seed, clips=clips, images=images, frames=frames, size=size, step=step,
+        styles=_style_names(styles), tasks=tuple(sorted({load_task(name).id for name in tasks})), sources=sources,
+    )  # fmt: skip
+    _check(recipe)
     claim(out, asdict(recipe), file="puppets.json")
     domains: list[Domain] = [d for d in DOMAINS if any(style.name in recipe.styles for style in styles_of(d))]
     jobs = [_Job(out=out, recipe=recipe, domain=d, kind="video", index=i) for d in domains for i in range(clips)]
@@ -158,37 +165,36 @@ def render_targets(
     return len(rows)
 
 
-def _recipe(
-    *,
-    split: str,
-    seed: int,
-    clips: int,
-    images: int,
-    frames: int,
-    size: int,
-    step: int,
-    styles: Sequence[str],
-    tasks: Sequence[str],
-    sources: int,
-) -> _Recipe:
-    if clips < 0 or images < 0 or clips + images < 1:
+def _check(recipe: _Recipe) -> None:
+    if recipe.clips < 0 or recipe.images < 0 or recipe.clips + recipe.images < 1:
         raise ToonbenchError(
-            f"Puppets need clips >= 0 and images >= 0, not both 0; got {clips} and {images}. Raise one."
+            f"Puppets need clips >= 0 and images >= 0, not both 0; got {recipe.clips} and {recipe.images}. Raise one."
         )
-    if split != safe_name(split):
-        raise ToonbenchError(f"A split's name must fit in a file name; got '{split}'. Use e.g. train, val or test.")
-    known = [style.name for domain in DOMAINS for style in styles_of(domain)]
-    for style in styles:
+    if recipe.split != safe_name(recipe.split):
+        raise ToonbenchError(
+            f"A split's name must fit in a file name; got '{recipe.split}'. Use e.g. train, val or test."
+        )
+    if recipe.clips and (recipe.frames < 1 or recipe.step < 1):
+        raise ToonbenchError(
+            f"Puppet clips need frames >= 1 and step >= 1; got {recipe.frames} and {recipe.step}. Raise them."
+        )
+    if not 16 <= recipe.size <= 2048:
+        raise ToonbenchError(f"A puppet's size must be 16 to 2048 pixels; got {recipe.size}. Choose e.g. 128 or 256.")
+    if recipe.version not in MOTIONS:
+        allowed = " or ".join(map(str, MOTIONS))
+        raise ToonbenchError(f"The version of puppets must be {allowed}; got {recipe.version}. Choose one of them.")
+    if recipe.sources < 0:
+        raise ToonbenchError(
+            f"Sources for each driving video must be 0 (the task's number) or more; got {recipe.sources}."
+        )
+
+
+def _style_names(wanted: Sequence[str]) -> tuple[str, ...]:
+    """The wanted styles in the order of domains; all of them where none is named. Raises for an unknown one."""
+    for style in wanted:
         make_look(style, 0)
-    if clips and (frames < 1 or step < 1):
-        raise ToonbenchError(f"Puppet clips need frames >= 1 and step >= 1; got {frames} and {step}. Raise them.")
-    if not 16 <= size <= 2048:
-        raise ToonbenchError(f"A puppet's size must be 16 to 2048 pixels; got {size}. Choose e.g. 128 or 256.")
-    if sources < 0:
-        raise ToonbenchError(f"Sources for each driving video must be 0 (the task's number) or more; got {sources}.")
-    return _Recipe(version=VERSION, split=split, seed=seed, clips=clips, images=images, frames=frames, size=size,
-                   step=step, styles=tuple(name for name in known if not styles or name in styles),
-                   tasks=tuple(sorted({load_task(name).id for name in tasks})), sources=sources)  # fmt: skip
+    known = [style.name for domain in DOMAINS for style in styles_of(domain)]
+    return tuple(name for name in known if not wanted or name in wanted)
 
 
 def _make(job: _Job) -> Row:
@@ -196,10 +202,8 @@ def _make(job: _Job) -> Row:
     path, motion_path = job.out / job.file, job.out / "motion" / f"{job.id}.npz"
     if not (path.is_file() and motion_path.is_file()):
         look = make_look(job.style, job.look_seed)
-        if job.kind == "video":
-            rig = generate(job.motion_seed, frames=job.recipe.frames, step=job.recipe.step)
-        else:
-            rig = first_pose(job.motion_seed)[None]
+        frames = job.recipe.frames if job.kind == "video" else 1
+        rig = MOTIONS[job.recipe.version](job.motion_seed, frames=frames, step=job.recipe.step)
         drawn = render_clip(look, rig, size=job.recipe.size)
         _write_motion(motion_path, look=look, look_seed=job.look_seed, rig=rig, drawn=drawn)
         if job.kind == "video":
@@ -212,7 +216,7 @@ def _make(job: _Job) -> Row:
         "title": f"{job.recipe.split}-s{job.recipe.seed}-{job.style}-{'play' if video else 'album'}-{job.index // 2:03d}",
         "split": job.recipe.split, "fps": FPS / job.recipe.step if video else 0.0,
         "style": job.style, "frames": job.recipe.frames if video else 1, "width": job.recipe.size, "height": job.recipe.size,
-        "provenance": f"{PROVENANCE}; style {job.style}", "licence": LICENCE, "sha256": file_sha256(path),
+        "provenance": PROVENANCE.format(job.recipe.version, job.style), "licence": LICENCE, "sha256": file_sha256(path),
     }  # fmt: skip
 
 

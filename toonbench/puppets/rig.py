@@ -62,6 +62,7 @@ def absolute(source_rig: Rig, driver_rigs: Rig) -> Rig:
 def generate(seed: int, *, frames: int, step: int = 1) -> Rig:
     """Draw a clip's motion from `seed`: (frames, channels), every `step`-th frame of a 30 fps motion.
 
+    This is the motion of puppets version 1, of landmark training and of films; `timed.generate_timed` is version 2.
     Frame 0 is calm (small angles, open eyes, mouth nearly shut), so that relative motion has somewhere to start from.
     """
     if frames < 1 or step < 1:
@@ -69,11 +70,11 @@ def generate(seed: int, *, frames: int, step: int = 1) -> Rig:
     rng = np.random.default_rng(seed)
     length = (frames - 1) * step + 1
     rig = np.zeros((length, len(CHANNELS)), dtype=np.float64)
-    _add_pose(rig, rng)
-    _add_mood(rig, rng)
+    add_pose(rig, rng)
+    add_mood(rig, rng)
     _add_talk(rig, rng)
     _add_blinks(rig, rng)
-    _add_gaze(rig, rng)
+    add_gaze(rig, rng)
     return clamp(rig[::step].astype(np.float32))
 
 
@@ -119,7 +120,8 @@ def _smooth(curve: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     return np.asarray(np.convolve(padded, kernel / kernel.sum(), mode="valid"), dtype=np.float64)
 
 
-def _add_pose(rig: NDArray[np.float64], rng: np.random.Generator) -> None:
+def add_pose(rig: NDArray[np.float64], rng: np.random.Generator) -> None:
+    """Put head turns, shifts and changes of size into (frames, channels) at 30 frames a second."""
     length = len(rig)
     for name, amplitude in _POSE_AMPLITUDE.items():
         slow = _keyed(rng, length, calm=0.35, gap=(12, 28), hold=0.5)
@@ -127,7 +129,8 @@ def _add_pose(rig: NDArray[np.float64], rng: np.random.Generator) -> None:
         rig[:, INDEX[name]] = amplitude * float(rng.uniform(0.7, 1.1)) * _smooth(slow + wobble, 5)
 
 
-def _add_mood(rig: NDArray[np.float64], rng: np.random.Generator) -> None:
+def add_mood(rig: NDArray[np.float64], rng: np.random.Generator) -> None:
+    """Put smiles, frowns and brows into (frames, channels) at 30 frames a second."""
     length = len(rig)
     mood = _smooth(_keyed(rng, length, calm=0.3, gap=(8, 20), hold=0.6), 5)
     rig[:, INDEX["smile"]] = _MOOD["smile"] * np.clip(mood, 0, None)
@@ -180,7 +183,8 @@ def _add_blinks(rig: NDArray[np.float64], rng: np.random.Generator) -> None:
     rig[:, INDEX["blink_left"]], rig[:, INDEX["blink_right"]] = left, right
 
 
-def _add_gaze(rig: NDArray[np.float64], rng: np.random.Generator) -> None:
+def add_gaze(rig: NDArray[np.float64], rng: np.random.Generator) -> None:
+    """Put glances into (frames, channels) at 30 frames a second."""
     length = len(rig)
     rig[:, INDEX["gaze_x"]] = 0.85 * _keyed(rng, length, calm=0.3, gap=(2, 6), hold=0.9)
     rig[:, INDEX["gaze_y"]] = 0.6 * _keyed(rng, length, calm=0.3, gap=(2, 6), hold=0.9)
