@@ -15,7 +15,7 @@ from pathlib import Path
 import toonbench
 from toonbench.data import load
 from toonbench.pool import Pool, progress_to
-from toonbench.puppets.make import make_puppets
+from toonbench.puppets.make import VERSION, make_puppets
 from toonbench.registry import load_task
 from toonbench.store import write_bytes
 from toonbench.tasks import STANDARD_TASKS, draw_pairs
@@ -41,6 +41,7 @@ def main() -> int:
         seed=options.seed,
         tasks=STANDARD_TASKS,
         sources=options.sources,
+        version=options.puppets_version,
         pool=Pool(workers=options.workers, progress=progress_to(_print)),
     )
     write_bytes(root / "README.md", ((root / "README.md").read_text() + _protocols(root)).encode())
@@ -81,16 +82,17 @@ def _protocols(root: Path) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--out", type=Path, default=HOME, help="folder of frozen splits")
-    parser.add_argument("--name", default="puppets@1")
+    parser.add_argument("--name", default="puppets@2")
     parser.add_argument("--clips", type=int, default=12, help="driving videos per domain")
     parser.add_argument("--images", type=int, default=12, help="sources per domain")
     parser.add_argument("--sources", type=int, default=1, help="sources per driving video that get an exact target")
-    parser.add_argument("--frames", type=int, default=10)
+    parser.add_argument("--frames", type=int, default=30)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--step", type=int, default=3, help="take every step-th frame of a 30 fps motion")
     parser.add_argument("--seed", type=int, default=31)
+    parser.add_argument("--puppets-version", type=int, default=VERSION, help="version of the puppets' motion")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--limit", type=float, default=12.0, help="refuse more megabytes than this")
+    parser.add_argument("--limit", type=float, default=35.0, help="refuse more megabytes than this")
     return parser.parse_args()
 
 

@@ -17,11 +17,14 @@ import errno
 import io
 import json
 import os
+import platform
 import re
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,8 @@ import numpy as np
 
 from toonbench.types import Rows, ToonbenchError
 
+PART = ".part-"  # begins the name of a file that is being written
+FOREIGN_AGE = 86_400.0  # seconds after which a partial file that cannot be judged by its lock is abandoned
 SAFE = re.compile(r"[^A-Za-z0-9._@~=+-]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a reason may quote anything, and goes to terminals
 WRITE_ERRORS = {
@@ -62,11 +67,10 @@ def writing(path: Path) -> Generator[Path]:
     Raises ToonbenchError where the file cannot be written (full disk, no permission), naming the file.
     """
     temporary: Path | None = None
+    handle = -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        handle, temporary = _open_part(path)
         temporary.chmod(0o666 & ~_umask())
         yield temporary
         temporary.replace(path)
@@ -78,6 +82,66 @@ def writing(path: Path) -> Generator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        if handle >= 0:
+            os.close(handle)
+
+
+def remove_leftovers(root: Path) -> None:
+    """Remove the partial files below `root` that killed processes left; those of living processes stay.
+
+    A living writer holds a lock on its file. On a shared disk the locks of other machines may be invisible, so a file
+    from another machine is removed only when nobody has written to it for a day.
+    """
+    for folder, _, files in os.walk(root):
+        for name in files:
+            if name.startswith(PART):
+                with suppress(OSError):
+                    _remove_abandoned(Path(folder, name))
+
+
+def _open_part(path: Path) -> tuple[int, Path]:
+    """A new partial file beside `path` and its descriptor, locked until that is closed (not on Windows)."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=_own_prefix(), suffix=path.suffix, dir=path.parent)
+        if sys.platform == "win32":  # an open file cannot be renamed there
+            os.close(handle)
+            return -1, Path(name)
+        with suppress(OSError):  # a file system without locks
+            _lock(handle)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # removed by another process between the two lines above
+
+
+def _own_prefix() -> str:
+    return f"{PART}{safe_name(platform.node())[:40]}~"
+
+
+def _lock(handle: int) -> None:
+    """Lock a file without waiting; BlockingIOError where another process has it, OSError where locks do not work."""
+    if sys.platform == "win32":
+        raise OSError(errno.ENOLCK, "no locks")
+    import fcntl
+
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _remove_abandoned(path: Path) -> None:
+    old = time.time() - path.stat().st_mtime > FOREIGN_AGE
+    if not (old or path.name.startswith(_own_prefix())):
+        return
+    handle = os.open(path, os.O_RDWR)
+    try:
+        try:
+            _lock(handle)
+        except BlockingIOError:
+            return
+        except OSError:
+            if not old:
+                return
+        path.unlink()
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:
@@ -167,7 +231,9 @@ class Run:
         return self.root / "rows" / name / "weights.json"
 
     def begin(self, description: dict[str, Any], *, fresh: bool) -> None:
-        """Open the run for `description`: make it, or go on with it, or (`fresh`) remove what was there first.
+        """Open the run for `description`: make it, or resume it, or (`fresh`) remove what was there first.
+
+        Partial files that killed processes left are removed.
 
         Raises ToonbenchError where the folder holds a run of something else, naming the first difference.
         """
@@ -177,6 +243,8 @@ class Run:
                     f"{self.root} is not a run folder: --fresh does not delete it; choose another place"
                 )
             shutil.rmtree(self.root)
+        for folder in (self.root, self.real):
+            remove_leftovers(folder)
         if not self.description.exists():
             write_json(self.description, description)
             return

@@ -1,9 +1,15 @@
 import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from toonbench.store import Run, read_json, safe_name, to_json, write_bytes, writing
+from toonbench.puppets.recipe import claim
+from toonbench.store import Run, read_json, remove_leftovers, safe_name, to_json, write_bytes, writing
 from toonbench.types import ToonbenchError
 
 
@@ -21,6 +27,79 @@ def test_a_write_that_breaks_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError):
         break_off()
     assert list((tmp_path / "a").iterdir()) == []
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from toonbench.store import writing
+with writing(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    print("begun", flush=True)
+    sys.stdin.readline()
+    temporary.write_bytes(b"whole")
+"""
+
+
+def start_writer(path: Path) -> subprocess.Popen[str]:
+    """A process in the middle of writing `path`, which goes on when it gets a line."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "begun\n"
+    return writer
+
+
+def parts(root: Path) -> list[Path]:
+    return sorted(root.rglob(".part-*"))
+
+
+@pytest.mark.parametrize("open_folder", [remove_leftovers, lambda root: claim(root, {}, file="recipe.json")])
+def test_a_partial_file_stays_while_its_writer_lives_and_is_removed_after_a_kill(tmp_path, open_folder):
+    first, second = start_writer(tmp_path / "a" / "one.npy"), start_writer(tmp_path / "a" / "two.npy")
+    open_folder(tmp_path)
+    assert len(parts(tmp_path)) == 2
+    first.kill()
+    first.communicate()
+    open_folder(tmp_path)
+    assert len(parts(tmp_path)) == 1
+    second.communicate("go on\n")
+    assert (second.returncode, (tmp_path / "a" / "two.npy").read_bytes()) == (0, b"whole")
+    assert parts(tmp_path) == []
+
+
+def test_opening_a_run_removes_what_a_kill_left_in_it_and_in_the_features(run):
+    run.begin({"task": "t@1"}, fresh=False)
+    for path in (run.rows("l1@1", "a"), run.real / "fan@1" / "driving" / "a.npy"):
+        writer = start_writer(path)
+        writer.kill()
+        writer.communicate()
+    assert len(parts(run.root)) == len(parts(run.real)) == 1
+    run.begin({"task": "t@1"}, fresh=False)
+    assert parts(run.root) == parts(run.real) == []
+
+
+def test_a_partial_file_of_another_machine_is_removed_only_when_it_is_a_day_old(tmp_path):
+    young, old = tmp_path / ".part-elsewhere~1.npy", tmp_path / ".part-elsewhere~2.npy"
+    for path in (young, old):
+        path.write_bytes(b"half")
+    day_ago = time.time() - 90_000
+    os.utime(old, (day_ago, day_ago))
+    remove_leftovers(tmp_path)
+    assert parts(tmp_path) == [young]
+
+
+def test_without_locks_a_partial_file_is_removed_only_when_it_is_a_day_old(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with writing(tmp_path / "a.npy") as temporary:
+        temporary.write_bytes(b"half")
+        remove_leftovers(tmp_path)
+        assert parts(tmp_path) == [temporary]
+    assert (tmp_path / "a.npy").read_bytes() == b"half"
 
 
 def test_a_path_through_a_file_is_an_error_that_says_so(tmp_path):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from toonbench.store import to_json, write_bytes
+from toonbench.store import remove_leftovers, to_json, write_bytes
 from toonbench.types import ToonbenchError
 
 
 def claim(out: Path, recipe: dict[str, Any], *, file: str) -> None:
-    """Write the recipe into a new folder as `file`; raises ToonbenchError for a folder that holds another one."""
+    """Write the recipe into a new folder as `file`; raises ToonbenchError for a folder that holds another one.
+
+    Partial files that killed processes left in the folder are removed.
+    """
     path = out / file
     text = to_json(recipe)
     if not path.exists():
@@ -19,3 +22,4 @@ def claim(out: Path, recipe: dict[str, Any], *, file: str) -> None:
         raise ToonbenchError(
             f"{out} was made by another recipe (see {file} there). Choose another --out, or delete it."
         )
+    remove_leftovers(out)
