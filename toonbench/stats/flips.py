@@ -48,7 +48,7 @@ def sign_flip(
     sums = cluster_sums(terms, driving)
     if not sums.size:
         return math.nan
-    p = _flip_sums(sums, abs(math.fsum(sums)), draws=draws, seed=seed)
+    p = flip_sums(sums, abs(math.fsum(sums)), draws=draws, seed=seed)
     kept = np.isfinite(terms)
     videos, characters = some(driving, kept), None if sources is None else some(sources, kept)
     if characters is None or not source_repeats(videos, characters):
@@ -114,6 +114,18 @@ def smallest_p(clusters: int, *, draws: int = DRAWS) -> float:
     return 2.0 ** (1 - clusters) if clusters <= EXACT else 1 / (1 + draws)
 
 
+def flip_sums(sums: Values, seen: float, *, draws: int = DRAWS, seed: int = 0) -> float:
+    """The share of assignments of signs to `sums` (k,) with a total of at least `seen` on either side."""
+    sizes = np.sort(np.abs(sums))[::-1]  # the test asks for no more; one order for equal data
+    limit = seen - SLACK * float(sizes.sum())
+    if len(sizes) <= EXACT:
+        reached = np.zeros(1)
+        for size in sizes[1:]:
+            reached = np.concatenate([reached + size, reached - size])
+        return float(np.mean(np.abs(reached + sizes[0]) >= limit))  # the other half, first sign turned, is the same
+    return (1 + _count_beyond(sizes, limit, draws=draws, seed=seed)) / (1 + draws)
+
+
 def finite_weights(values: ArrayLike, weights: ArrayLike | None) -> Values:
     """The weight of each of `values`, 0 for one that is not finite."""
     array = np.asarray(values, np.float64).reshape(-1)
@@ -131,18 +143,6 @@ def cluster_sums(values: ArrayLike, clusters: Sequence[Hashable]) -> Values:
         if math.isfinite(value):
             found.setdefault(label, []).append(value)
     return np.array([math.fsum(one) for one in found.values()], np.float64)
-
-
-def _flip_sums(sums: Values, seen: float, *, draws: int, seed: int) -> float:
-    """The share of assignments of signs to `sums` (k,) with a total of at least `seen` on either side."""
-    sizes = np.sort(np.abs(sums))[::-1]  # the test asks for no more; one order for equal data
-    limit = seen - SLACK * float(sizes.sum())
-    if len(sizes) <= EXACT:
-        reached = np.zeros(1)
-        for size in sizes[1:]:
-            reached = np.concatenate([reached + size, reached - size])
-        return float(np.mean(np.abs(reached + sizes[0]) >= limit))  # the other half, first sign turned, is the same
-    return (1 + _count_beyond(sizes, limit, draws=draws, seed=seed)) / (1 + draws)
 
 
 def _count_beyond(sizes: Values, limit: float, *, draws: int, seed: int) -> int:
@@ -167,8 +167,8 @@ def _two_way(
         return 1.0
     scale = math.sqrt(max(over_videos, over_sources, flipped - over_pairs) / flipped)
     return max(
-        _flip_sums(characters, seen, draws=draws, seed=seed),
-        _flip_sums(np.concatenate([videos, characters]), seen / scale, draws=draws, seed=seed),
+        flip_sums(characters, seen, draws=draws, seed=seed),
+        flip_sums(np.concatenate([videos, characters]), seen / scale, draws=draws, seed=seed),
     )
 
 

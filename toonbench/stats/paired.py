@@ -21,11 +21,12 @@ from toonbench.stats.flips import (
     cluster_sums,
     finite_weights,
     flip_ratio,
+    flip_sums,
     sign_flip,
     smallest_p,
 )
 from toonbench.stats.intervals import FEWEST, Interval, ReduceGroups
-from toonbench.stats.twoway import paired_two_way_bootstrap, source_repeats, variance_of_sum
+from toonbench.stats.twoway import paired_two_way_bootstrap, source_repeats, student, variance_of_sum
 from toonbench.types import Rows
 
 Values = NDArray[np.float64]
@@ -82,7 +83,7 @@ def standard_error(
         return math.nan
     mean = math.fsum((array * weight)[np.isfinite(array)]) / total
     terms = (array - mean) * weight
-    if sources is not None and len(sources) == len(array):
+    if sources is not None:
         kept = np.flatnonzero(np.isfinite(terms)).tolist()
         driving, characters = [clusters[at] for at in kept], [sources[at] for at in kept]
         if source_repeats(driving, characters):
@@ -246,51 +247,87 @@ def leave_out(
     return LeaveOut(value=value, without=np.array(without, np.float64), clusters=len(names))
 
 
-def compare_sets(a: LeaveOut, b: LeaveOut, *, bounds: tuple[float, float] = (-math.inf, math.inf)) -> Paired:
+def compare_sets(
+    a: LeaveOut,
+    b: LeaveOut,
+    *,
+    sources: tuple[LeaveOut, LeaveOut] | None = None,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Paired:
     """The difference of a number that only a whole set has, as FID; `a` and `b` of the same pairs.
 
     Each group of driving videos has a jackknife pseudo-value of the difference, d + (g - 1) * (mean of d without a
     group - d without this one), g groups: its own share in the difference d, which is their mean. Signs are flipped
     over them, and the t interval is theirs. (Tukey's pseudo-values also move the mean by the jackknife's estimate of
-    bias; these do not, so that what is tested is what is shown.) `bounds` are the metric's own.
+    bias; these do not, so that what is tested is what is shown.) `bounds` are the metric's own. `sources`: the same two
+    numbers without each group of sources, where sources repeat; then p is the largest of flips of driving videos, of
+    sources and of both, and the interval is that of `set_interval`.
     """
-    difference = LeaveOut(value=a.value - b.value, without=a.without - b.without, clusters=a.clusters)
+    difference = _minus(a, b)
+    over_sources = _minus(*sources) if sources else None
     reach = bounds[1] - bounds[0]
-    interval = set_interval(difference, bounds=(-reach, reach))
+    interval = set_interval(difference, sources=over_sources, bounds=(-reach, reach))
     groups = len(difference.without)
     if groups < 2 or not (math.isfinite(difference.value) and np.isfinite(difference.without).all()):
         return Paired(interval=interval, p=math.nan, smallest=math.nan, exact=True, detectable=math.nan)
     pseudo = _pseudo(difference.value, difference.without)
     return Paired(
         interval=interval,
-        p=sign_flip(pseudo, range(groups)),
+        p=float(np.maximum(sign_flip(pseudo, range(groups)), _flip_sources(difference, over_sources))),
         smallest=smallest_p(groups),
         exact=groups <= EXACT,
-        detectable=minimum_detectable(standard_error(pseudo, range(groups)), groups),
+        detectable=minimum_detectable(_error(difference, over_sources), groups),
     )
 
 
-def set_interval(number: LeaveOut, *, bounds: tuple[float, float] = (-math.inf, math.inf)) -> Interval:
-    """What `stats.grouped_jackknife` gives, from reductions that were made already."""
+def _flip_sources(over_driving: LeaveOut, over_sources: LeaveOut | None) -> float:
+    """The larger p of flips of sources and of flips of both samples; 0 where sources do not repeat, NaN if unknown."""
+    if over_sources is None:
+        return 0.0
+    if len(over_sources.without) < 2 or not np.isfinite(over_sources.without).all():
+        return math.nan
+    driving, sources = (_pseudo(one.value, one.without) / len(one.without) for one in (over_driving, over_sources))
+    seen = abs(over_driving.value)
+    return max(flip_sums(sources, seen), flip_sums(np.concatenate([driving, sources]), seen))
+
+
+def set_interval(
+    number: LeaveOut,
+    *,
+    sources: LeaveOut | None = None,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Interval:
+    """What `stats.grouped_jackknife` gives, from reductions that were made already.
+
+    `sources`: the same number without each group of sources, where sources repeat. The variances over driving videos and over
+    sources are added, which counts what belongs to single pairs twice, so this interval is rather too wide.
+    """
     if not math.isfinite(number.value):
         return Interval(math.nan, math.nan, math.nan, number.clusters, "nothing was measured")
-    if not np.isfinite(number.without).all():
-        reason = "no interval: too little is left without one group"
-        return Interval(number.value, math.nan, math.nan, number.clusters, reason)
-    pseudo = _pseudo(number.value, number.without) if len(number.without) else number.without
-    return _student_interval(number.value, pseudo, clusters=number.clusters, bounds=bounds)
+    samples = [(number, "driving video"), *([(sources, "source")] if sources else [])]
+    for sample, noun in samples:
+        if not np.isfinite(sample.without).all():
+            reason = "no interval: too little is left without one group"
+            return Interval(number.value, math.nan, math.nan, number.clusters, reason)
+        if sample.clusters < FEWEST:
+            nouns = noun if sample.clusters == 1 else f"{noun}s"
+            reason = f"no interval: {sample.clusters} {nouns}, at least {FEWEST} are needed"
+            return Interval(number.value, math.nan, math.nan, number.clusters, reason)
+    groups = min(len(sample.without) for sample, _ in samples)
+    half = student(1 - ALPHA, groups - 1) * _error(number, sources)
+    low, high = max(number.value - half, bounds[0]), min(number.value + half, bounds[1])
+    return Interval(number.value, low, high, number.clusters)
 
 
-def _student_interval(value: float, pseudo: Values, *, clusters: int, bounds: tuple[float, float]) -> Interval:
-    from scipy.special import stdtrit
+def _minus(a: LeaveOut, b: LeaveOut) -> LeaveOut:
+    return LeaveOut(value=a.value - b.value, without=a.without - b.without, clusters=a.clusters)
 
-    if clusters < FEWEST:
-        noun = "video" if clusters == 1 else "videos"
-        reason = f"no interval: {clusters} driving {noun}, at least {FEWEST} are needed"
-        return Interval(value, math.nan, math.nan, clusters, reason)
-    groups = len(pseudo)
-    half = float(stdtrit(groups - 1, 1 - ALPHA / 2)) * standard_error(pseudo, range(groups))
-    return Interval(value, max(value - half, bounds[0]), min(value + half, bounds[1]), clusters)
+
+def _error(number: LeaveOut, sources: LeaveOut | None = None) -> float:
+    """The jackknife's standard error over driving videos, and over sources too where they repeat."""
+    samples = [one for one in (number, sources) if one]
+    errors = [standard_error(_pseudo(one.value, one.without), range(len(one.without))) for one in samples]
+    return math.hypot(*errors)
 
 
 def _pseudo(value: float, without: Values) -> Values:
