@@ -108,7 +108,7 @@ def effective_number(
     if not rarer > 0:
         return trials / (1 + max(prior, 0.0))
     variance = variance_of_sum((counts[:, 0] - value * counts[:, 1]) / trials, driving, sources)
-    seen = variance.value * trials / (value * (1 - value)) - 1
+    seen = variance.value * (trials - 1) / (value * (1 - value)) - 1
     weight = min(variance.degrees, rarer)
     if weight * seen + PRIOR_WEIGHT * prior <= 0:
         return trials

@@ -6,7 +6,7 @@ driving videos that differ all assignments are counted, else `draws` random ones
 holds the level exactly too (Phipson and Smyth 2010).
 
 Where sources repeat (see `toonbench.stats.twoway`) that is not enough: pairs that share a source are alike too. There p is the
-largest of three: driving videos exchanged, sources exchanged, and both, scaled to the variance of two samples.
+largest of three: driving videos exchanged, sources exchanged, and the t test with the variance of two samples.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toonbench.stats.twoway import some, source_repeats
+from toonbench.stats.twoway import Variance, some, source_repeats, variance_of_sum
 
 Values = NDArray[np.float64]
 
@@ -41,8 +41,7 @@ def sign_flip(
 
     Depends on the sums of the driving videos only: not on order, labels, or which method is named first. NaN values are left
     out; NaN if there are none. `weights` (n,) as in `cluster_bootstrap`. With `sources` (n,) that repeat, p is the largest of
-    three: of flips of driving videos, of flips of sources, and of flips of both. For the last, the sums of driving videos and of
-    sources get independent signs, and all are scaled so that the variance is that of `toonbench.stats.twoway`.
+    three: of flips of driving videos, of flips of sources, and of the t test with the variance of `toonbench.stats.twoway`.
     """
     terms = np.asarray(values, np.float64).reshape(-1) * finite_weights(values, weights)
     sums = cluster_sums(terms, driving)
@@ -53,7 +52,13 @@ def sign_flip(
     videos, characters = some(driving, kept), None if sources is None else some(sources, kept)
     if characters is None or not source_repeats(videos, characters):
         return p
-    return max(p, _two_way(terms[kept], videos, characters, draws=draws, seed=seed))
+    terms, weight = terms[kept], finite_weights(values, weights)[kept]
+    residuals = terms - weight * (math.fsum(terms) / math.fsum(weight)) if weight.any() else terms
+    return max(
+        p,
+        flip_sums(cluster_sums(terms, characters), abs(math.fsum(terms)), draws=draws, seed=seed),
+        t_test(math.fsum(terms), variance_of_sum(residuals, videos, characters)),
+    )
 
 
 def flip_ratio(
@@ -71,8 +76,8 @@ def flip_ratio(
     Each method's number is sum of numerators / sum of denominators, computed again for every exchange. Driving videos in
     which both methods have equal counts change nothing, so k that differ allow no p below 2^(1 - k). Pairs with a count
     that is not finite are left out; NaN where a method's denominator is 0. An exchange that leaves a method without
-    denominator counts as a larger difference. With `sources` that repeat, p is the largest of three, as in `sign_flip`;
-    the third is that of `ratio_shares`.
+    denominator counts as a larger difference. With `sources` that repeat, p is the largest of three, as in `sign_flip`; the
+    variance of the third is that of `ratio_influence`.
     """
     first, second = _counts(a), _counts(b)
     if first.shape != second.shape:
@@ -87,19 +92,30 @@ def flip_ratio(
     characters = None if sources is None else some(sources, kept)
     if characters is None or not source_repeats(videos, characters):
         return p
-    shares = ratio_shares(first, second)
+    (top_a, whole_a), (top_b, whole_b) = first.sum(axis=0).tolist(), second.sum(axis=0).tolist()
+    influence = ratio_influence(first) - ratio_influence(second)
     return max(
         p,
         _exchange(first, second, characters, draws=draws, seed=seed),
-        _two_way(shares, videos, characters, draws=draws, seed=seed),
+        t_test(top_a / whole_a - top_b / whole_b, variance_of_sum(influence, videos, characters)),
     )
 
 
-def ratio_shares(a: Values, b: Values) -> Values:
-    """Each pair's share (n,) in the difference of two pooled ratios (n, 2), around the ratio of both; they sum to the difference."""
-    (top_a, whole_a), (top_b, whole_b) = a.sum(axis=0), b.sum(axis=0)
-    common = (top_a + top_b) / (whole_a + whole_b)
-    return (a[:, 0] - common * a[:, 1]) / whole_a - (b[:, 0] - common * b[:, 1]) / whole_b
+def ratio_influence(counts: Values) -> Values:
+    """How much each pair (n,) moves the pooled ratio of counts (n, 2), to first order; they sum to zero."""
+    top, whole = counts.sum(axis=0).tolist()
+    return (counts[:, 0] - top / whole * counts[:, 1]) / whole if whole > 0 else np.zeros(len(counts))
+
+
+def t_test(difference: float, variance: Variance) -> float:
+    """Two-sided p of a `difference` with a variance estimated over driving videos and sources."""
+    from scipy.special import stdtr
+
+    if variance.degrees < 1:
+        return 1.0
+    if not variance.value > 0:
+        return 1.0 if difference == 0 else 0.0
+    return float(2 * stdtr(variance.degrees, -abs(difference) / math.sqrt(variance.value)))
 
 
 def differing(a: ArrayLike, b: ArrayLike, driving: Sequence[Hashable]) -> int:
@@ -152,24 +168,6 @@ def _count_beyond(sizes: Values, limit: float, *, draws: int, seed: int) -> int:
         turned = rng.integers(0, 2, (min(BLOCK, draws - at), len(sizes)), dtype=np.int8)
         count += int((np.abs(total - 2 * np.einsum("rc,c->r", turned, sizes)) >= limit).sum())
     return count
-
-
-def _two_way(
-    terms: Values, driving: Sequence[Hashable], sources: Sequence[Hashable], *, draws: int, seed: int
-) -> float:
-    """The larger p of flips of sources and of flips of both, of the sum of `terms` (n,)."""
-    videos, characters = cluster_sums(terms, driving), cluster_sums(terms, sources)
-    pairs = cluster_sums(terms, list(zip(driving, sources, strict=True)))
-    seen = abs(math.fsum(terms))
-    over_videos, over_sources, over_pairs = (math.fsum(np.square(one)) for one in (videos, characters, pairs))
-    flipped = over_videos + over_sources  # the variance of the sum of all with independent signs
-    if not flipped > 0:
-        return 1.0
-    scale = math.sqrt(max(over_videos, over_sources, flipped - over_pairs) / flipped)
-    return max(
-        flip_sums(characters, seen, draws=draws, seed=seed),
-        flip_sums(np.concatenate([videos, characters]), seen / scale, draws=draws, seed=seed),
-    )
 
 
 def _exchange(a: Values, b: Values, clusters: Sequence[Hashable], *, draws: int, seed: int) -> float:

@@ -21,12 +21,13 @@ from toonbench.stats.flips import (
     cluster_sums,
     finite_weights,
     flip_ratio,
-    flip_sums,
+    ratio_influence,
     sign_flip,
     smallest_p,
+    t_test,
 )
 from toonbench.stats.intervals import FEWEST, Interval, ReduceGroups
-from toonbench.stats.twoway import paired_two_way_bootstrap, source_repeats, student, variance_of_sum
+from toonbench.stats.twoway import Variance, paired_two_way_bootstrap, source_repeats, student, variance_of_sum
 from toonbench.types import Rows
 
 Values = NDArray[np.float64]
@@ -174,7 +175,7 @@ def compare_events(
     characters = None if sources is None else [sources[at] for at in kept]
     one, other = (event_interval(counts, videos, sources=characters) for counts in (first, second))
     clusters = len({video for video, x, y in zip(videos, first, second, strict=True) if x[1] + y[1] > 0})
-    shares = _centred(first, second)
+    shares = [ratio_influence(counts) for counts in (first, second)]
     error = [math.sqrt(variance_of_sum(each, videos, characters).value) for each in (*shares, shares[0] - shares[1])]
     return Paired(
         interval=_newcombe(one, other, _correlation(*error)),
@@ -183,16 +184,6 @@ def compare_events(
         exact=clusters <= EXACT,
         detectable=minimum_detectable(error[2], clusters),
     )
-
-
-def _centred(a: Values, b: Values) -> tuple[Values, Values]:
-    """What each pair moves each of two pooled ratios (n, 2); each sums to zero."""
-
-    def one(counts: Values) -> Values:
-        top, whole = counts.sum(axis=0)
-        return (counts[:, 0] - top / whole * counts[:, 1]) / whole if whole > 0 else np.zeros(len(counts))
-
-    return one(a), one(b)
 
 
 def _correlation(a: float, b: float, difference: float) -> float:
@@ -261,7 +252,7 @@ def compare_sets(
     over them, and the t interval is theirs. (Tukey's pseudo-values also move the mean by the jackknife's estimate of
     bias; these do not, so that what is tested is what is shown.) `bounds` are the metric's own. `sources`: the same two
     numbers without each group of sources, where sources repeat; then p is the largest of flips of driving videos, of
-    sources and of both, and the interval is that of `set_interval`.
+    flips of sources and of the t test of both, and the interval is that of `set_interval`.
     """
     difference = _minus(a, b)
     over_sources = _minus(*sources) if sources else None
@@ -273,22 +264,23 @@ def compare_sets(
     pseudo = _pseudo(difference.value, difference.without)
     return Paired(
         interval=interval,
-        p=float(np.maximum(sign_flip(pseudo, range(groups)), _flip_sources(difference, over_sources))),
+        p=float(np.maximum(sign_flip(pseudo, range(groups)), _p_of_sources(difference, over_sources))),
         smallest=smallest_p(groups),
         exact=groups <= EXACT,
         detectable=minimum_detectable(_error(difference, over_sources), groups),
     )
 
 
-def _flip_sources(over_driving: LeaveOut, over_sources: LeaveOut | None) -> float:
-    """The larger p of flips of sources and of flips of both samples; 0 where sources do not repeat, NaN if unknown."""
+def _p_of_sources(over_driving: LeaveOut, over_sources: LeaveOut | None) -> float:
+    """The larger p of flips of sources and of the t test of both samples; 0 where sources do not repeat, NaN if unknown."""
     if over_sources is None:
         return 0.0
-    if len(over_sources.without) < 2 or not np.isfinite(over_sources.without).all():
+    groups = len(over_sources.without)
+    if groups < 2 or not np.isfinite(over_sources.without).all():
         return math.nan
-    driving, sources = (_pseudo(one.value, one.without) / len(one.without) for one in (over_driving, over_sources))
-    seen = abs(over_driving.value)
-    return max(flip_sums(sources, seen), flip_sums(np.concatenate([driving, sources]), seen))
+    pseudo = _pseudo(over_sources.value, over_sources.without)
+    variance = Variance(_error(over_driving, over_sources) ** 2, len(over_driving.without), groups)
+    return max(sign_flip(pseudo, range(groups)), t_test(over_driving.value, variance))
 
 
 def set_interval(

@@ -169,6 +169,8 @@ def student(level: float, degrees: float) -> float:
 
 def some(labels: Sequence[Hashable], kept: ArrayLike) -> list[Hashable]:
     """The labels for which `kept` (n,) is true."""
+    if len(labels) != np.size(kept):
+        raise ValueError(f"{np.size(kept)} pairs and {len(labels)} cluster labels; give one label for each pair")
     return [label for label, keep in zip(labels, np.asarray(kept, np.bool_).tolist(), strict=True) if keep]
 
 
