@@ -25,8 +25,8 @@ Values = NDArray[np.float64]
 
 FEWEST_EVENTS = 3
 TOO_FEW = "too few events"
-PRIOR = 0.12  # correlation of events in a driving video that is assumed where the data do not show it
-PRIOR_WEIGHT = 1.0  # in degrees of freedom of the observed design effect
+PRIOR = 0.1  # correlation of events in a driving video that is assumed where the data do not show it
+PRIOR_WEIGHT = 1.5  # in degrees of freedom of the observed design effect
 
 
 def event_interval(
@@ -96,15 +96,15 @@ def effective_number(
     """The number of independent trials that say as much as `counts` (n, 2), successes and trials above 0, of pairs.
 
     The trials divided by the design effect 1 + e. The observed excess e of the variance over that of independent trials is
-    blended with the one that a correlation of 0.12 inside a driving video gives. The first weighs as much
+    blended with the one that a correlation of 0.1 inside a driving video gives. The first weighs as much
     as it has degrees of freedom, at most the number of rarer outcomes: without failures nothing is seen of how they cluster.
     It is multiplied by (t / z)^2, because it is an estimate. Never more than the trials.
     """
     trials = float(counts[:, 1].sum())
     value = float(_pooled(counts))
     rarer = min(value, 1 - value) * trials
-    clusters = min(_even_clusters(counts[:, 1], labels) for labels in _samples(driving, sources))
-    prior = PRIOR * (trials / clusters - 1)
+    samples = _samples(driving, sources)
+    prior = PRIOR * (trials / min(len(set(labels)) for labels in samples) - 1)
     if not rarer > 0:
         return trials / (1 + max(prior, 0.0))
     variance = variance_of_sum((counts[:, 0] - value * counts[:, 1]) / trials, driving, sources)
@@ -112,7 +112,8 @@ def effective_number(
     weight = min(variance.degrees, rarer)
     if weight * seen + PRIOR_WEIGHT * prior <= 0:
         return trials
-    wider = (student(level, max(clusters - 1, 1)) / student(level, math.inf)) ** 2
+    even = min(_even_clusters(counts[:, 1], labels) for labels in samples)
+    wider = (student(level, max(even - 1, 1)) / student(level, math.inf)) ** 2
     excess = (weight * seen * wider + PRIOR_WEIGHT * prior) / (weight + PRIOR_WEIGHT)
     return trials / (1 + max(excess, 0.0))
 
