@@ -242,7 +242,7 @@ def test_a_folder_of_another_recipe_is_refused(made):
     ("change", "message"),
     [
         ({"films": 0}, "must be 1 or more"),
-        ({"seconds": (9.0, 5.0)}, "least and greatest"),
+        ({"seconds": (9.0, 5.0)}, "minimum and maximum"),
         ({"height": 71}, "must be even"),
         ({"domain": "anime"}, "Unknown domain 'anime'"),
         ({"styles": ("disny3d",)}, "Did you mean 'disney3d'"),

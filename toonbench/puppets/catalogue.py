@@ -1,4 +1,4 @@
-"""Every style by name, and the looks they draw: the only module that imports `toonbench.puppets.styles`."""
+"""All styles by name, and their looks. Only this module imports `toonbench.puppets.styles`."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def styles_of(domain: Domain) -> tuple[Style, ...]:
 
 
 def make_look(style: str, seed: int) -> Look:
-    """Draw the look number `seed` of a style; raises ToonbenchError for an unknown style."""
-    known = styles()
-    if style not in known:
-        near = get_close_matches(style, known, n=1)
+    """Draw look number `seed` of a style. Raises ToonbenchError for an unknown style."""
+    found = styles()
+    if style not in found:
+        near = get_close_matches(style, found, n=1)
         hint = f"Did you mean '{near[0]}'? " if near else ""
-        raise ToonbenchError(f"Unknown puppet style '{style}'. {hint}Choose one of: {', '.join(known)}.")
+        raise ToonbenchError(f"Unknown puppet style '{style}'. {hint}Choose one of: {', '.join(found)}.")
     rng = np.random.default_rng(seed_of("look", style, seed))
-    return known[style].draw(rng, f"{style}-{seed}")
+    return found[style].draw(rng, f"{style}-{seed}")

@@ -1,8 +1,8 @@
-"""The look: who a puppet is (proportions, colours, hair, scene), drawn from a seed by one of the registered styles.
+"""The look: the identity of a puppet (proportions, colours, hair, scene), drawn from a seed by one of the registered styles.
 
 Lengths are in half face heights (chin to crown is about 2.1), with the origin between the ears at eye height,
 x to the right of the picture, y up, z towards the camera. Colours are sRGB in [0, 1].
-A style is one module in `toonbench/puppets/styles/` with a `STYLE` in it; nothing else needs to change to add one.
+A style is one module in `toonbench/puppets/styles/` that defines `STYLE`; adding one needs no other change.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Shape:
     mouth_curve: float = 0.2  # part of a smile in the rest pose
     teeth: float = 0.032  # how far the upper teeth reach below the mouth line
     cheek_puff: float = 0.05
-    muzzle: float = 0.0  # how far nose and mouth stand out together, as an animal's
+    muzzle: float = 0.0  # how far nose and mouth protrude together, as in an animal
     dents: float = 0.0  # depth of dents and fingerprints, as of clay
     ear: float = 0.23  # half height
     ear_out: float = 0.10
@@ -141,7 +141,7 @@ class Hair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worn:
-    """What a puppet wears on its head; an empty name is nothing. Lengths as in `Shape`."""
+    """Accessories on a puppet's head; an empty name means none. Lengths as in `Shape`."""
 
     glasses: Glasses = ""
     glasses_width: float = 0.235  # half width of one lens
@@ -154,7 +154,7 @@ class Worn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clothes:
-    """What covers the shoulders, in the palette's `clothes` and `trim`."""
+    """Clothes of the shoulders, in the palette's colours `clothes` and `trim`."""
 
     kind: Garment = "crew"
     pattern: Pattern = "plain"
@@ -162,9 +162,9 @@ class Clothes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Creature:
-    """What an animal's or a monster's head has in place of human ears and hair. Lengths as in `Shape`, angles in degrees.
+    """Parts that replace human ears and hair on an animal's or a monster's head. Lengths as in `Shape`, angles in degrees.
 
-    The coat has the palette's `skin`; a bare creature has skin instead of fur.
+    The coat has the palette's colour `skin`; a bare creature has skin instead of fur.
     """
 
     species: str
@@ -213,7 +213,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shading:
-    """How a style turns light into colour, and the picture into its own medium."""
+    """How a style turns light into colour and the picture into its medium."""
 
     wrap: float = 0.25  # how far light reaches round the edge
     ambient: float = 0.42
@@ -224,7 +224,7 @@ class Shading:
     shadow: float = 0.6  # strength of cast shadows
     bands: int = 0  # number of tones between shade and light (cel shading); 0 for smooth shading
     softness: float = 0.15  # width of the step between two tones, parts of a tone
-    shade: Colour = (0.62, 0.55, 0.66)  # what the shade multiplies colours with (cel shading)
+    shade: Colour = (0.62, 0.55, 0.66)  # factor on colours in the shade (cel shading)
     gleam: float = 0.0  # width of the band of light on hair, in radians (cel shading)
     shine: float = 0.1  # highlights above this are drawn as flat spots (cel shading)
     outline: float = 0.0  # width of the lines, parts of the picture's height
@@ -274,7 +274,7 @@ class Style:
     """A way of drawing puppets: `draw` turns a random generator and a name into a look.
 
     `finish` may turn each rendered canvas into another medium (paper, paint): it returns the picture, (h, w, 3) sRGB in
-    [0, 1], and moves nothing by more than a fraction of a pixel, since landmarks stay where they were.
+    [0, 1], and moves nothing by more than a fraction of a pixel, because landmarks stay unchanged.
     """
 
     name: str

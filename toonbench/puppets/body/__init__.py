@@ -1,1 +1,1 @@
-"""The parts of a puppet as geometry: head, skin, face parts, hair, clothes, things worn."""
+"""The parts of a puppet as geometry: head, skin, face parts, hair, clothes and accessories."""

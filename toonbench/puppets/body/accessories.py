@@ -1,4 +1,4 @@
-"""What a puppet wears on its head: glasses, earrings, headbands, bows, flowers and hats. All move with the head."""
+"""Accessories of a puppet: glasses, earrings, headbands, bows, flowers and hats. All of them move with the head."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Piece = tuple[Points, Index, NDArray[np.float64]]  # points, quads, sRGB colours
 
 
 def worn_parts(head: Head, scalp: Scalp | None) -> list[Part]:
-    """Return what a look wears; `scalp` is what ornaments lie on, none for a bald head."""
+    """Return the accessories of a look; ornaments are placed on `scalp`, which is None for a bald head."""
     worn, parts = head.look.worn, list[Part]()
     if worn.glasses:
         parts.append(glasses(head))
@@ -83,7 +83,7 @@ def glasses(head: Head) -> Part:
 
 
 def _clearance(head: Head, x: Field, y: Field) -> float:
-    """Return how far in front the glasses' plane must stand, at the middle, to touch neither skin nor eyes."""
+    """Return the distance of the glasses' plane in front of the middle of the face at which it touches neither skin nor eyes."""
     from scipy.spatial import KDTree
 
     rest, shape = head.rest, head.look.shape
@@ -136,7 +136,7 @@ def headband(head: Head, scalp: Scalp) -> Part:
 
 
 def _perch(head: Head, scalp: Scalp, *, lon: float, row: float) -> tuple[Points, Points, Points, Points]:
-    """Return a place on the hair and its directions: out of the hair, sideways, up."""
+    """Return a point on the hair and its directions: out of the hair, sideways, up."""
     side = -1.0 if head.look.scene.key_azimuth > 0 else 1.0
     at = scalp.at(np.array([side * lon]), np.array([row]))[0]
     out = outward(at[None])[0] + np.array([0.0, 0.0, 0.5])
@@ -256,7 +256,7 @@ def _brim(head: Head, kind: str, *, colour: Colour, band: Colour) -> list[Piece]
 
 
 def under_hat(head: Head, part: Part, points: Points) -> Part:
-    """Press hair under the hat where it would stick through; `points` are the part's."""
+    """Move hair under the hat where it would stick through; `points` are those of the part."""
     if head.look.worn.top not in HATS:
         return part
     centre, axes, front = _dome(head)

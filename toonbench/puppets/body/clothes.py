@@ -17,7 +17,7 @@ Colours = NDArray[np.float64]
 
 
 def clothes_parts(head: Head) -> list[Part]:
-    """Return the torso of a look and what lies round its neck."""
+    """Return the torso of a look and the clothes round its neck."""
     kind = head.look.clothes.kind
     extras = {"shirt": _shirt, "suit": _suit, "hoodie": _hoodie, "turtleneck": _turtleneck, "scarf": _scarf}
     return [torso(head), *(extras[kind](head) if kind in extras else [])]

@@ -1,4 +1,4 @@
-"""What makes a head an animal's or a monster's: ears, nose pad, whiskers, tufts, horns, and the markings of its coat."""
+"""The parts of an animal's or a monster's head: ears, nose pad, whiskers, tufts, horns, and the markings of its coat."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROWS, RING = 16, 28  # vertices of an ear
 
 
 def creature_parts(head: Head, creature: Creature) -> list[Part]:
-    """Return what a creature has in place of human ears and hair."""
+    """Return the parts that replace human ears and hair on a creature."""
     parts: list[Part] = []
     if creature.ears:
         parts += [animal_ear(head, creature, side=side) for side in (-1, 1)]
@@ -54,7 +54,7 @@ def _outline(creature: Creature, t: Field) -> Field:
 
 
 def animal_ear(head: Head, creature: Creature, *, side: int) -> Part:
-    """Build an ear as a bowl that opens to the front; it rises with its own brow and falls back with a frown."""
+    """Build an ear as a bowl that opens to the front; it rises with the brow of its side and turns back with a frown."""
     t, b = np.linspace(0, 1, ROWS), np.linspace(0, 2 * np.pi, RING, endpoint=False)
     lean = np.radians(creature.ear_tilt + creature.ear_droop * ramp(t, 0.05, 0.6))
     step = creature.ear_length / (ROWS - 1)

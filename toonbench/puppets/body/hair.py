@@ -1,4 +1,4 @@
-"""Hair: a thick cap over the skull with a hairline, and on it locks, curls, spikes, a bun or tails; and beards."""
+"""Hair: a thick cap over the skull with a hairline, which may carry locks, curls, spikes, a bun or tails; and beards."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def hairline(hair: Hair, lon: Field) -> Field:
 
 
 def hair_parts(head: Head) -> tuple[list[Part], Scalp | None]:
-    """Return the hair of a look and the scalp that it grows on; a bald one has no scalp, and may have a beard only."""
+    """Return the hair of a look and the scalp on which it grows; a bald look has no scalp and at most a beard."""
     look, hair = head.look, head.look.hair
     parts = [beard(head)] if hair.beard else []
     if hair.bald:
@@ -49,8 +49,8 @@ def hair_parts(head: Head) -> tuple[list[Part], Scalp | None]:
     rng = np.random.default_rng(look.scene.background_seed + 1)
     scalp, top = cap(head, rng)
     own = [top]
-    sets = [grow(scalp, hair, rng) for grow, wanted in (
-        (strands, hair.strands), (bangs, hair.bangs)) if wanted]  # fmt: skip
+    sets = [grow(scalp, hair, rng) for grow, present in (
+        (strands, hair.strands), (bangs, hair.bangs)) if present]  # fmt: skip
     if sets:
         centre, width = np.concatenate([s[0] for s in sets]), np.concatenate([s[1] for s in sets])
         points, quads = lock_mesh(centre, width)
@@ -68,12 +68,12 @@ def hair_parts(head: Head) -> tuple[list[Part], Scalp | None]:
 
 
 def _hanging(points: Points) -> Field:
-    """Return the share of the body in the movement of long hair, which lies on the shoulders."""
+    """Return the share of the body's movement in that of long hair, which lies on the shoulders."""
     return 0.75 * ramp(-points[:, 1], 0.7, 1.6)
 
 
 def cap(head: Head, rng: np.random.Generator) -> tuple[Scalp, Part]:
-    """Build the hair's mesh, whose last row tucks in under the edge, and what locks need to grow on it."""
+    """Build the hair's mesh, whose last row is folded under its edge, and the scalp that locks need."""
     hair, crown = head.look.hair, head.look.shape.crown_y
     lon = np.linspace(-np.pi, np.pi, COLUMNS, endpoint=False)
     edge = hairline(hair, lon)
@@ -140,7 +140,7 @@ def _ripple(hair: Hair, *, y: Field, lon: Field, phase: NDArray[np.float64]) -> 
 
 
 def _colour(head: Head, points: Points, *, lon: Field, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return streaked hair colour, darker at the roots' edge, with a soft band of sheen; skin shows where it is clipped."""
+    """Return streaked hair colour, darker at the roots' edge, with a soft band of sheen; skin is visible where hair is clipped."""
     palette, hair = head.look.palette, head.look.hair
     streak = 1 + 0.13 * np.convolve(rng.normal(size=len(lon) + 4), [0.25, 0.5, 0.25], mode="same")[2:-2]
     height = points[..., 1]

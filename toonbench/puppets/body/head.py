@@ -1,8 +1,8 @@
 """The skin of a puppet: skull, face and neck as one sheet with slits for eyes and mouth, deformed by the rig.
 
 The sheet is a stack of rounded cross-sections (rows, crown to collar) by directions round the head (columns); nose,
-lips, sockets and chin are displacement fields on it. The row at eye height and the row at mouth height stand twice,
-so that lids and lips part there. All positions are in the head's own frame; see `toonbench.puppets.look` for units.
+lips, sockets and chin are displacement fields on it. The row at eye height and the row at mouth height exist twice,
+so that lids and lips can open there. All positions are in the head's own frame; see `toonbench.puppets.look` for units.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The rest mesh of the skin and everything about it that does not change from frame to frame."""
+    """The rest mesh of the skin and all its properties that are equal in all frames."""
 
     look: Look
     rest: Points
@@ -160,7 +160,7 @@ def _neck(edge: Points, shape: Shape) -> Points:
 
 
 def feature_depth(x: Field, y: Field, shape: Shape) -> Field:
-    """Return how far the features stand out of the base sheet at (x, y), towards the camera."""
+    """Return the height of the features above the base sheet at (x, y), towards the camera."""
     ax, ex, ym, yn = np.abs(x), shape.eye_x, shape.mouth_y, shape.nose_y
     out = 0.03 * bump(y - shape.brow_y, 0.09) * bump(x, 0.42)
     spread_x, spread_y = 0.15 + 0.25 * shape.eye_half_width, 0.08 + 0.9 * shape.eye_up
@@ -257,7 +257,7 @@ def _quads(ids: Index, *, skip: tuple[int, ...]) -> Index:
 
 
 def _jaw_share(base: Points, lon: Field, *, below: NDArray[np.bool_], shape: Shape) -> Field:
-    """Return how much each vertex turns with the jaw: all below the mouth line, none above, blended past the corners."""
+    """Return the share of the jaw's rotation of each vertex: 1 below the mouth line, 0 above, blended beyond the corners."""
     q = np.abs(base[:, 0]) / shape.mouth_half_width
     away = np.abs(base[:, 1] - shape.mouth_y)
     blend = 0.5 * np.clip(q, 0, 1) ** 2.6 * np.exp(-away / 0.16)
@@ -268,7 +268,7 @@ def _jaw_share(base: Points, lon: Field, *, below: NDArray[np.bool_], shape: Sha
 def _eye(
     side: int, *, shape: Shape, rest: Points, base: Points, flat: Index, row: int, ids: Index, slit: NDArray[np.bool_]
 ) -> Eye:
-    """Find the rims of one eye and the skin that its lids and its ball move."""
+    """Find the rims of one eye and the skin that is moved by its lids and its ball."""
     across = (base[:, 0] * side - shape.eye_x) / shape.eye_half_width
     up = flat <= row
     reach = np.where(up, 0.9 * shape.brow_y + 0.04, 0.62 * abs(shape.nose_y) + 0.06)
@@ -319,7 +319,7 @@ def _sparse(move: Points) -> Move:
 
 
 def turn_jaw(points: Points, share: Field | float, opening: float) -> Points:
-    """Rotate points about the jaw's hinge by `share` of the jaw's opening (0 to 1, beyond with gain)."""
+    """Rotate points about the jaw's hinge by `share` of the jaw's opening (0 to 1, or more with gain)."""
     angle = np.radians(JAW_DEGREES) * opening * np.asarray(share)
     y, z = points[:, 1] - JAW_HINGE[0], points[:, 2] - JAW_HINGE[1]
     turned = points.copy()
@@ -345,7 +345,7 @@ def pose_head(head: Head, rig: NDArray[np.float32]) -> Points:
 
 
 def _pose_lids(points: Points, eye: Eye, *, shape: Shape, rig: NDArray[np.float32]) -> None:
-    """Open the lids by one frame's blink, and lay the skin round the eye over the eyeball; changes `points`."""
+    """Open the lids by one frame's blink, and keep the skin round the eye outside the eyeball; changes `points` in place."""
     own = "left" if eye.side > 0 else "right"
     blink = float(rig[INDEX[f"blink_{own}"]])
     raised = float(rig[INDEX[f"brow_up_{own}"]])

@@ -18,13 +18,13 @@ Colours = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scalp:
-    """What locks grow on: the cap's sheet, crown to edge by directions, and the skin under it."""
+    """The surface on which locks grow: the cap's sheet, crown to edge by directions, and the skin under it."""
 
     sheet: Points  # (rows, columns, 3); columns are even steps from -180 degrees
     reach: Field  # (LEVELS, columns): distance of the skin from the axis, FLOOR to CEILING
 
     def at(self, lon: Field, row: Field) -> Points:
-        """Return points (..., 3) at directions (radians) and rows: 0 crown, 1 edge, beyond it lengths below the edge."""
+        """Return points (..., 3) at directions (radians) and rows: 0 crown, 1 edge, larger values are lengths below the edge."""
         rows = len(self.sheet) - 1
         on = bilinear(self.sheet, np.minimum(row, 1) * rows, lon)
         y = on[..., 1] - np.maximum(row - 1, 0)
@@ -156,7 +156,7 @@ def lock_mesh(centre: Points, width: Field, *, thick: float = 0.5) -> tuple[Poin
 
 
 def lock_colour(count: int, palette: Palette, rng: np.random.Generator) -> Colours:
-    """Paint locks: each its own tone, dark at root and edges, with a band of sheen; some in the streak's colour."""
+    """Paint locks: each has its own tone, is dark at root and edges and has a band of sheen; some have the streak's colour."""
     t = np.linspace(0, 1, ALONG)[None, :, None]
     tone = rng.uniform(0.86, 1.14, (count, 1, 1))
     across = np.array([0.72, 1.06, 1.0, 0.68])[None, None]
@@ -172,8 +172,8 @@ def curls(scalp: Scalp, hair: Hair, palette: Palette, rng: np.random.Generator) 
     count = int(np.clip(1.5 / hair.puff**2, 70, 230))
     index = np.arange(count) + 0.5
     lon, row = (index * 2.399963) % (2 * np.pi) - np.pi, (index / count) ** 0.62 * 0.99
-    seen = (np.abs(lon) < 2.4) | (row < 0.55)
-    lon, row, count = lon[seen] + rng.normal(0, 0.03, int(seen.sum())), row[seen], int(seen.sum())
+    visible = (np.abs(lon) < 2.4) | (row < 0.55)
+    lon, row, count = lon[visible] + rng.normal(0, 0.03, int(visible.sum())), row[visible], int(visible.sum())
     centre = scalp.at(lon, row) - outward(scalp.at(lon, row)) * 0.35 * hair.puff
     rows, cols = 5, 6
     a, b = np.linspace(0.0, np.pi, rows)[:, None], np.linspace(0, 2 * np.pi, cols, endpoint=False)[None]
@@ -194,7 +194,7 @@ def curls(scalp: Scalp, hair: Hair, palette: Palette, rng: np.random.Generator) 
 def tube(path: Points, radius: Field, *, around: int = 10, closed: bool = False) -> tuple[Points, Index]:
     """Build a tube (len(path) * around, 3) along a path (points, 3) with a radius for each of its points.
 
-    A `closed` path goes on from its last point to its first.
+    A `closed` path continues from its last point to its first.
     """
     along = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0) if closed else np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)

@@ -1,7 +1,7 @@
-"""Everything of a puppet beside its skin: eyeballs, lashes, brows, teeth, mouth cavity, hair, ears, clothes.
+"""All parts of a puppet except its skin: eyeballs, lashes, brows, teeth, mouth cavity, hair, ears, clothes.
 
 Each part is a `Part`: a mesh with colours, and a function that gives its points for a frame. A part follows the head,
-the jaw, an eye's gaze or the skin itself.
+the jaw, the gaze of an eye, or the skin.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Place = Callable[[Points, NDArray[np.float32]], Points]  # (skin points, one fra
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A mesh with colours. `body` is 1 where it stays with the body, 0 where it moves with the head."""
+    """A mesh with colours. `body` is 1 for vertices that stay with the body, 0 for those that move with the head."""
 
     name: str
     quads: Index
@@ -29,14 +29,14 @@ class Part:
     place: Place
     specular: float = 0.05
     gloss: float = 20.0
-    unlit: float = 0.0  # 1 shows the colour whatever the light
+    unlit: float = 0.0  # 1 shows the colour independent of the light
     scatter: float = 0.0
     body: Field | float = 0.0
-    still: bool = False  # moves only as a whole, with head or body
+    still: bool = False  # moves only rigidly, with head or body
 
 
 def fixed(points: Points) -> Place:
-    """Place a part that only moves as a whole with head or body."""
+    """Place a part that only moves rigidly with head or body."""
 
     def place(skin: Points, rig: NDArray[np.float32]) -> Points:
         del skin, rig
@@ -170,14 +170,14 @@ def lash(head: Head, which: int) -> Part:
 
 
 def brow_line(shape: Shape, u: Field) -> tuple[Field, Field]:
-    """Return the middle of an eyebrow, distance from the face's middle and height, from its inner (0) to outer end (1)."""
+    """Return the centre line of an eyebrow (distance from the face's middle, height) from its inner (0) to its outer end (1)."""
     wide = shape.eye_half_width - 0.145
     out = shape.eye_x - 0.175 - 0.3 * wide + u * (0.355 + 1.1 * wide)
     return out, shape.brow_y + shape.brow_arch * (1 - ((u - 0.62) / 0.62) ** 2)
 
 
 def brow(head: Head, side: int) -> Part:
-    """Build an eyebrow as a curved strip that rides on the skin."""
+    """Build an eyebrow as a curved strip that moves with the skin."""
     from scipy.spatial import KDTree
 
     shape, count, rows = head.look.shape, 30, 6
@@ -218,7 +218,7 @@ def brow(head: Head, side: int) -> Part:
 
 
 def mouth_cavity(head: Head) -> Part:
-    """Build the dark bag behind the lips, hung on both rims so that no gap can show."""
+    """Build the dark mouth cavity, joined to both lip rims so that there is no visible gap."""
     count, rows = len(head.lip_upper), 9
     f = np.linspace(0, 1, rows)[:, None, None]
     back = 0.34 * np.sin(np.pi * f[..., 0]) ** 0.5
@@ -262,7 +262,7 @@ def teeth(head: Head, *, upper: bool) -> Part:
         points = points * np.array([stretch, 1.0, 1.0])
         points[:, 1] += arc
         points[:, 2] -= 0.6 * arc
-        if not upper:  # out of the way of a lower lip drawn wide
+        if not upper:  # behind a lower lip that is stretched wide
             points[:, 2] -= 0.1 * (smile + wide) * (rest[:, 0] / shape.mouth_half_width) ** 2
         return points
 

@@ -1,6 +1,6 @@
-"""The paint of the skin: tones, lips, lids, freckles, whiskers, scalp, folds, and the shade where light hardly gets.
+"""The paint of the skin: tones, lips, lids, freckles, whiskers, scalp, folds, and the shade of places that get little light.
 
-Everything is a field over the vertices of the rest mesh (lids and lips shut), so that paint moves with the skin.
+All paint is a field over the vertices of the rest mesh (lids and lips shut), so that it moves with the skin.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from toonbench.puppets.body.hair import hairline, whiskers
 from toonbench.puppets.body.head import Field, Head, bump, lip_reach, ramp
 
 Colours = NDArray[np.float64]
-WARM = np.array([1.0, 1.2, 1.3])  # shade on skin turns red, since skin lets red light through
+WARM = np.array([1.0, 1.2, 1.3])  # shade on skin becomes red, because skin transmits red light
 
 
 def skin_colour(head: Head) -> Colours:
@@ -101,7 +101,7 @@ def _grow_hair(head: Head, colour: Colours, rng: np.random.Generator) -> Colours
 
 
 def _shade(head: Head, front: Field) -> Field:
-    """Return how dark the places are that little light reaches, 0 to 1."""
+    """Return the darkness of places that get little light, 0 to 1."""
     shape, look = head.look.shape, head.look
     x, y, z = head.rest.T
     ax, nose, mouth = np.abs(x), shape.nose_y, shape.mouth_y
@@ -133,7 +133,7 @@ def _shade(head: Head, front: Field) -> Field:
 
 
 def _folds(head: Head, front: Field) -> Field:
-    """Return the folds of age, and the faint one from nose to mouth that every face has."""
+    """Return the folds of age, and the faint fold from nose to mouth of every face."""
     shape, age = head.look.shape, head.look.palette.age
     x, y, _ = head.rest.T
     ax = np.abs(x)

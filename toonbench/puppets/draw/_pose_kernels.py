@@ -12,7 +12,7 @@ def move_bodies(
     points: Doubles, body: Doubles, turn: Doubles, follow: Doubles, pivot: Doubles, shift: Doubles, scale: float,
     out: Doubles,
 ) -> None:  # fmt: skip
-    """Turn points (n, 3) about `pivot`: by `turn` where `body` is 0, by `follow` where it is 1, mixed between; then scale."""
+    """Rotate points (n, 3) about `pivot`: by `turn` where `body` is 0, by `follow` where it is 1, by a mix between them; then scale."""
     for i in range(points.shape[0]):
         share = body[i]
         x, y, z = points[i, 0] - pivot[0], points[i, 1] - pivot[1], points[i, 2] - pivot[2]
@@ -24,7 +24,7 @@ def move_bodies(
 
 
 def sum_normals(points: Doubles, quads: NDArray[np.int64], out: Doubles) -> None:
-    """Write each vertex's unit normal (n, 3): the sum of its quads' normals, each as long as twice the quad's area."""
+    """Write each vertex's unit normal (n, 3): the normalised sum of its quads' normals, each with twice the quad's area as its length."""
     out[:] = 0.0
     for q in range(quads.shape[0]):
         a, b, c, d = quads[q, 0], quads[q, 1], quads[q, 2], quads[q, 3]

@@ -1,6 +1,6 @@
 """The loops of the puppets' rasteriser, written so that numba can compile each of them alone (see `toonbench.compiled`).
 
-Samples are a grid finer than the picture; a sample's centre is at (column + 0.5, row + 0.5). Depth is the distance from
+Samples form a grid finer than the picture; a sample's centre is at (column + 0.5, row + 0.5). Depth is the distance from
 the camera's plane: smaller is nearer.
 """
 
@@ -18,7 +18,7 @@ def fill_depth(
 ) -> None:
     """Draw triangles into `depth` and `owner` (rows, columns): the nearest one owns a sample.
 
-    Triangles that are `solid` are left out where they turn their back.
+    `solid` triangles are left out if they face away from the camera.
     """
     height, width = depth.shape
     for t in range(triangles.shape[0]):
@@ -52,23 +52,23 @@ def fill_depth(
 
 
 def look_up_shadow(x: Floats, y: Floats, z: Floats, depth: Floats, bias: float, out: Floats) -> None:
-    """Write how much of the light each vertex gets, 0 to 1: the share of 25 shadow-map cells round it not before it."""
+    """Write the share of the light that each vertex gets, 0 to 1: the share of the 25 shadow-map cells round it without an occluder."""
     height, width = depth.shape
     for i in range(x.shape[0]):
         column, row = int(x[i]), int(y[i])
-        lit, seen = 0.0, 0.0
+        lit, total = 0.0, 0.0
         for dy in range(-2, 3):
             for dx in range(-2, 3):
                 r, c = row + dy, column + dx
                 if 0 <= r < height and 0 <= c < width:
                     weight = 1.0 / (1.0 + 0.35 * (dx * dx + dy * dy))
-                    seen += weight
-                    gap = z[i] - depth[r, c] - bias  # > 0 where something is nearer to the light
+                    total += weight
+                    gap = z[i] - depth[r, c] - bias  # > 0 if something is nearer to the light
                     if gap <= 0.0:
                         lit += weight
                     elif gap < bias:
                         lit += weight * (1.0 - gap / bias)
-        out[i] = lit / seen if seen > 0.0 else 1.0
+        out[i] = lit / total if total > 0.0 else 1.0
 
 
 def light_vertices(
@@ -93,7 +93,7 @@ def light_vertices(
         wrapped = min(1.0, max(0.0, (facing + wrap) / (1.0 + wrap)))
         cast = 1.0 - depth + depth * shadow[i]
         away = nx * vx + ny * vy + nz * vz
-        inside = min(1.0, max(0.3, 1.0 + 1.6 * away))  # insides, such as that of long hair, lie in shadow
+        inside = min(1.0, max(0.3, 1.0 + 1.6 * away))  # inner sides, such as that of long hair, are in shadow
         hx, hy, hz = vx + key[0], vy + key[1], vz + key[2]
         length = math.sqrt(hx * hx + hy * hy + hz * hz)
         glance = (nx * hx + ny * hy + nz * hz) / max(length, 1e-6)
@@ -143,16 +143,16 @@ def draw_lines(owner: Ints, depth: Floats, triangles: Ints, group: NDArray[np.in
     ink[:] = 0.0
     for row in range(height):
         for column in range(width):
-            here = owner[row, column]
-            own = -2 if here < 0 else group[triangles[here, 0]]
+            this = owner[row, column]
+            own = -2 if this < 0 else group[triangles[this, 0]]
             for step in range(2):
                 r, c = row + step, column + 1 - step
                 if r >= height or c >= width:
                     continue
-                there = owner[r, c]
-                if here == there:
+                that = owner[r, c]
+                if this == that:
                     continue
-                other = -2 if there < 0 else group[triangles[there, 0]]
+                other = -2 if that < 0 else group[triangles[that, 0]]
                 if own == -1 or other == -1:
                     continue
                 if own == other and abs(depth[row, column] - depth[r, c]) <= jump[own]:
@@ -175,7 +175,7 @@ def resolve(
     ink_colour: Floats, bands: int, softness: float, shine_cut: float, picture: Floats, mask: Floats, lines: Floats,
     tones: Floats,
 ) -> None:  # fmt: skip
-    """Average samples into `picture` (h, w, 3) sRGB 0 to 1, `mask` (h, w) covered by the puppet, `lines` (h, w) inked.
+    """Average samples into `picture` (h, w, 3) sRGB 0 to 1, `mask` (h, w), the cover of the puppet, and `lines` (h, w), the ink.
 
     With `bands`, `tones` (h, w) is the share of light, 1 on the backdrop.
     """

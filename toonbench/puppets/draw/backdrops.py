@@ -1,6 +1,6 @@
-"""What stands behind a puppet: photographic backgrounds out of focus, and drawn ones. Each is a function of a few colours.
+"""Backgrounds of puppets: photographic ones, out of focus, and drawn ones. Each is a function of a few colours.
 
-`x`, `y` run from -1 to 1 across the picture, y downwards. A backdrop is still: the camera does not move.
+`x`, `y` run from -1 to 1 across the picture, y downwards. A backdrop does not move, because the camera is fixed.
 """
 
 from __future__ import annotations

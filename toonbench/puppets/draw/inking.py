@@ -1,4 +1,4 @@
-"""What a pen draws on a puppet: lines of mouth, nose, lids, ears and age on the skin, and hair in flat colours."""
+"""Drawn lines of a puppet: mouth, nose, lids, ears and age lines on the skin, and hair in flat colours."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from toonbench.puppets.body.head import Field, Head, Points
 from toonbench.puppets.draw.mesh import Puppet
 from toonbench.puppets.look import Shape
 
-INNER = 0.72  # width of the lines inside a figure, parts of its outline's
-NEAR = 0.045  # a line is known to the vertices this near, more than the mesh's spacing
+INNER = 0.72  # width of the lines inside a figure, as a part of its outline's
+NEAR = 0.045  # vertices within this distance store the line; more than the mesh's spacing
 MOUTH = {"teeth": (1.0, 0.99, 0.97), "cavity": (0.32, 0.09, 0.11), "tongue": (0.82, 0.40, 0.42)}  # flat colours
 Line = list[tuple[float, float]]  # corners (x, y) in the rest pose, on the puppet's left (x > 0)
 
@@ -44,7 +44,7 @@ def _skin_lines(head: Head, half: float, *, seed: int) -> Points:
     best = np.abs(away) + np.clip(ax - mouth, 0, None)
     for line, weight in _lines(shape, age=head.look.palette.age, nose=seed % 4):
         distance, across = _distance(ax if line[0][0] >= 0 else x, y, line)
-        past = np.sqrt(np.maximum(distance**2 - across**2, 0))  # beyond the line's end, where it thins out
+        past = np.sqrt(np.maximum(distance**2 - across**2, 0))  # beyond the line's end, where it becomes thinner
         own = np.where(distance < NEAR, weight * half - 0.6 * past, -half)
         nearer = distance < best
         best, signed, width = (
@@ -90,7 +90,7 @@ def _nose(shape: Shape, *, kind: int) -> Line:
 
 
 def _distance(x: Field, y: Field, line: Line) -> tuple[Field, Field]:
-    """Return the distance of points to a broken line, and their signed distance across its nearest part."""
+    """Return the distance of points to a polyline, and their signed distance across its nearest segment."""
     out, across = np.full(len(x), np.inf), np.zeros(len(x))
     for (ax, ay), (bx, by) in pairwise(line):
         dx, dy, length = bx - ax, by - ay, np.hypot(bx - ax, by - ay)
@@ -113,15 +113,15 @@ def _ear_line(points: Points, half: float) -> Points:
 
 
 def flat_colour(puppet: Puppet) -> Points:
-    """Return the puppet's colours, (vertices, 3) linear light, with hair and mouth in flat colours as far as its shading asks."""
+    """Return the puppet's colours, (vertices, 3) linear light, with hair and mouth in flat colours by `shading.flat`."""
     look = puppet.look
     if not look.shading.flat:
         return puppet.colour
     hair = np.asarray(look.palette.hair)
-    known = [hair, hair * 0.58 + 0.357 * np.asarray(look.palette.skin)] if look.hair.fade else [hair]
-    known += [np.asarray(look.palette.streak)] if look.palette.streak is not None else []
-    known += [np.asarray(look.palette.trim)] if look.hair.tail else []
-    flat = np.stack(known) ** 2.2
+    colours = [hair, hair * 0.58 + 0.357 * np.asarray(look.palette.skin)] if look.hair.fade else [hair]
+    colours += [np.asarray(look.palette.streak)] if look.palette.streak is not None else []
+    colours += [np.asarray(look.palette.trim)] if look.hair.tail else []
+    flat = np.stack(colours) ** 2.2
     colour = puppet.colour.copy()
     for name, plain in MOUTH.items():
         inside = _of(puppet, name)
@@ -136,13 +136,13 @@ def flat_colour(puppet: Puppet) -> Points:
 
 
 def hair_gleam(puppet: Puppet) -> Field | None:
-    """Return how far inside the band of light on the hair each vertex lies, in radians, (vertices,); None for no band."""
+    """Return the depth of each vertex inside the band of light on the hair, (vertices,), in radians; None without a band."""
     look, points = puppet.look, puppet.rest
     if not look.shading.gleam:
         return None
     x, y, z = (points - np.array([0.0, 0.15, 0.0])).T
     up, around = np.arctan2(y, np.hypot(x, z)), np.arctan2(x, z)
-    zigzag = np.abs((around * 4.3) % 1.0 - 0.5) * 0.3  # the band runs in points, as from lock to lock
+    zigzag = np.abs((around * 4.3) % 1.0 - 0.5) * 0.3  # the band has points, as from lock to lock
     middle = np.radians(0.6 * look.scene.key_azimuth)
     band = 0.5 * look.shading.gleam * (1 - (np.abs(around - middle) / 1.0) ** 3) - np.abs(up - 0.8 - zigzag)
     return np.where(_of(puppet, "hair", "bun"), band, -1.0)

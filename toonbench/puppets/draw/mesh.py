@@ -42,7 +42,7 @@ PIVOT = np.array([0.0, -0.72, -0.2])  # the head turns about this point of the n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Puppet:
-    """A look's mesh: everything that stays the same from frame to frame."""
+    """A look's mesh: everything that is equal in all frames."""
 
     look: Look
     head: Head
@@ -51,14 +51,14 @@ class Puppet:
     part: Index  # (vertices,) the part that each vertex belongs to, so that outlines can be drawn between parts
     quads: Index  # (quads, 4) of all parts
     colour: NDArray[np.float64]  # (vertices, 3) linear light
-    body: Field  # 1 stays with the body, 0 moves with the head
+    body: Field  # 1: stays with the body, 0: moves with the head
     specular: Field
     gloss: Field
     unlit: Field
     scatter: Field
     landmarks: Index  # (70,) vertices
     rest: Points  # (vertices, 3) before head and body move
-    moving: tuple[tuple[Part, int], ...]  # parts that a frame places anew, and their first vertices
+    moving: tuple[tuple[Part, int], ...]  # parts that are placed in every frame, and their first vertices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

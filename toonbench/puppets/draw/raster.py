@@ -1,4 +1,4 @@
-"""The stage: a posed puppet becomes a picture on the CPU, without OpenGL, so that every machine draws the same.
+"""The stage: draws a posed puppet on the CPU, without OpenGL, so that every machine draws the same picture.
 
 Vertices are lit (key with cast shadows, fill, sky, rim, highlight), triangles are drawn into a depth buffer at twice the
 picture's size, lines are found where groups or depths meet, and samples are averaged over the backdrop.
@@ -37,9 +37,9 @@ GROUPS: dict[str, int] = {
     "brow": 1,
     "hair": 7,
     "bun": 7,
-}  # fmt: skip  (parts between which no line is drawn; -1 never has one; other parts are groups of their own)
+}  # fmt: skip  (no line is drawn between parts of a group; -1 has no lines; every other part is a group)
 
-SOLID = frozenset({"skin", "ear", "torso", "eyeball", "bun"})  # closed parts: their backs are never seen
+SOLID = frozenset({"skin", "ear", "torso", "eyeball", "bun"})  # closed parts: their backs are never visible
 
 Floats = NDArray[np.float32]
 
@@ -124,7 +124,7 @@ class Stage:
         return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8), (self._mask * 255 + 0.5).astype(np.uint8)
 
     def nearest(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the farthest of the depths drawn in the 5 x 5 samples round each pixel position (n, 2), last pose."""
+        """Return the farthest depth among the 5 x 5 samples round each pixel position (n, 2) of the last pose."""
         edge = self._size * OVERSAMPLE
         centre = np.clip((pixels * OVERSAMPLE).astype(np.int64), -2, edge + 1)
         offsets = np.arange(-2, 3)
@@ -148,7 +148,7 @@ class Stage:
             self._attributes[:, 7] = self._gleam + shading.shine
 
     def _normals(self, pose: Pose) -> Floats:
-        """Return normals (vertices, 3), as far as the style asks those of a ball, so that flat tones meet in calm lines."""
+        """Return normals (vertices, 3), mixed with those of a ball by `shading.ball`, so that flat tones meet in smooth lines."""
         share = self.puppet.look.shading.ball
         if not share:
             return pose.normals.astype(np.float32)
@@ -165,17 +165,17 @@ class Stage:
         right = np.cross([0.0, 1.0, 0.0], key)
         right /= np.linalg.norm(right)
         axes = np.stack([right, np.cross(key, right), -key]).astype(np.float32)  # rows: x, y, depth of the light's view
-        seen = (points - np.array([0.0, -0.25, 0.0], np.float32)) @ axes.T
+        view = (points - np.array([0.0, -0.25, 0.0], np.float32)) @ axes.T
         scale = np.float32(SHADOW_CELLS / (2 * SHADOW_HALF))
-        x, y = (np.ascontiguousarray((seen[:, i] + np.float32(SHADOW_HALF)) * scale) for i in (0, 1))
-        z = np.ascontiguousarray(seen[:, 2])
+        x, y = (np.ascontiguousarray((view[:, i] + np.float32(SHADOW_HALF)) * scale) for i in (0, 1))
+        z = np.ascontiguousarray(view[:, 2])
         self._shadow_depth.fill(FAR)
         self._loops.fill_depth(x, y, z, self._triangles, self._solid, self._shadow_depth, self._shadow_owner)
         self._loops.look_up_shadow(x, y, z, self._shadow_depth, SHADOW_BIAS, out)
         return out
 
     def _developed(self) -> Picture:
-        """Give the rendered picture its medium: the style's own finish, the lens, the grain."""
+        """Apply the style's finish, the lens blur and the grain to the rendered picture."""
         look = self.puppet.look
         picture = self._picture
         if self._finish is not None:
@@ -198,7 +198,7 @@ class Stage:
 
 
 def _groups(puppet: Puppet) -> NDArray[np.int8]:
-    """Return the line group of each vertex; a part not named in GROUPS is a group of its own."""
+    """Return the line group of each vertex; a part that GROUPS does not name is a separate group."""
     own = {name: 8 + i for i, name in enumerate(sorted(set(puppet.names) - set(GROUPS)))}
     of_part = np.array([GROUPS.get(name, own.get(name, 0)) for name in puppet.names], np.int8)
     return of_part[puppet.part]

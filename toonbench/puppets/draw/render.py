@@ -1,4 +1,4 @@
-"""Drawing: a look and a rig become RGB frames, with projected landmarks and which of them can be seen."""
+"""Draw RGB frames from a look and a rig, with projected landmarks and their visibility."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from toonbench.puppets.look import Look
 from toonbench.puppets.rig import Rig, neutral
 from toonbench.types import CHANNELS, LANDMARKS, Frame, Frames, ToonbenchError
 
-HIDDEN = 0.07  # a landmark this far (in lengths) behind what is drawn there is hidden
+HIDDEN = 0.07  # a landmark this far (in lengths) behind the drawn surface is hidden
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def render_clip(look: Look, motion: Rig, *, size: int) -> Rendered:
 
 @lru_cache(maxsize=4)
 def _stage(look: Look, size: int) -> Stage:
-    """Keep the last few puppets with their stages: many callers draw a few looks with several motions in turn."""
+    """Cache the last few puppets with their stages, because many callers draw a few looks with several motions."""
     return Stage(build_puppet(look), size=size)
 
 
@@ -71,7 +71,7 @@ def warm_up() -> None:
 
 
 def project(puppet: Puppet, pose: Pose, *, stage: Stage, size: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Project the landmarks of the pose just drawn to pixels, (70, 2), and tell which can be seen, (70,)."""
+    """Project the landmarks of the last pose to pixels, (70, 2), and return which are visible, (70,)."""
     scene = puppet.look.scene
     points, normals = pose.points[puppet.landmarks], pose.normals[puppet.landmarks]
     pixels = to_pixels(points, scene, size=size)
@@ -82,5 +82,5 @@ def project(puppet: Puppet, pose: Pose, *, stage: Stage, size: int) -> tuple[NDA
     visible = facing & inside & clear
     for pupil, (upper, lower) in zip((68, 69), (((37, 38), (41, 40)), ((43, 44), (47, 46))), strict=True):
         gap = points[list(upper), 1].mean() - points[list(lower), 1].mean()
-        visible[pupil] &= gap > 0.5 * puppet.look.shape.eye_down  # else the lids are shut over it
+        visible[pupil] &= gap > 0.5 * puppet.look.shape.eye_down  # otherwise the lids are shut over it
     return pixels.astype(np.float32), visible

@@ -1,11 +1,11 @@
-"""Films of puppets for curation: multi-shot videos whose shots, tracks and face boxes are known exactly.
+"""Films of puppets for curation: multi-shot videos with exact shots, tracks and face boxes.
 
     DIR/films.parquet      one row per film          DIR/films/<id>.mp4      H.264, no sound
     DIR/truth/<id>.json    shots, tracks, boxes      DIR/truth/<id>.npz      landmarks of every visible face
-    DIR/README.md          the data set card         DIR/films.json          how it was made
+    DIR/README.md          the data set card         DIR/films.json          the recipe
 
-Everything follows from (seed, index, domain, style, size) by hashing: the bytes do not depend on workers or on how
-often the run was killed. A file that exists is kept. The truth's fields are told in `docs/puppets.md`.
+Everything follows from (seed, index, domain, style, size) by hashing: the bytes do not depend on workers or
+interruptions. Existing files are kept. `docs/puppets.md` describes the fields of the ground truth.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Domains = Literal["real", "cartoon", "both"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recipe:
-    """What a folder of films is made from; kept in films.json, so that two recipes never mix in one folder."""
+    """The recipe of a folder of films; stored in films.json, so that two recipes never mix in one folder."""
 
     version: int
     seed: int
@@ -86,8 +86,8 @@ def make_films(
 ) -> int:
     """Make `films` films of about `seconds` (least, most) and `height` rows (16:9) in `out`; return how many.
 
-    Domains take turns, and so do the styles of each (all of them, or those in `styles`). Run again, it keeps what is
-    complete. Raises ToonbenchError for bad numbers, unknown styles, or a folder made with another recipe.
+    Domains alternate, and the styles of each domain (all of them, or those in `styles`), too. A second run keeps complete
+    films. Raises ToonbenchError for invalid numbers, unknown styles, or a folder made with another recipe.
     """
     recipe = _recipe(films=films, seed=seed, seconds=seconds, domain=domain, styles=styles, height=height)
     claim(out, asdict(recipe), file="films.json")
@@ -109,29 +109,29 @@ def _recipe(
     *, films: int, seed: int, seconds: tuple[float, float], domain: str, styles: Sequence[str], height: int
 ) -> _Recipe:
     if films < 1:
-        raise ToonbenchError(f"Films to make must be 1 or more; got {films}. Raise --films.")
+        raise ToonbenchError(f"The number of films must be 1 or more; got {films}. Raise --films.")
     if domain not in (*DOMAINS, "both"):
         raise ToonbenchError(f"Unknown domain '{domain}'. Choose one of: real, cartoon, both.")
     if not 1 <= seconds[0] <= seconds[1] <= 3600:
         raise ToonbenchError(
-            f"A film's seconds are its least and greatest length, 1 to 3600; got {seconds[0]:g} {seconds[1]:g}. "
+            f"The seconds of a film are its minimum and maximum length, 1 to 3600; got {seconds[0]:g} {seconds[1]:g}. "
             "Give e.g. --seconds 20 60."
         )
     if not 48 <= height <= 1440 or height % 2:
         raise ToonbenchError(f"A film's height must be even and 48 to 1440 pixels; got {height}. Choose e.g. 720.")
     for style in styles:
-        make_look(style, 0)  # raises for an unknown one
-    known = [style.name for d in DOMAINS if domain in (d, "both") for style in styles_of(d)]
-    chosen = tuple(name for name in known if not styles or name in styles)
+        make_look(style, 0)  # raises an error for an unknown style
+    allowed = [style.name for d in DOMAINS if domain in (d, "both") for style in styles_of(d)]
+    chosen = tuple(name for name in allowed if not styles or name in styles)
     if len(chosen) < len(set(styles)):
         other = next(style for style in styles if style not in chosen)
-        raise ToonbenchError(f"Style '{other}' is not of the domain {domain}. Choose among: {', '.join(known)}.")
+        raise ToonbenchError(f"Style '{other}' is not of the domain {domain}. Choose among: {', '.join(allowed)}.")
     return _Recipe(version=VERSION, seed=seed, films=films, seconds=seconds, height=height,
                    width=2 * round(height * 8 / 9), styles=chosen)  # fmt: skip
 
 
 def _make(job: _Job) -> Row:
-    """Make one film unless its files are there, and return its row."""
+    """Make one film unless its files exist, and return its row."""
     script, recipe = job.script(), job.recipe
     file, truth = f"films/{job.id}.mp4", f"truth/{job.id}.json"
     path, landmarks = job.out / file, (job.out / truth).with_suffix(".npz")
@@ -156,8 +156,8 @@ def _card(recipe: _Recipe, rows: Sequence[Row]) -> str:
         f"{len(rows)} films, {minutes:.1f} minutes, {shots} shots, {recipe.width}x{recipe.height}, H.264 without sound; "
         f"seed {recipe.seed}, styles {', '.join(recipe.styles)}, films version {recipe.version}.\n\n"
         "Films are drawn by a program. No person is shown and none was recorded. Every film has cuts, dissolves, wipes or\n"
-        "fades, shots with one, several or no faces, titles, held frames, some have black bars; `truth/<id>.json` tells\n"
-        "exactly the shots, the transitions, and where each face is in each frame; `truth/<id>.npz` its 70 landmarks.\n"
+        "fades, shots with one, several or no faces, titles and held frames, and some have black bars. `truth/<id>.json`\n"
+        "has the exact shots, transitions and face positions; `truth/<id>.npz` has the 70 landmarks of every face.\n"
         "Use them to measure shot detection, tracking and cropping, not to train on faces.\n\n"
         f"Licence: {LICENCE}. Made by `toonbench make-films`.\n"
     )

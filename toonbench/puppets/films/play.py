@@ -1,4 +1,4 @@
-"""Playing a film: its shots one after another, joined by their transitions and set between their bars."""
+"""Play a film: draw its shots in order, join them by their transitions, and add its bars."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from toonbench.puppets.films.script import OVERLAPS, Script, Shot
-from toonbench.puppets.films.shots import Face, Seen, shoot
+from toonbench.puppets.films.shots import Face, Shown, shoot
 from toonbench.types import Frame
 
 Faces = tuple[Face | None, ...]
@@ -17,25 +17,25 @@ Window = tuple[int, int, int, int]  # left, top, right, bottom
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """A frame of a film, (height, width, 3) RGB, and of each shot seen in it the faces, in pixels of that frame."""
+    """A frame of a film, (height, width, 3) RGB, and the faces of each shot visible in it, in pixels of that frame."""
 
     frame: Frame
     faces: dict[int, Faces]
 
 
 def play(script: Script, *, width: int, height: int) -> Iterator[Take]:
-    """Draw a film frame by frame, transitions and bars included, before any encoding; memory does not grow with it."""
+    """Draw a film frame by frame, with transitions and bars, before encoding. Memory does not grow with its length."""
     left, top, right, bottom = picture_box(script, width=width, height=height)
     size = {"width": right - left, "height": bottom - top}
-    streams = dict[int, Iterator[Seen]]()
+    streams = dict[int, Iterator[Shown]]()
     for t in range(script.frames):
-        here = [i for i, (start, shot) in enumerate(zip(script.starts, script.shots, strict=True))
+        playing = [i for i, (start, shot) in enumerate(zip(script.starts, script.shots, strict=True))
                 if start <= t < start + shot.frames]  # fmt: skip
-        for i in here:
+        for i in playing:
             if i not in streams:
-                streams = {k: s for k, s in streams.items() if k in here}
+                streams = {k: s for k, s in streams.items() if k in playing}
                 streams[i] = shoot(script, script.shots[i], **size)
-        inner, faces = _mixed(script, t, {i: next(streams[i]) for i in here})
+        inner, faces = _mixed(script, t, {i: next(streams[i]) for i in playing})
         frame = np.zeros((height, width, 3), dtype=np.uint8)
         frame[top:bottom, left:right] = inner
         yield Take(
@@ -49,32 +49,32 @@ def picture_box(script: Script, *, width: int, height: int) -> Window:
     return side, above, width - side, height - above
 
 
-def _mixed(script: Script, t: int, seen: dict[int, Seen]) -> tuple[Frame, dict[int, Faces]]:
-    """Join the shots seen at a time by their transition; each face's share shrinks with its shot's part of the picture."""
-    shots = sorted(seen)
-    last = seen[shots[-1]].frame
-    faces = {i: seen[i].faces for i in shots}
+def _mixed(script: Script, t: int, shown: dict[int, Shown]) -> tuple[Frame, dict[int, Faces]]:
+    """Join the visible shots of a frame by their transition; the share of each face shrinks with its shot's part of the picture."""
+    shots = sorted(shown)
+    last = shown[shots[-1]].frame
+    faces = {i: shown[i].faces for i in shots}
     if len(shots) == 1:
         level, colour = _fade_level(script, shots[0], t)
         if level == 1.0:
             return last, faces
         faded = np.rint(last * level + colour * (1 - level)).astype(np.uint8)
-        return faded, {shots[0]: _seen_less(faces[shots[0]], level)}
+        return faded, {shots[0]: _dimmed(faces[shots[0]], level)}
     one, two = shots
     span = script.shots[two].overlap
     share = (t - script.starts[two] + 1) / (span + 1)
-    first = seen[one].frame
+    first = shown[one].frame
     if script.shots[two].transition == "wipe":
         edge = round(share * last.shape[1])
         mixed = np.concatenate([last[:, :edge], first[:, edge:]], axis=1)
         hidden = {one: [1 - _left_of(face, edge) for face in faces[one]], two: [_left_of(f, edge) for f in faces[two]]}
-        return mixed, {i: _seen_less(faces[i], *hidden[i]) for i in shots}
+        return mixed, {i: _dimmed(faces[i], *hidden[i]) for i in shots}
     mixed = np.rint(first * np.float32(1 - share) + last * np.float32(share)).astype(np.uint8)
-    return mixed, {one: _seen_less(faces[one], 1 - share), two: _seen_less(faces[two], share)}
+    return mixed, {one: _dimmed(faces[one], 1 - share), two: _dimmed(faces[two], share)}
 
 
 def _fade_level(script: Script, index: int, t: int) -> tuple[float, int]:
-    """How much of a shot shows through a fade, 0 to 1, and the grey level (0 or 255) it fades from or to."""
+    """The visible share of a shot in a fade, 0 to 1, and the grey level (0 or 255) of the fade."""
     shot, at = script.shots[index], t - script.starts[index]
     spread_in = _fade_in(shot, first=index == 0)
     if at < spread_in:
@@ -88,7 +88,7 @@ def _fade_level(script: Script, index: int, t: int) -> tuple[float, int]:
 
 
 def _fade_before(shot: Shot) -> int:
-    """In how many frames before this shot the one before it fades out."""
+    """The number of frames in which the shot before this one fades out."""
     return shot.overlap // 2 if shot.transition in ("fade_black", "fade_white") else 0
 
 
@@ -102,8 +102,8 @@ def _fade_colour(shot: Shot) -> int:
     return 255 if shot.transition == "fade_white" else 0
 
 
-def _seen_less(faces: Faces, *shares: float) -> Faces:
-    """Faces of which only a part is seen: the same part of all, or a part of each."""
+def _dimmed(faces: Faces, *shares: float) -> Faces:
+    """Faces that are partly visible: the same share for all of them, or one share for each."""
     each = shares * len(faces) if len(shares) == 1 else shares
     return tuple(face and replace(face, share=face.share * share) for face, share in zip(faces, each, strict=True))
 
@@ -124,7 +124,7 @@ def _moved(face: Face, x: int, y: int) -> Face:
 
 
 def boundaries(script: Script) -> list[int]:
-    """The first frame of every shot, each frame belonging to one: the middle of the transition where shots overlap."""
+    """The first frame of every shot. Each frame belongs to one shot; overlapping shots meet in the middle of the transition."""
     return [
         start + (shot.overlap // 2 if shot.transition in OVERLAPS else 0)
         for start, shot in zip(script.starts, script.shots, strict=True)

@@ -1,8 +1,8 @@
-"""The script of a film: who plays, where, and shot by shot what is seen; before any pixel.
+"""The script of a film: characters, places and shots, without any pixels.
 
-Lengths are parts of the picture's height. A place is `world` long and 1 high times the room the camera needs; the
-camera sees a window of height 1 / zoom round its centre. Characters stand in the place, so that a moving camera moves
-everything together. A script knows no pixels: the same one can be drawn at any size.
+Lengths are parts of the picture's height. A place is `world` long and 1 high, times the room that the camera needs; the
+camera shows a window of height 1 / zoom round its centre. Characters have positions in the place, so that a moving camera
+moves everything together. A script has no pixels and can be drawn at any size.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ View = Literal["tight", "half"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """An identity: its look, and where it is a lookalike, the look whose colours and hair it wears."""
+class Character:
+    """An identity: its look, and for a lookalike the look whose colours and hair it has."""
 
     id: str
     style: str
@@ -32,7 +32,7 @@ class Actor:
 class Part:
     """A character in a shot: a square with its middle at `x` (from and to, in the place) and its lower edge at `foot`."""
 
-    actor: int
+    character: int
     motion_seed: int
     view: View
     side: float
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """Where the camera looks, (x, y, zoom), before and after its move, which takes the part `during` of the shot."""
+    """The camera's view, (x, y, zoom), before and after its move, which takes the part `during` of the shot."""
 
     start: tuple[float, float, float]
     end: tuple[float, float, float]
@@ -53,7 +53,7 @@ class Camera:
     whip: bool = False
 
     def at(self, share: float) -> tuple[float, float, float]:
-        """Where it looks when `share` of the shot has passed."""
+        """The view after `share` of the shot."""
         begin, finish = self.during
         u = min(1.0, max(0.0, (share - begin) / max(finish - begin, 1e-6)))
         u = u * u * (3 - 2 * u)
@@ -63,7 +63,7 @@ class Camera:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What is behind: a place of `film_sets.PLACES`, `pattern`, `card` or `credits`; `text` is for the last two."""
+    """The background: a place of `sets.PLACES`, `pattern`, `card` or `credits`; `text` is for the last two."""
 
     kind: str
     seed: int
@@ -74,18 +74,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One shot: `frames` counts all frames in which it is seen, also in part, as during a dissolve."""
+    """One shot: `frames` counts all frames in which it is visible, also partly, as in a dissolve."""
 
     kind: str
     frames: int
     place: Place
     camera: Camera
     parts: tuple[Part, ...] = ()
-    step: int = 1  # a new drawing every so many frames
-    freeze: int | None = None  # from this frame on nothing moves
+    step: int = 1  # frames for each new drawing
+    freeze: int | None = None  # nothing moves from this frame on
     flashes: tuple[int, ...] = ()  # frames that are white
     lightning: tuple[int, ...] = ()  # frames that are very bright
-    relation: str = ""  # to the shot before: jump_cut, lookalike, or returns (the same character as some shots ago)
+    relation: str = ""  # to the shot before: jump_cut, lookalike, or returns (the character of an earlier shot)
     transition: Transition = "cut"
     overlap: int = 0  # frames of the transition into this shot
 
@@ -101,13 +101,13 @@ class Script:
     seed: int
     fps: int
     bars: tuple[float, float]
-    cast: tuple[Actor, ...]
+    cast: tuple[Character, ...]
     shots: tuple[Shot, ...]
     fade_out: int  # frames in which the last shot fades to black
 
     @property
     def starts(self) -> tuple[int, ...]:
-        """The first frame in which each shot is seen."""
+        """The first frame in which each shot is visible."""
         found, at = list[int](), 0
         for shot in self.shots:
             at -= shot.overlap if shot.transition in OVERLAPS else 0
@@ -117,5 +117,5 @@ class Script:
 
     @property
     def frames(self) -> int:
-        """The film's length."""
+        """The film's length in frames."""
         return self.starts[-1] + self.shots[-1].frames

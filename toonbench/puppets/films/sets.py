@@ -1,4 +1,4 @@
-"""What stands behind and between the characters of a film: places, clouds, patterns, title cards, credits.
+"""Backgrounds and faceless pictures of a film: places, clouds, patterns, title cards, credits.
 
 Everything is drawn from a seed. Real-style places are muted and out of focus, cartoon places bright and crisp.
 Pictures are (height, width, 3) uint8 RGB; lengths inside are parts of the height.
@@ -43,7 +43,7 @@ def draw_set(kind: str, seed: int, *, width: int, height: int, domain: Domain) -
 
 
 def draw_clouds(seed: int, *, width: int, height: int) -> NDArray[np.uint8]:
-    """Draw how dense clouds are, (height, width) from 0 to 255, thinning downwards; the right edge meets the left."""
+    """Draw the density of clouds, (height, width), 0 to 255, which falls downwards; the right edge continues at the left."""
     rng = np.random.default_rng(seed)
     noise = fractal(rng, width=width, height=height)
     ramp = np.linspace(0, 1, width // 4)
@@ -53,7 +53,7 @@ def draw_clouds(seed: int, *, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def draw_pattern(seed: int, time: float, *, width: int, height: int) -> Frame:
-    """Draw a moving pattern of rings, rays or stripes as it is at `time` seconds, (height, width, 3)."""
+    """Draw a moving pattern of rings, rays or stripes at `time` seconds, (height, width, 3)."""
     rng = np.random.default_rng(seed)
     hue, kind = float(rng.random()), int(rng.integers(3))
     x, y = _grid(width, height)
@@ -89,7 +89,7 @@ def draw_card(lines: Sequence[str], ink: int, *, width: int, height: int) -> Fra
 
 
 def draw_credits(rows: Sequence[tuple[str, str]], ink: int, *, width: int, height: int) -> Frame:
-    """Draw a scroll of credits, (more than height, width, 3), that begins and ends with its rows just in the picture."""
+    """Draw a scroll of credits, (more than height, width, 3), whose first and last rows are just inside the picture."""
     ground, letters = INKS[ink % len(INKS)]
     step = height * 0.085
     canvas = Image.new("RGB", (width, round(1.5 * height + step * len(rows))), ground)

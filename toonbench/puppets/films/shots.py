@@ -1,4 +1,4 @@
-"""Drawing a shot of a film: the place, the characters over it, the camera's move, and exactly where each face is."""
+"""Draw a shot of a film: the place, the characters, the camera's move, and the exact position of each face."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 from toonbench.puppets.catalogue import make_look
 from toonbench.puppets.draw.render import Rendered, render_clip
-from toonbench.puppets.films.script import Actor, Camera, Part, Place, Script, Shot, View
+from toonbench.puppets.films.script import Camera, Character, Part, Place, Script, Shot, View
 from toonbench.puppets.films.sets import draw_card, draw_clouds, draw_credits, draw_pattern, draw_set
 from toonbench.puppets.look import Look
 from toonbench.puppets.rig import FPS, Rig, first_pose, generate
@@ -21,18 +21,20 @@ from toonbench.types import Domain, Frame
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 CHUNK = 32  # frames of a character drawn at a time
-SHARPEST = 0.8  # characters are drawn at up to this part of the picture's height, and enlarged from there
+SHARPEST = (
+    0.8  # largest size in which characters are drawn, as a part of the picture's height; they are enlarged beyond it
+)
 BARE = 0.05  # part of a picture's side
 LIGHT: dict[str, tuple[float, float, float]] = {
     "night": (0.7, 0.76, 0.95), "forest": (0.9, 0.97, 0.86), "street": (0.95, 0.93, 0.92), "sea": (1.0, 0.98, 0.95),
 }  # fmt: skip
-HALF = [0] * 128 + [255] * 128  # a table for `Image.point`: what is more than half covered
+HALF = [0] * 128 + [255] * 128  # a table for `Image.point`: pixels that are more than half covered
 FRAME_TONE, CARD_TONE = (72, 50, 34), (232, 224, 206)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """Where a face is in a frame, in pixels that may lie outside, and the share of it, 0 to 1, that is seen."""
+    """The position of a face in a frame, in pixels that may be outside the frame, and its visible share, 0 to 1."""
 
     box: Box  # of the 68 landmarks
     head: Box  # of the head with its hair, down to the chin
@@ -42,8 +44,8 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """A frame of a shot, (height, width, 3) RGB, and the face of each part, None where the whole part is out of it."""
+class Shown:
+    """A frame of a shot, (height, width, 3) RGB, and the face of each part, None if the whole part is outside."""
 
     frame: Frame
     faces: tuple[Face | None, ...]
@@ -51,11 +53,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sprite:
-    """A character cut out: colours times coverage, coverage, and its landmarks, in a square of its own."""
+    """A cut-out character: colours times coverage, coverage, and its landmarks, in its own square."""
 
     colour: Image.Image
     cover: Image.Image
-    figure: Image.Image  # the character's own coverage, where `cover` is that of a framed picture
+    figure: Image.Image  # the character's own coverage, if `cover` is that of a framed picture
     landmarks: NDArray[np.float32]
     visible: NDArray[np.bool_]
 
@@ -71,54 +73,58 @@ class _Sprite:
 
 
 class _Placed(NamedTuple):
-    """A sprite in the size in which it is seen, and its left and top pixel."""
+    """A sprite in its displayed size, and its left and top pixel."""
 
     sprite: _Sprite
     left: int
     top: int
 
 
-def shoot(script: Script, shot: Shot, *, width: int, height: int) -> Iterator[Seen]:
-    """Draw the frames of a shot one by one, without transitions and bars, `width` and `height` being inside the bars."""
+def shoot(script: Script, shot: Shot, *, width: int, height: int) -> Iterator[Shown]:
+    """Draw the frames of a shot one by one, without transitions and bars; `width` and `height` are those inside the bars."""
     drawings = drawing_times(shot)
     stage = _Stage(shot, domain=script.domain, width=width, height=height, fps=script.fps)
     streams = [
         _sprites(
-            script.cast[part.actor], part, stage.times_in_view(part, drawings), size=stage.largest(part), fps=script.fps
+            script.cast[part.character],
+            part,
+            stage.times_in_view(part, drawings),
+            size=stage.largest(part),
+            fps=script.fps,
         )
         for part in shot.parts
     ]
-    last, seen = -1, None
+    last, shown = -1, None
     for t, drawing in enumerate(drawings):
-        if drawing != last or seen is None:
-            last, seen = drawing, stage.compose(drawing, streams)
-        yield _lit(seen, shot, t)
+        if drawing != last or shown is None:
+            last, shown = drawing, stage.compose(drawing, streams)
+        yield _lit(shown, shot, t)
 
 
 def drawing_times(shot: Shot) -> list[int]:
-    """Which frame's drawing each frame shows: itself, or an earlier one that is held."""
+    """The index of the drawing that each frame shows: its own, or an earlier one that is held."""
     stop = shot.frames if shot.freeze is None else shot.freeze
     return [min(t, stop) - min(t, stop) % shot.step for t in range(shot.frames)]
 
 
-def _lit(seen: Seen, shot: Shot, t: int) -> Seen:
-    """A frame under a flash, in which no face is seen, or under lightning."""
+def _lit(shown: Shown, shot: Shot, t: int) -> Shown:
+    """A frame under a flash, in which no face is visible, or under lightning."""
     if t in shot.flashes:
-        return Seen(frame=np.full_like(seen.frame, 255), faces=(None,) * len(seen.faces))
+        return Shown(frame=np.full_like(shown.frame, 255), faces=(None,) * len(shown.faces))
     if t in shot.lightning:
-        bright = np.clip(seen.frame.astype(np.float32) * 1.5 + 105, 0, 255)
-        return replace(seen, frame=bright.astype(np.uint8))
-    return seen
+        bright = np.clip(shown.frame.astype(np.float32) * 1.5 + 105, 0, 255)
+        return replace(shown, frame=bright.astype(np.uint8))
+    return shown
 
 
-def cast_look(actor: Actor, view: View) -> Look:
-    """Return an actor's look, seen a little wider than a clip shows it (`tight`) or down to the chest (`half`).
+def cast_look(character: Character, view: View) -> Look:
+    """Return a character's look, in a view slightly wider than that of a clip (`tight`) or down to the chest (`half`).
 
-    A lookalike has the colours, the hair and the clothes of the one it is taken for, and a face of its own.
+    A lookalike has the colours, the hair and the clothes of another character, and its own face.
     """
-    look = make_look(actor.style, actor.look_seed)
-    if actor.double_of is not None:
-        other = make_look(actor.style, actor.double_of)
+    look = make_look(character.style, character.look_seed)
+    if character.double_of is not None:
+        other = make_look(character.style, character.double_of)
         look = replace(look, palette=other.palette, hair=other.hair, worn=other.worn, clothes=other.clothes)
     scene, shading = look.scene, replace(look.shading, blur=0.0, grain=0.0)
     above, bottom = (0.3, -2.0) if view == "tight" else (0.45, -3.0)
@@ -126,11 +132,11 @@ def cast_look(actor: Actor, view: View) -> Look:
     return replace(look, shading=shading, scene=replace(scene, view_height=top - bottom, centre_y=(top + bottom) / 2))
 
 
-def _sprites(actor: Actor, part: Part, drawings: Sequence[int], *, size: int, fps: int) -> Iterator[_Sprite]:
+def _sprites(character: Character, part: Part, drawings: Sequence[int], *, size: int, fps: int) -> Iterator[_Sprite]:
     """Draw a character at the given times, in chunks."""
     if not drawings:
         return
-    look = cast_look(actor, part.view)
+    look = cast_look(character, part.view)
     if part.still:
         [sprite] = _cut_out(look, first_pose(part.motion_seed)[None], size=size, framed=part.framed)
         yield from (sprite for _ in drawings)
@@ -141,7 +147,7 @@ def _sprites(actor: Actor, part: Part, drawings: Sequence[int], *, size: int, fp
 
 
 def _motion_at(seed: int, times: NDArray[np.float64]) -> Rig:
-    """A motion, which has 30 poses a second, at other times in seconds."""
+    """Resample a motion of 30 poses a second at other times in seconds."""
     at = times * FPS
     poses = generate(seed, frames=int(at[-1]) + 2)
     before = at.astype(int)
@@ -150,7 +156,7 @@ def _motion_at(seed: int, times: NDArray[np.float64]) -> Rig:
 
 
 def _cut_out(look: Look, motion: Rig, *, size: int, framed: bool) -> list[_Sprite]:
-    """Draw poses without their backdrop, or with it for a picture in a frame."""
+    """Draw poses without their backdrop, or with it for a framed picture."""
     if framed:
         drawn = render_clip(look, motion, size=size)
         frames = drawn.frames
@@ -168,7 +174,7 @@ def _cut_out(look: Look, motion: Rig, *, size: int, framed: bool) -> list[_Sprit
 
 
 def _on_black(look: Look, motion: Rig, *, size: int) -> Rendered:
-    """Draw poses on black, drawn wider and cut to size, since some media leave the edges of a picture bare."""
+    """Draw poses on black, wider than needed and then cropped, because some media leave the edges of a picture empty."""
     border = round(BARE * size)
     wide = size + 2 * border
     scene = replace(look.scene, background=((0.0, 0.0, 0.0),) * 3, backdrop="plain",
@@ -191,15 +197,15 @@ class _Stage:
         self._empty: tuple[tuple[float, float, float], Image.Image] | None = None
 
     def largest(self, part: Part) -> int:
-        """The size in pixels in which a part is drawn: the largest in which it is shown, if that is not too large."""
+        """The size in pixels in which a part is drawn: its largest displayed size, up to a limit."""
         zoom = max(self._shot.camera.start[2], self._shot.camera.end[2])
         return max(16, round(min(part.side * zoom, SHARPEST) * self._height))
 
     def times_in_view(self, part: Part, times: Sequence[int]) -> list[int]:
-        """The different ones of the ascending times at which a part is not wholly beside the picture."""
+        """The distinct times, ascending, at which a part is at least partly inside the picture."""
         return [t for t in sorted(set(times)) if self._in_view(self._spot(part, t))]
 
-    def compose(self, t: int, streams: Sequence[Iterator[_Sprite]]) -> Seen:
+    def compose(self, t: int, streams: Sequence[Iterator[_Sprite]]) -> Shown:
         """Draw the frame of time `t`, taking a sprite from the stream of every part that is in view."""
         camera = self._shot.camera
         canvas = self._background(t)
@@ -214,10 +220,10 @@ class _Stage:
         speed = self._speed(t) if camera.whip else 0.0
         if speed > 2:
             canvas = canvas.filter(ImageFilter.BoxBlur((0.3 * speed, 0)))
-        return Seen(frame=np.asarray(canvas), faces=faces)
+        return Shown(frame=np.asarray(canvas), faces=faces)
 
     def _share(self, t: int) -> float:
-        """How much of the shot has passed."""
+        """The share of the shot that has passed."""
         return t / max(1, self._shot.frames - 1)
 
     def _speed(self, t: int) -> float:
@@ -243,7 +249,7 @@ class _Stage:
         return canvas
 
     def _spot(self, part: Part, t: int) -> tuple[int, int, int]:
-        """Where a part is seen: the left and top pixel and the side of its square."""
+        """The displayed square of a part: its left and top pixel and its side."""
         x, y, zoom = self._shot.camera.at(self._share(t))
         at = part.x[0] + (part.x[1] - part.x[0]) * self._share(t)
         bob = 0.012 * part.side * abs(np.sin(2 * np.pi * 0.95 * t / self._fps)) if part.walking else 0.0
@@ -267,13 +273,13 @@ class _Stage:
         colour = sprite.colour.point(self._light) if self._light else sprite.colour
         _over(canvas, colour, sprite.cover, left=left, top=top)
         below = self._height - (top + size)
-        if below > 0 and not part.framed:  # the clothes go on down
+        if below > 0 and not part.framed:  # the clothes continue downwards
             row = (0, size - 1, size, size)
             colour, cover = (image.crop(row).resize((size, below)) for image in (colour, sprite.cover))
             _over(canvas, colour, cover, left=left, top=top + size)
 
     def _face(self, put: _Placed, front: Sequence[_Placed | None]) -> Face:
-        """The face of a placed character that others may stand in front of."""
+        """The face of a placed character that others may occlude."""
         sprite, left, top = put
         points = sprite.landmarks + np.array([left, top], dtype=np.float32)
         low, high = points[:68].min(0), points[:68].max(0)
@@ -283,28 +289,28 @@ class _Stage:
         head = (edges[0] + left, edges[1] + top, edges[2] + left, max(edges[3] + top, box[3])) if edges else box
         return Face(
             box=box, head=cast(Box, tuple(map(float, head))), landmarks=points,
-            landmarks_visible=sprite.visible & self._inside(points), share=self._seen_share(put, front, box),
+            landmarks_visible=sprite.visible & self._inside(points), share=self._visible_share(put, front, box),
         )  # fmt: skip
 
     def _inside(self, points: NDArray[np.float32]) -> NDArray[np.bool_]:
         x, y = points.T
         return (x >= 0) & (x < self._width) & (y >= 0) & (y < self._height)
 
-    def _seen_share(self, put: _Placed, front: Sequence[_Placed | None], box: Box) -> float:
-        """How much of what the character covers of its face's box is in the picture and behind no other character."""
+    def _visible_share(self, put: _Placed, front: Sequence[_Placed | None], box: Box) -> float:
+        """The share of the character's pixels in its face's box that is inside the picture and not occluded by others."""
         left, top, right, bottom = (round(edge) for edge in box)
         cells = (left, top, max(right, left + 1), max(bottom, top + 1))
         own = _crop(put, cells)
         rows, columns = np.arange(top, cells[3]), np.arange(left, cells[2])
-        seen = own * ((rows >= 0) & (rows < self._height))[:, None] * ((columns >= 0) & (columns < self._width))
+        shown = own * ((rows >= 0) & (rows < self._height))[:, None] * ((columns >= 0) & (columns < self._width))
         for other in front:
             if other:
-                seen = seen * (1 - _crop(other, cells))
-        return float(seen.sum() / own.sum()) if own.any() else 0.0
+                shown = shown * (1 - _crop(other, cells))
+        return float(shown.sum() / own.sum()) if own.any() else 0.0
 
 
 def _crop(put: _Placed, cells: tuple[int, int, int, int]) -> NDArray[np.float64]:
-    """What a placed sprite covers of a box of the picture, 0 to 1."""
+    """The coverage of a box of the picture by a placed sprite, 0 to 1."""
     sprite, left, top = put
     cut = sprite.cover.crop((cells[0] - left, cells[1] - top, cells[2] - left, cells[3] - top))
     return np.asarray(cut, dtype=np.float64) / 255
@@ -320,7 +326,7 @@ def _over(canvas: Image.Image, colour: Image.Image, cover: Image.Image, *, left:
 
 
 def _window(ground: Image.Image, view: tuple[float, float, float], *, width: int, height: int) -> Image.Image:
-    """What the camera sees of a place; a window that would leave the place is moved back into it."""
+    """The camera's window of a place; a window that would leave the place is moved back into it."""
     x, y, zoom = view
     scale = float(ground.height)
     wide, high = width / height * scale / zoom, scale / zoom
@@ -331,7 +337,7 @@ def _window(ground: Image.Image, view: tuple[float, float, float], *, width: int
 
 
 def _light_table(kind: str) -> list[int] | None:
-    """How a place colours its characters, as a table for `Image.point`."""
+    """The tint of a place on its characters, as a table for `Image.point`."""
     if kind not in LIGHT:
         return None
     return [round(value * gain) for gain in LIGHT[kind] for value in range(256)]

@@ -1,7 +1,7 @@
-"""What is true of a film: shots, transitions, held frames, tracks, boxes; gathered while its frames go by.
+"""The ground truth of a film: shots, transitions, held frames, tracks, boxes; collected while its frames are drawn.
 
-The fields are told in `docs/puppets.md`, section Films. All ranges of frames are [start, end), all boxes are
-[left, top, right, bottom] in pixels of the whole frame, bars included, and may reach out of it.
+`docs/puppets.md`, section Films, describes the fields. All ranges of frames are [start, end), all boxes are
+[left, top, right, bottom] in pixels of the whole frame, bars included, and may extend beyond it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Track:
 
 
 class Recorder:
-    """Watches a film go by, and writes what is true of it."""
+    """Collects the ground truth of a film while its frames pass, and writes it."""
 
     def __init__(self, script: Script, *, width: int, height: int) -> None:
         self._script, self._width, self._height = script, width, height
@@ -46,7 +46,7 @@ class Recorder:
         self._last: Frame | None = None
 
     def watch(self, takes: Iterable[Take]) -> Iterator[Frame]:
-        """Pass the frames on."""
+        """Yield the frames and record their faces."""
         for t, take in enumerate(takes):
             self._same.append(self._last is not None and np.array_equal(self._last, take.frame))
             self._last = take.frame
@@ -57,21 +57,21 @@ class Recorder:
             yield take.frame
 
     def write(self, truth: Path, landmarks: Path, *, file: str) -> None:
-        """Write the truth as JSON and the landmarks as NPZ, for the video `file`."""
-        tracks = self._seen_tracks()
+        """Write the ground truth as JSON and the landmarks as NPZ, for the video `file`."""
+        tracks = self._visible_tracks()
         _write_landmarks(landmarks, tracks)
         write_bytes(truth, _compact(self._document(tracks, file=file)).encode())
 
     def _document(self, tracks: Sequence[_Track], *, file: str) -> dict[str, Any]:
         script = self._script
-        doubles = {actor.look_seed: actor.id for actor in script.cast}
+        doubles = {character.look_seed: character.id for character in script.cast}
         return {
             "version": TRUTH_VERSION, "id": script.id, "file": file, "fps": script.fps, "frames": script.frames,
             "width": self._width, "height": self._height, "domain": script.domain, "style": script.style,
             "title": script.title, "seed": script.seed,
             "identities": [
-                {"id": actor.id, "lookalike_of": None if actor.double_of is None else doubles[actor.double_of]}
-                for actor in script.cast
+                {"id": character.id, "lookalike_of": None if character.double_of is None else doubles[character.double_of]}
+                for character in script.cast
             ],
             "ending": {"kind": "fade_black", "start": script.frames - script.fade_out, "end": script.frames},
             "shots": [self._shot(i) for i in range(len(script.shots))],
@@ -102,21 +102,21 @@ class Recorder:
         part: Part = script.shots[track.shot].parts[track.part]
         shares = [_share(face) for face in track.faces]
         return {
-            "id": name, "shot": track.shot, "identity": script.cast[part.actor].id, "style": script.style,
+            "id": name, "shot": track.shot, "identity": script.cast[part.character].id, "style": script.style,
             "domain": script.domain, "still": part.still, "start": track.first, "end": track.first + len(shares),
             "share": round(float(np.mean(shares)), 3), "visible": shares,
             "boxes": [_box(face.box) if face and _share(face) else None for face in track.faces],
             "heads": [_box(face.head) if face and _share(face) else None for face in track.faces],
         }  # fmt: skip
 
-    def _seen_tracks(self) -> list[_Track]:
-        """Every face that is seen at all, cut to the frames from its first sight to its last."""
+    def _visible_tracks(self) -> list[_Track]:
+        """Every face that is ever visible, from its first to its last visible frame."""
         kept = list[_Track]()
         for _, track in sorted(self._tracks.items()):
-            seen = [i for i, face in enumerate(track.faces) if _share(face)]
-            if seen:
-                cut = track.faces[seen[0] : seen[-1] + 1]
-                kept.append(_Track(shot=track.shot, part=track.part, first=track.first + seen[0], faces=cut))
+            visible = [i for i, face in enumerate(track.faces) if _share(face)]
+            if visible:
+                cut = track.faces[visible[0] : visible[-1] + 1]
+                kept.append(_Track(shot=track.shot, part=track.part, first=track.first + visible[0], faces=cut))
         return kept
 
 
@@ -129,13 +129,13 @@ def _names(tracks: Sequence[_Track]) -> list[str]:
 
 
 def _transition(shot: Shot, begin: int, *, first: bool) -> dict[str, Any]:
-    """The frames of a transition: of an overlap those in which both shots are seen, of a fade those of both halves."""
+    """The frames of a transition: those with both shots of an overlap, or those of both halves of a fade."""
     start = begin if shot.transition in OVERLAPS or first else begin - shot.overlap // 2
     return {"kind": shot.transition, "start": start, "end": start + shot.overlap}
 
 
 def _camera(shot: Shot) -> str:
-    """How the camera moves in a shot; none of it is a cut."""
+    """The camera's movement in a shot; no movement is a cut."""
     camera = shot.camera
     if camera.start == camera.end:
         return "static"
@@ -160,7 +160,7 @@ def _box(box: Sequence[float]) -> list[float]:
 
 
 def _compact(document: dict[str, Any]) -> str:
-    """JSON with a line for each shot and each track's field, so that a person can read it too."""
+    """JSON with a line for each shot and each field of a track, so that people can read it."""
 
     def block(rows: Sequence[Any], indent: str) -> str:
         return (
@@ -178,7 +178,7 @@ _ROWS = ("shots", "tracks")
 
 
 def _write_landmarks(path: Path, tracks: Sequence[_Track]) -> None:
-    """A row for each face in a frame in which it is seen."""
+    """A row for each face in each frame in which it is visible."""
     rows = [
         (index, track.first + i, face)
         for index, track in enumerate(tracks)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from toonbench.puppets.films.script import Actor, Camera, Part, Place, Script, Shot, Transition, View
+from toonbench.puppets.films.script import Camera, Character, Part, Place, Script, Shot, Transition, View
 from toonbench.puppets.films.sets import INKS, PLACES
 from toonbench.types import Domain
 
@@ -48,7 +48,7 @@ def draw_script(
 
 
 def _bars(rng: np.random.Generator, aspect: float) -> tuple[float, float]:
-    """Half of the films fill the picture, the others have bars above and below or at the sides."""
+    """Half of the films fill the picture; the others have bars above and below or at the sides."""
     kind = rng.random()
     if kind < 0.25:
         return 0.0, (1 - aspect / 2.35) / 2
@@ -56,7 +56,7 @@ def _bars(rng: np.random.Generator, aspect: float) -> tuple[float, float]:
 
 
 class _Writer:
-    """Writes shots; every kind comes from a shuffled deck, so that none is missing for long."""
+    """Writes shots; every kind comes from a shuffled deck, so that every kind appears regularly."""
 
     def __init__(
         self, rng: np.random.Generator, *, film_id: str, domain: Domain, style: str, fps: int, aspect: float
@@ -68,7 +68,7 @@ class _Writer:
         seeds = [first, *(self._seed() for _ in range(int(rng.integers(2, 5))))]
         doubles = [None] * (len(seeds) - 1) + [first]
         self.cast = tuple(
-            Actor(id=f"{film_id}-p{i}", style=style, look_seed=s, double_of=d)
+            Character(id=f"{film_id}-p{i}", style=style, look_seed=s, double_of=d)
             for i, (s, d) in enumerate(zip(seeds, doubles, strict=True))
         )
         self._decks: dict[str, list[int]] = {}
@@ -92,7 +92,7 @@ class _Writer:
         return tuple(self._joined(shots))
 
     def _joined(self, shots: list[Shot]) -> list[Shot]:
-        """Give every transition its frames, and every shot the frames that its transitions take."""
+        """Assign frames to every transition, and extend every shot by the frames of its transitions."""
         spans = [self._span(shot.transition) for shot in shots]
         joined = list[Shot]()
         for i, shot in enumerate(shots):
@@ -109,24 +109,24 @@ class _Writer:
 
     @staticmethod
     def _returning(shots: Sequence[Shot], index: int) -> str:
-        """Whether a character is back who was not in the shot before."""
-        before = [{part.actor for part in shot.parts} for shot in shots[:index]]
-        back = {part.actor for part in shots[index].parts} & set[int]().union(*before)
+        """Whether a character returns who was not in the shot before."""
+        before = [{part.character for part in shot.parts} for shot in shots[:index]]
+        back = {part.character for part in shots[index].parts} & set[int]().union(*before)
         return "returns" if before and back - before[-1] else ""
 
     def _span(self, transition: Transition) -> int:
         return int(self._rng.integers(8, LONGEST + 1)) if transition not in ("none", "cut") else 0
 
     def _scene(self) -> list[Shot]:
-        """Write a scene: two or three of the cast in one place, sometimes after a look at the landscape."""
+        """Write a scene: two or three of the cast in one place, sometimes after a shot of the landscape."""
         rng = self._rng
-        here = [int(i) for i in rng.permutation(len(self.cast))[:3]]
+        present = [int(i) for i in rng.permutation(len(self.cast))[:3]]
         shots: list[Shot] = []
         if rng.random() < 0.5:
             shots.append(self._faceless())
         for i in range(int(rng.integers(2, 4))):
             kind = self._deal("faces", (*_FACES, "close_up", "close_up"))
-            who = here[i % len(here) :] + here[: i % len(here)]
+            who = present[i % len(present) :] + present[: i % len(present)]
             shot = _FACES[kind](self, who)
             shots.append(replace(shot, kind=kind, step=self._step()))
             if kind == "close_up":
@@ -136,7 +136,7 @@ class _Writer:
         return shots
 
     def _twice(self, shot: Shot) -> tuple[Shot, ...]:
-        """Follow some close-ups by what is hard to tell from them: a jump cut, or a lookalike seen in the same way."""
+        """Follow some close-ups by a similar shot: a jump cut, or a lookalike in the same view."""
         part = shot.parts[0]
         relation = self._deal("after", ("lookalike", "jump_cut", ""))
         if not relation:
@@ -144,13 +144,13 @@ class _Writer:
         again = replace(shot, relation=relation, frames=self.frames(1.0, 2.2))
         if relation == "jump_cut":
             x, y, zoom = shot.camera.start
-            seen = (x + 0.02 / zoom, y + 0.015, zoom * 1.06)
+            view = (x + 0.02 / zoom, y + 0.015, zoom * 1.06)
             moved = replace(part, motion_seed=self._seed())
-            return shot, replace(again, parts=(moved,), camera=Camera(start=seen, end=seen))
+            return shot, replace(again, parts=(moved,), camera=Camera(start=view, end=view))
         last = len(self.cast) - 1
-        one, other = (last, 0) if part.actor == last else (0, last)
-        double = replace(part, actor=other, motion_seed=self._seed())
-        return replace(shot, parts=(replace(part, actor=one),)), replace(again, parts=(double,))
+        one, other = (last, 0) if part.character == last else (0, last)
+        double = replace(part, character=other, motion_seed=self._seed())
+        return replace(shot, parts=(replace(part, character=one),)), replace(again, parts=(double,))
 
     def _faceless(self) -> Shot:
         kind = self._deal("faceless", ("landscape", "clouds", "pattern", "card", "landscape", "lightning"))
@@ -200,7 +200,7 @@ class _Writer:
         return replace(shot, freeze=round(shot.frames * self._draw(0.4, 0.6)))
 
     def zoom(self, who: Sequence[int]) -> Shot:
-        """The camera goes in or out."""
+        """The camera zooms in or out."""
         shot = self._one(who[0], side=self._draw(0.95, 1.1), view="half")
         x, y, zoom = shot.camera.start
         part = shot.parts[0]
@@ -236,7 +236,7 @@ class _Writer:
         return self._moved(shot, (x - way * edge, x + way * edge), seconds=(2.2, 3.4))
 
     def leaving(self, who: Sequence[int]) -> Shot:
-        """A face goes partly or wholly out of the picture."""
+        """A face leaves the picture partly or completely."""
         shot = self._one(who[0], side=self._draw(0.95, 1.15), view="half")
         way = 1 if self._rng.random() < 0.5 else -1
         x = shot.camera.start[0]
@@ -249,17 +249,17 @@ class _Writer:
         place = replace(self._home, kind="room", seed=self._seed())
         camera = self._view(place, 1.1)
         x, y, zoom = camera.start
-        part = Part(actor=who[0], motion_seed=self._seed(), view="tight", side=0.5, x=(x, x), foot=0.72, still=True,
+        part = Part(character=who[0], motion_seed=self._seed(), view="tight", side=0.5, x=(x, x), foot=0.72, still=True,
                     framed=True)  # fmt: skip
         camera = replace(camera, end=(x + 0.02, y - 0.03, zoom * 1.2))
         return Shot(kind="still", frames=self.frames(1.5, 2.5), place=place, camera=camera, parts=(part,))
 
-    def _one(self, actor: int, *, side: float, view: View) -> Shot:
-        """One character a little off the middle."""
+    def _one(self, character: int, *, side: float, view: View) -> Shot:
+        """One character slightly beside the middle."""
         camera = self._view(self._home, self._draw(1.05, 1.3))
         x, _, zoom = camera.start
         off = (1 if self._rng.random() < 0.5 else -1) * self._draw(0.06, 0.16) * self.aspect
-        part = self._stand(camera, actor, side=side, view=view, x=x + off / zoom)
+        part = self._stand(camera, character, side=side, view=view, x=x + off / zoom)
         return Shot(kind="", frames=self.frames(1.4, 3.2), place=self._home, camera=camera, parts=(part,))
 
     def _group(self, who: Sequence[int], *, side: float) -> Shot:
@@ -267,10 +267,10 @@ class _Writer:
         x, _, zoom = camera.start
         gap = min(self.aspect / (len(who) + 0.35), 1.5 * side)
         parts = list[Part]()
-        for i, actor in enumerate(who):
+        for i, character in enumerate(who):
             off = (i - (len(who) - 1) / 2) * gap + self._draw(-0.04, 0.04) * gap
             size = side * self._draw(0.93, 1.06)
-            parts.append(self._stand(camera, actor, side=size, view="half", x=x + off / zoom))
+            parts.append(self._stand(camera, character, side=size, view="half", x=x + off / zoom))
         return Shot(kind="", frames=self.frames(1.6, 3.2), place=self._home, camera=camera, parts=tuple(parts))
 
     def _swing(self, who: Sequence[int], *, during: tuple[float, float], whip: bool) -> Shot:
@@ -280,18 +280,18 @@ class _Writer:
         start, end = ((x, 0.5, zoom) for x in ends)
         side = self._draw(0.95, 1.1)
         parts = tuple(
-            self._stand(Camera(start=at, end=at), actor, side=side, view="half", x=at[0])
-            for at, actor in ((start, who[0]), (end, who[1]))
+            self._stand(Camera(start=at, end=at), character, side=side, view="half", x=at[0])
+            for at, character in ((start, who[0]), (end, who[1]))
         )
         camera = Camera(start=start, end=end, during=during, whip=whip)
         return Shot(kind="", frames=self.frames(2.6, 3.6), place=self._home, camera=camera, parts=parts)
 
-    def _stand(self, camera: Camera, actor: int, *, side: float, view: View, x: float) -> Part:
-        """Place a character with its eyes a little above the middle of the picture, below it when it is far away."""
+    def _stand(self, camera: Camera, character: int, *, side: float, view: View, x: float) -> Part:
+        """Place a character with its eyes a little above the middle of the picture, or below the middle if it is far away."""
         _, y, zoom = camera.start
         eyes = self._draw(0.5, 0.56) if side < 0.5 else self._draw(0.38, 0.43)
         foot = y + (eyes - 0.5 + (1 - EYES[view]) * side) / zoom
-        return Part(actor=actor, motion_seed=self._seed(), view=view, side=side / zoom, x=(x, x), foot=foot)
+        return Part(character=character, motion_seed=self._seed(), view=view, side=side / zoom, x=(x, x), foot=foot)
 
     def _moved(self, shot: Shot, x: tuple[float, float], *, seconds: tuple[float, float]) -> Shot:
         part = replace(shot.parts[0], x=x, walking=True)
@@ -312,7 +312,7 @@ class _Writer:
         return int(self._rng.choice([1, 2, 3], p=[0.45, 0.4, 0.15])) if self._domain == "cartoon" else 1
 
     def _deal(self, deck: str, cards: Sequence[Card]) -> Card:
-        """The next card of a shuffled deck, which is shuffled again when it is used up."""
+        """The next card of a shuffled deck, which is shuffled again when it is empty."""
         left = self._decks.setdefault(deck, [])
         if not left:
             left.extend(int(i) for i in self._rng.permutation(len(cards)))

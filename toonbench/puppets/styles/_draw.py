@@ -1,4 +1,4 @@
-"""Draws that several styles share: hair cuts, backgrounds, random colours near a given one."""
+"""Random draws that several styles share: hair cuts, backgrounds, random colours near a given one."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def cut(rng: np.random.Generator, kind: str) -> Hair:
 
 
 def wear(rng: np.random.Generator, *, masculine: bool, kind: str, colours: Sequence[Colour]) -> Worn:
-    """Draw what the head wears, nothing for about 60 %: glasses, earrings, and a topping that suits the cut `kind`."""
+    """Draw accessories, none for about 60 %: glasses, earrings, and a headband, ornament or hat that suits the cut `kind`."""
     hats: tuple[Topping, ...] = () if kind in ("afro", "mohawk", "spiky", "bun", "quiff") else ("cap", "beanie", "brim")
     ornaments: tuple[Topping, ...] = () if masculine or kind in ("bald", "mohawk") else ("headband", "bow", "flower")
     allowed: tuple[Topping, ...] = (*ornaments, *hats)

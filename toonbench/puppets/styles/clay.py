@@ -47,7 +47,7 @@ def draw(rng: np.random.Generator, name: str) -> Look:
 
 
 def _fat(hair: Hair) -> Hair:
-    """Roll the hair of a cut into few fat sausages."""
+    """Turn the hair of a cut into a few thick rolls."""
     return replace(
         hair,
         locks=max(7, hair.locks // 4),
@@ -77,7 +77,7 @@ def _set(rng: np.random.Generator) -> Scene:
 
 
 def _shape(rng: np.random.Generator, *, boyish: bool) -> Shape:
-    long = around(rng, 0.0, 1.0)  # -2 a ball, 2 an egg on its end
+    long = around(rng, 0.0, 1.0)  # -2 is a ball, 2 an upright egg
     heavy = around(rng, 0.0, 1.0) + (0.5 if boyish else -0.4)
     return Shape(
         skull_width=around(rng, 0.80, 0.03) - 0.035 * long,

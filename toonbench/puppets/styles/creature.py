@@ -23,7 +23,7 @@ from toonbench.puppets.look import (
 from toonbench.puppets.styles._draw import around, garment, near, pick
 
 CREAM: Colour = (0.97, 0.83, 0.70)
-WHITE: Colour = (0.98, 0.89, 0.81)  # a warm one: cold faces look ill
+WHITE: Colour = (0.98, 0.89, 0.81)  # a warm colour, because cold faces look ill
 BLACK: Colour = (0.13, 0.11, 0.12)
 BROWN: Colour = (0.42, 0.25, 0.15)
 PINK: Colour = (0.90, 0.60, 0.58)
@@ -45,7 +45,7 @@ SKIES: tuple[Colour, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What all creatures of one species have in common."""
+    """Properties that all creatures of one species share."""
 
     coats: tuple[Colour, ...]
     pales: tuple[Colour, ...] = (CREAM, WHITE)
@@ -232,7 +232,7 @@ def _shape(rng: np.random.Generator, kind: Kind) -> Shape:
 def _palette(rng: np.random.Generator, *, coat: Colour, creature: Creature) -> Palette:
     base = np.asarray(creature.pale if creature.muzzle_width else coat)
     lip = base * (0.78, 0.46, 0.47)
-    brow = np.asarray(coat) * 0.36  # dark on the pale face, whatever the coat
+    brow = np.asarray(coat) * 0.36  # dark on the pale face, independent of the coat
     return Palette(
         skin=coat,
         lip=(float(lip[0]), float(lip[1]), float(lip[2])),

@@ -154,7 +154,7 @@ def _palette(
 
 
 def print_on_paper(canvas: Canvas) -> Picture:
-    """Print a canvas: dots or hatching in the shade, ink that does not cover everywhere, paper that shows through."""
+    """Print a canvas with dots or hatching in the shade, incomplete ink and visible paper."""
     size, seed = len(canvas.mask), canvas.look.scene.background_seed
     screen, grain = _sheet(size, SHADES[seed % len(SHADES)], seed % 1000)
     shade = np.clip((1 - canvas.tones) * canvas.mask, 0, 1) * screen * (1 - canvas.lines)

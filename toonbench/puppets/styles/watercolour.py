@@ -26,7 +26,7 @@ CLOTHES: tuple[Colour, ...] = (
 )  # fmt: skip
 SHEET = np.array([0.975, 0.962, 0.93], np.float32)  # the paper's own colour
 EDGE, GRAIN, PENCIL = 1.3, 0.08, 0.45
-THIN, BODY = 0.74, 0.22  # a wash lets the sheet through, more so where there is little pigment
+THIN, BODY = 0.74, 0.22  # the sheet shows through a wash, more where there is little pigment
 
 
 def draw(rng: np.random.Generator, name: str) -> Look:
