@@ -65,15 +65,18 @@ def measured(frames: Frames, *, rounds: int, compiled: bool) -> dict[str, Any]:
     ours, shifted = AKDMiddle(), np.roll(frames, 2, axis=2)
     finder = package.FaceAlignment(package.LandmarksType.TWO_D, flip_input=False, device="cpu", compile=compiled)
     started = {
-        "toonbench": seconds(lambda: ours.describe(frames[:1])),
+        "toonbench": seconds(lambda: ours.extract_features(frames[:1])),
         "face_alignment": seconds(lambda: points(finder, frames[0])),
     }
     sample = Sample(pair=pair(), generated=shifted, target=frames)
     known = Sample(
-        pair=sample.pair, generated=shifted, target=frames, known={("target", ours.features): ours.describe(frames)}
+        pair=sample.pair,
+        generated=shifted,
+        target=frames,
+        features={("target", ours.features): ours.extract_features(frames)},
     )
     ways: dict[str, Callable[[], object]] = {
-        "toonbench": lambda: ours.describe(frames),
+        "toonbench": lambda: ours.extract_features(frames),
         "face_alignment": lambda: [points(finder, frame) for frame in frames],
         "toonbench, AKD of a first method": lambda: ours.measure(sample),
         "toonbench, AKD of a further method": lambda: ours.measure(known),
@@ -98,7 +101,7 @@ def measured(frames: Frames, *, rounds: int, compiled: bool) -> dict[str, Any]:
             f"{SHARED} methods without / with sharing, from these": SHARED * statistics.median(first)
             / (statistics.median(first) + (SHARED - 1) * statistics.median(further)),
         },
-        "equal": equal(ours.describe(frames), np.array([points(finder, frame) for frame in frames])),
+        "equal": equal(ours.extract_features(frames), np.array([points(finder, frame) for frame in frames])),
     }  # fmt: skip
 
 

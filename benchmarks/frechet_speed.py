@@ -107,7 +107,7 @@ def whole_result() -> dict[str, Any]:
             rows,
             drivers,
             reduced_to(metric, reference),
-            reduce_groups=lambda groups, metric=metric: metric.reduce_groups(groups, reference),
+            reduce_groups=lambda groups, metric=metric: metric.leave_out(groups, reference),
         )
         metric.details(rows, reference)
         found[f"{metric.name}_seconds"] = time.process_time() - begun

@@ -47,8 +47,8 @@ class RecipeFID(FID):
     features = "inception-recipe@1"
     weights = ()
 
-    def describe(self, frames: Frames) -> Rows:
-        return recipe(FID).describe(frames)
+    def extract_features(self, frames: Frames) -> Rows:
+        return recipe(FID).extract_features(frames)
 
 
 class RecipeLPIPS(LPIPSAlex):
@@ -63,7 +63,7 @@ class RecipeLPIPS(LPIPSAlex):
 
 @functools.cache
 def recipe(metric: Any) -> Any:
-    return metric.with_recipe_weights()
+    return metric.with_test_weights()
 
 
 class StoredFID(FID):
@@ -144,7 +144,7 @@ def prepare(what: str, count: int, place: Path) -> None:
                 write_array(run.rows(name, pair.id), rows[:, :1])
         for image in {pair.source.id: pair.source for pair in pairs_of(images, place, images)}.values():
             write_array(
-                run.real / f"inception@1/first/{image.id}~.npy", draws.normal(size=(1, 2048)).astype(np.float32)
+                run.features / f"inception@1/first/{image.id}~.npy", draws.normal(size=(1, 2048)).astype(np.float32)
             )
         return
     for pair in pairs:
@@ -170,7 +170,7 @@ def child(what: str, count: int, place: Path) -> dict[str, float]:
     peak = Peak()
     if what == "measure":
         score.measure(run, pairs, task=task, metrics=task.metrics)
-    score.describe_references(run, pairs, task=task, clips=(), metrics=task.metrics)
+    score.extract_references(run, pairs, task=task, clips=(), metrics=task.metrics)
     scores = score.reduce(run, pairs, task=task, metrics=task.metrics, about={})
     assert not {**scores.failures, **scores.skipped}, (scores.failures, scores.skipped)
     assert all(np.isfinite(one.value) and one.coverage == 1 for one in scores.results), scores.results

@@ -82,7 +82,7 @@ def _without_each(
         rows,
         labels,
         lambda some: metric.reduce(some, reference),
-        reduce_groups=lambda groups: metric.reduce_groups(groups, reference),
+        reduce_groups=lambda groups: metric.leave_out(groups, reference),
     )
 
 

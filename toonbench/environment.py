@@ -38,7 +38,7 @@ PACKAGES = (
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
-def describe(*, device: str | None = None, seeds: Mapping[str, int] | None = None) -> dict[str, Any]:
+def record(*, device: str | None = None, seeds: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Everything that may change a number, ready for JSON: toonbench and its commit, packages, machine, `device`, `seeds`.
 
     Versions come from package metadata without importing the packages. torch is imported only if `device` is given, as a

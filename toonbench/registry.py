@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from toonbench.adapted import as_metric
 from toonbench.types import Method, Metric, TargetMethod, Task, ToonbenchError
 
 Group = Literal["methods", "metrics", "tasks"]
@@ -78,7 +79,7 @@ def load_task(name: str) -> Task:
 def load_metric(name: str) -> Metric:
     """An instance of a metric by `name` or `name@version`."""
     bare, _, version = name.partition("@")
-    metric = cast(Metric, load("metrics", bare)())
+    metric = as_metric(load("metrics", bare)())
     if version and version != str(metric.version):
         raise ToonbenchError(f"metric {bare} has version {metric.version}, not {version}: write {metric_id(metric)}")
     return metric

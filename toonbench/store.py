@@ -6,7 +6,7 @@
         failures/<pair>.json            why a pair has no video
         rows/<metric>@<v>/<pair>.npy    what a metric measured of a pair
         scores.csv  result.json         pure functions of the rows
-    out/<data>/real/<features>@<v>/<part>/<clip>~<checksum>.npy    features of real frames, shared by tasks and methods
+    out/<data>/features/<features>@<v>/<part>/<clip>~<checksum>.npy    features of dataset frames, shared by tasks and methods
 
 The path is the identity. A file that exists is complete (it came by atomic rename) and is never made again.
 """
@@ -210,9 +210,9 @@ class Run:
         return self.root / "result.json"
 
     @property
-    def real(self) -> Path:
-        """Features of real frames, which all methods and tasks of the data set share."""
-        return self.root.parent.parent / "real"
+    def features(self) -> Path:
+        """Features of the data set's own frames, which all its methods and tasks share."""
+        return self.root.parent.parent / "features"
 
     def video(self, pair: str) -> Path:
         """The generated frames of a pair."""

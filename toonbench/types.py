@@ -5,10 +5,13 @@ Every other module is written in these words. Pixels are uint8, RGB, channels la
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:  # the command line imports this module to print its help: it must be light
     import numpy as np
@@ -17,7 +20,8 @@ if TYPE_CHECKING:  # the command line imports this module to print its help: it 
 Domain = Literal["real", "cartoon"]
 Motion = Literal["relative", "absolute"]
 Kind = Literal["video", "image"]
-Need = Literal["target", "driving", "source", "motion"]
+Need = Literal["target", "driving", "source", "motion", "reference"]
+Aggregate = Literal["pairs", "frames", "events", "corpus"]
 
 DOMAINS: tuple[Domain, ...] = ("real", "cartoon")
 CHANNEL_LIMITS: dict[str, tuple[float, float]] = {
@@ -82,8 +86,8 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
-    """The exact motion of a clip, known for puppets: rig curves and landmarks of every frame."""
+class GroundTruth:
+    """The ground-truth motion of a clip, known for puppets: rig curves and landmarks of every frame."""
 
     rig: NDArray[np.float32]  # (frames, len(CHANNELS)), in the order of CHANNELS
     landmarks: NDArray[np.float32]  # (frames, LANDMARKS, 2) pixels: x right, y down, pixel centres at .5
@@ -93,11 +97,11 @@ class Truth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What a metric measures: the generated frames of one pair beside whatever it may be compared with.
+    """What a metric measures: generated frames of one pair (a whole clip, or a chunk of it) beside what they are compared with.
 
-    All arrays are RGB uint8 of one size; `target`, `driving` and `truth` have as many frames as `generated`, or are None.
-    `truth` is the exact motion of the target; who needs "motion" gets it with the target's and the driver's frames.
-    `known` holds features of the real frames that were measured before, by what they show and the features' name:
+    All arrays are RGB uint8 of one size; `target`, `driving` and `ground_truth` have as many frames as `generated`, or are
+    None. `ground_truth` is the motion of the target. `start` is the index in the clip of the first frame given here.
+    `features` holds stored features of dataset frames, by what they show and the features' name:
     ("target", "fan68@1") to a row for each frame of `target`, ("source", ...) to one row.
     """
 
@@ -106,13 +110,18 @@ class Sample:
     source: Frame | None = None
     driving: Frames | None = None
     target: Frames | None = None
-    truth: Truth | None = None
-    known: Mapping[tuple[Need, str], Rows] = field(default_factory=dict["tuple[Need, str]", "Rows"])
+    ground_truth: GroundTruth | None = None
+    features: Mapping[tuple[Need, str], Rows] = field(default_factory=dict["tuple[Need, str]", "Rows"])
+    start: int = 0
 
 
 @runtime_checkable
 class Method(Protocol):
-    """Something that animates a source. `revision` names weights and code, so that a changed one never mixes with the old."""
+    """Something that animates a source. `revision` names weights and code, so that a changed one never mixes with the old.
+
+    A method may also define `animate_chunks(source, driving, *, ...)` with the same arguments, where `driving` is an iterator
+    of chunks of frames, and yield chunks: then a clip of any length takes the memory of one chunk.
+    """
 
     name: str
     revision: str
@@ -143,44 +152,136 @@ class TargetMethod(Protocol):
         ...
 
 
-@runtime_checkable
-class Metric(Protocol):
-    """`measure` turns a sample into rows, `reduce` turns the rows of many samples into the number.
+class Metric:
+    """Turns a sample into rows, and the rows of many samples into a number. A subclass sets `name`, `higher_is_better` and
+    `needs`, and defines `measure`; everything else has a default.
 
-    `distribution` tells how its interval is made: False where the number is the mean of the clips' own numbers
-    (cluster bootstrap), True where only the whole set has one, as FID (grouped jackknife).
+    `needs` names what a sample must hold: "target", "driving", "source", "motion" (the ground-truth motion of the target), or
+    "reference" (the metric compares the whole set with the task's reference images).
+    `aggregate` says what the printed number is:
 
-    A metric may also have, and is asked for with `getattr`:
+    - "pairs": the mean over pairs of `value(rows)`.
+    - "frames": the mean over frames: pairs are weighted by `weight(rows)`, their measured frames.
+    - "events": a ratio of counts that are pooled over pairs, as an F1: sum of first counts / sum of second `counts(rows)`.
+    - "corpus": `corpus(rows, reference)` of all rows; only the whole set has a number, as FID.
 
-    - `bounds`: its lowest and highest value; intervals are cut there.
-    - `pooled`: True where the number is the mean over all frames, as FOMM's AKD, not over pairs: then pairs weigh by their
-      rows whose last value is known, in intervals and comparisons too.
-    - `weights`: names in the manifest of weights (`toonbench weights list`) that it cannot do without; and `packages`:
-      module name to what to install for it. Where one is missing the metric is skipped, with the reason.
-    - `features` and `describe(frames) -> Rows`: the name (`inception@1`) and the maker of features, a row a frame, NaN
-      where there is no face. What it gives for real frames is stored once for all methods and tasks and handed back in
-      `Sample.known`. A distribution's rows are its features, stored under their name and shared by all who use them.
-    - `describes`: which real frames it describes, of {"source", "target"}.
-    - `reduce_groups(groups, reference) -> (value, values)`: `reduce` of all groups of rows, and of all but each, at once.
-    - `details(rows, reference) -> dict[str, float]`: further numbers that stand beside the value (FID's floor).
-    - `remark`: a sentence that stands beside every number of it.
-    - `calibrated`: the domains whose faces its network was made for; elsewhere the result says so.
-    - `device`: where its network runs; set before the first measurement.
+    `temporal` marks a metric that looks across frames: the order of frames matters to it.
+    `bounds` are the lowest and highest value; a missing pair counts as the worst of the two.
+    `weights` are names in the manifest of weights that it needs, `packages` maps a module to what to install for it.
+    `features` is the name (`inception@1`) under which the result of `extract_features` on dataset frames is stored once for
+    all methods and tasks; `features_of` says which of {"source", "target"} it compares with.
+    `calibrated` holds the domains whose faces its network was made for. `remark` is a sentence printed beside every value.
+    `device` is where its network runs; `on(device)` gives a copy on another one.
     """
 
     name: str
-    version: int
+    version: int = 1
     higher_is_better: bool
-    distribution: bool
-    needs: frozenset[Need]
+    needs: frozenset[Need] = frozenset()
+    aggregate: Aggregate = "pairs"
+    temporal: bool = False
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    weights: tuple[str, ...] = ()
+    packages: Mapping[str, str] = MappingProxyType({})
+    features: str = ""
+    features_of: frozenset[Need] = frozenset()
+    calibrated: frozenset[Domain] = frozenset(DOMAINS)
+    remark: str = ""
+    device: str = "cpu"
 
     def measure(self, sample: Sample) -> Rows:
-        """Rows of one pair, (rows, values) float32; NaN where a frame cannot be measured."""
-        ...
+        """Rows of the sample's frames, (rows, values) float32; NaN where a frame cannot be measured."""
+        raise NotImplementedError(f"metric {self.name} defines no measure(sample)")
+
+    def start(self) -> list[Sample]:
+        """The state of measuring one clip in chunks; `add` and `finish` receive it."""
+        return []
+
+    def add(self, state: list[Sample], chunk: Sample) -> Rows:
+        """Rows of the next chunk of frames. A metric with `temporal` keeps the chunks until `finish`, unless it overrides this.
+
+        Raises ToonbenchError where more than WHOLE_CLIP_BYTES of frames would have to be kept.
+        """
+        if not self.temporal:
+            return self.measure(chunk)
+        from toonbench.chunks import keep
+
+        return keep(state, chunk, metric=self.name)
+
+    def finish(self, state: list[Sample]) -> Rows | None:
+        """Rows that could not be given before the clip's end, or None."""
+        if not state:
+            return None
+        from toonbench.chunks import join
+
+        return self.measure(join(state))
+
+    def extract_features(self, frames: Frames) -> Rows:
+        """Features of (frames, height, width, 3) uint8 RGB, a row for each frame; NaN where there is no face."""
+        raise NotImplementedError(f"metric {self.name} has no features")
+
+    def value(self, rows: Rows) -> float:
+        """The number of one pair: by default the mean of the first column over measured frames; NaN if there are none."""
+        if self.aggregate == "events":
+            above, below = self.counts(rows)
+            return above / below if below else math.nan
+        import numpy as np
+
+        first = rows[np.isfinite(rows[:, 0]), 0] if rows.size else rows.reshape(-1)
+        return float(first.astype(np.float64).mean()) if first.size else math.nan
+
+    def weight(self, rows: Rows) -> float:
+        """The weight of a pair with `aggregate` "frames": its frames whose last value is known."""
+        import numpy as np
+
+        return float(np.isfinite(rows[:, -1]).sum()) if rows.size else 0.0
+
+    def counts(self, rows: Rows) -> tuple[float, float]:
+        """The two counts of a pair whose pooled ratio is the number, with `aggregate` "events"."""
+        raise NotImplementedError(f"metric {self.name} defines no counts(rows)")
+
+    def corpus(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
+        """The number of a whole set of pairs, with `aggregate` "corpus"; NaN if nothing was measured."""
+        raise NotImplementedError(f"metric {self.name} defines no corpus(rows, reference)")
+
+    def leave_out(
+        self, groups: Sequence[Sequence[Rows]], reference: Sequence[Rows] = ()
+    ) -> tuple[float, Sequence[float]]:
+        """`corpus` of all groups of rows, and of all groups but one, for each. Override it where one pass can do both."""
+        parts = [*range(len(groups))]
+        without = [self.corpus([r for at in parts if at != out for r in groups[at]], reference) for out in parts]
+        return self.corpus([r for group in groups for r in group], reference), without
 
     def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
-        """The number over many pairs; NaN when nothing was measured."""
-        ...
+        """The printed number of many measured pairs, as `aggregate` says; NaN if nothing was measured."""
+        if self.aggregate == "corpus":
+            return float(self.corpus(rows, reference))
+        if self.aggregate == "events":
+            above, below = (
+                (math.fsum(part) for part in zip(*map(self.counts, rows), strict=True)) if rows else (0.0, 0.0)
+            )
+            return above / below if below else math.nan
+        found = [(self.value(one), self.weight(one) if self.aggregate == "frames" else 1.0) for one in rows]
+        total = math.fsum(weight for value, weight in found if math.isfinite(value))
+        return math.fsum(v * w for v, w in found if math.isfinite(v)) / total if total else math.nan
+
+    def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> Mapping[str, float]:
+        """Further numbers that stand beside the value (the floor of FID)."""
+        del rows, reference
+        return {}
+
+    def on(self, device: str) -> Self:
+        """This metric with its network on `device`."""
+        if device == self.device:
+            return self
+        moved = copy.copy(self)
+        moved.device = device
+        return moved
+
+    @classmethod
+    def with_test_weights(cls) -> Self | None:
+        """The metric on deterministic test weights, None where it cannot run without its own weights."""
+        return None if cls.weights else cls()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +332,7 @@ class Task:
 class Result:
     """A metric reduced over a task: the value, its 95 % interval, and what it rests on.
 
+    In `value` a missing pair counts as the worst value of the metric; `measured` is the number of the measured pairs alone.
     `coverage` is the share of a pair's frames that could be measured, averaged over all pairs, failed ones as 0.
     `details` are further numbers of the metric's own, by name.
     """
@@ -239,6 +341,9 @@ class Result:
     value: float
     low: float
     high: float
+    measured: float
+    measured_low: float
+    measured_high: float
     pairs: int
     missing: int
     clusters: int

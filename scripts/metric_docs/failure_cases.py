@@ -39,7 +39,7 @@ from toonbench.puppets.catalogue import make_look
 from toonbench.puppets.draw.render import Rendered, render_clip
 from toonbench.puppets.rig import FPS, INDEX, Rig
 from toonbench.tasks import draw_pairs
-from toonbench.types import CHANNELS, Frame, Pair, Sample, Truth
+from toonbench.types import CHANNELS, Frame, GroundTruth, Pair, Sample
 
 FROZEN, FROZEN_TASK = "puppets@1", "real2cartoon"
 SEED, SPEECH_SEED = 7, 5  # of the clips whose curves are drawn
@@ -298,7 +298,7 @@ def _moved(
     pictures: Sequence[tuple[str, str, Frame]], drawn: Rendered, rigs: Rig, metrics: Sequence[str]
 ) -> tuple[Panel, ...]:
     """Pictures against the ground-truth motion of the first frame of `drawn`."""
-    truth = Truth(rig=rigs[:1], landmarks=drawn.landmarks[:1], visible=drawn.visible[:1], fps=FPS)
+    truth = GroundTruth(rig=rigs[:1], landmarks=drawn.landmarks[:1], visible=drawn.visible[:1], fps=FPS)
     return tuple(
         replace(panel, values={name: score(name, panel.picture[None], truth=truth) for name in metrics})
         for panel in only(pictures)
@@ -318,7 +318,7 @@ def _curves(
     """Draw a clip with `wrong` motion and measure it against the `right` one."""
     look = make_look(*FACE)
     target, frames = render_clip(look, right, size=128), render_clip(look, wrong, size=128).frames
-    truth = Truth(rig=right, landmarks=target.landmarks, visible=target.visible, fps=FPS / STEP)
+    truth = GroundTruth(rig=right, landmarks=target.landmarks, visible=target.visible, fps=FPS / STEP)
     columns = [INDEX[name] for name in CHANNELS if name.startswith(channel)]
     return Curves(
         key=key,

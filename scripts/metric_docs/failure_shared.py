@@ -14,7 +14,7 @@ from toonbench.calibrate.errors import every_error
 from toonbench.puppets.catalogue import make_look
 from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.rig import INDEX, Rig, generate, neutral
-from toonbench.types import Clip, Frame, Frames, Pair, Sample, Truth
+from toonbench.types import Clip, Frame, Frames, GroundTruth, Pair, Sample
 
 SIZE = 256
 STEP = 2  # every second frame of 30 frames a second: 15 frames a second
@@ -96,12 +96,15 @@ def damaged(frame: Frame, name: str, level: float) -> Frame:
     return damage(frame[None], level, np.random.default_rng(0))[0]
 
 
-def score(metric: str, frames: Frames, *, target: Frames | None = None, truth: Truth | None = None) -> float:
+def score(metric: str, frames: Frames, *, target: Frames | None = None, truth: GroundTruth | None = None) -> float:
     """The value of a metric for one clip."""
     clip = Clip(id="puppet", path=Path("puppet"), domain="cartoon")
     found = registry.load_metric(metric)
     sample = Sample(
-        pair=Pair(id="puppet", source=clip, driving=clip, target=clip), generated=frames, target=target, truth=truth
+        pair=Pair(id="puppet", source=clip, driving=clip, target=clip),
+        generated=frames,
+        target=target,
+        ground_truth=truth,
     )
     return found.reduce([found.measure(sample)])
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 LAYERS = [
     {"types"},
-    {"registry", "store", "video", "pool", "weights", "environment", "compiled"},
+    {"adapted", "chunks", "registry", "store", "video", "pool", "weights", "environment", "compiled"},
     {"tasks", "metrics", "data", "stats", "networks"},
     {"prepare"},
     {"data.open"},

@@ -1,6 +1,6 @@
 """What every registered metric must keep, ours or anybody's: name it in an entry point and it is tested here.
 
-A metric whose weights are not on this machine runs on recipe weights (`with_recipe_weights`): its arithmetic is the same,
+A metric whose weights are not on this machine runs on recipe weights (`with_test_weights`): its arithmetic is the same,
 only what it means is not, so tests of meaning are skipped for it, visibly.
 """
 
@@ -15,11 +15,11 @@ from scipy.ndimage import gaussian_filter
 
 from toonbench import registry, video, weights
 from toonbench.data import shipped
-from toonbench.score import lacking
-from toonbench.types import CHANNEL_LIMITS, LANDMARKS, Clip, Metric, Pair, Sample, ToonbenchError, Truth
+from toonbench.score import unavailable
+from toonbench.types import CHANNEL_LIMITS, LANDMARKS, Clip, GroundTruth, Metric, Pair, Sample, ToonbenchError
 
 FRAMES, HEIGHT, WIDTH = 3, 128, 160
-NEEDS = {"target", "driving", "source", "motion"}
+NEEDS = {"target", "driving", "source", "motion", "reference"}
 
 
 def textured(seed):
@@ -40,14 +40,14 @@ def faces(seed):
 
 def clip_for(metric, seed=0):
     """Faces for metrics that look for them, texture for the others."""
-    return faces(seed).copy() if hasattr(metric, "describes") else textured(seed)
+    return faces(seed).copy() if bool(metric.features_of) else textured(seed)
 
 
 def motion(frames, seed):
     """Exact motion in which everything moves, made up: no metric may ask more of it than its shapes."""
     rng = np.random.default_rng(seed)
     low, high = np.array(list(CHANNEL_LIMITS.values())).T
-    return Truth(
+    return GroundTruth(
         rig=rng.uniform(low, high, (frames, len(low))).astype(np.float32),
         landmarks=rng.uniform(0, HEIGHT, (frames, LANDMARKS, 2)).astype(np.float32),
         visible=np.ones((frames, LANDMARKS), bool),
@@ -61,7 +61,7 @@ def sample(generated, *, target=None, seed=0):
     target = textured(seed) if target is None else target
     pair = Pair(id=f"pair{seed}", source=clip, driving=clip, target=clip)
     truth = motion(len(generated), seed)
-    return Sample(pair=pair, generated=generated, source=target[0], driving=target, target=target, truth=truth)
+    return Sample(pair=pair, generated=generated, source=target[0], driving=target, target=target, ground_truth=truth)
 
 
 def blurred(frames, amount):
@@ -97,29 +97,29 @@ def build(name, copy=0, *, remember=True):
     With `remember` the features of frames that it saw before are not made again: two dozen tests ask for the same ones.
     """
     metric = registry.load_metric(name)
-    reason = lacking(metric)
+    reason = unavailable(metric)
     if reason and name == "csim_arcface":
         import synthetic_faces
 
         metric = synthetic_faces.csim_arcface()
-    elif reason and hasattr(type(metric), "with_recipe_weights"):
-        metric = type(metric).with_recipe_weights()
+    elif reason and type(metric).with_test_weights() is not None:
+        metric = type(metric).with_test_weights()
     elif reason:
         return f"{name}: {reason}"
     if reason:
         RECIPE.add(id(metric))
-    if remember and hasattr(metric, "describe"):
-        metric.describe = remembering(metric.describe)
+    if remember and bool(metric.features):
+        metric.extract_features = remembering(metric.extract_features)
     return metric
 
 
-def remembering(describe):
+def remembering(extract):
     known = {}
 
     def described(frames):
         rows = [known.get(frame.tobytes() + str(frame.shape).encode()) for frame in frames]
         if not len(rows) or any(row is None for row in rows):
-            fresh = describe(frames)
+            fresh = extract(frames)
             known.update({f.tobytes() + str(f.shape).encode(): row for f, row in zip(frames, fresh, strict=True)})
             return fresh
         return np.stack(rows)
@@ -132,13 +132,13 @@ RECIPE: set[int] = set()
 
 def need_meaning(metric):
     """Skip what asks for a network's judgement of faces: recipe weights have none."""
-    if id(metric) in RECIPE and hasattr(metric, "describes"):
+    if id(metric) in RECIPE and bool(metric.features_of):
         pytest.skip(f"{metric.name} runs on recipe weights, which know nothing of faces")
 
 
 def is_set(metric):
     """Whether only a whole set, beside a reference, has a number."""
-    return metric.distribution and hasattr(metric, "features")
+    return metric.aggregate == "corpus"
 
 
 def number(metric, rows):
@@ -148,7 +148,7 @@ def number(metric, rows):
 
 
 def need_mean(metric):
-    if metric.distribution:
+    if metric.aggregate in ("corpus", "events"):
         pytest.skip(f"{metric.name} is a number of a whole set")
 
 
@@ -172,8 +172,8 @@ def test_a_metric_says_what_it_is(metric, name):
     assert type(metric).__doc__
     low, high = metric.bounds
     assert low < high
-    assert getattr(metric, "describes", frozenset()) <= {"source", "target"}
-    assert set(getattr(metric, "weights", ())) <= set(weights.entries())
+    assert metric.features_of <= {"source", "target"}
+    assert set(metric.weights) <= set(weights.entries())
 
 
 def test_rows_are_float32_with_one_row_a_frame(metric):
@@ -246,7 +246,7 @@ def test_the_target_itself_has_the_best_value(metric):
     need_target(metric)
     target = clip_for(metric)
     best = number(metric, metric.measure(sample(target, target=target)))
-    if metric.higher_is_better or hasattr(metric, "describes"):
+    if metric.higher_is_better or bool(metric.features_of):
         assert best == pytest.approx(metric.bounds[1] if metric.higher_is_better else metric.bounds[0], abs=1e-6)
     for worse in (blurred(target, 2), noisy(target, 4), shifted(target, 3), 255 - target, np.zeros_like(target)):
         assert number(metric, metric.measure(sample(worse, target=target))) < best
@@ -298,7 +298,7 @@ def test_blur_scores_worse_without_a_target_too(metric):
     assert values[0] > values[-1]
 
 
-@pytest.mark.parametrize(("need", "field"), [("target", "target"), ("motion", "truth"), ("source", "source")])
+@pytest.mark.parametrize(("need", "field"), [("target", "target"), ("motion", "ground_truth"), ("source", "source")])
 def test_a_missing_need_is_an_error_of_one_line_that_names_the_pair(metric, need, field):
     if need not in metric.needs:
         pytest.skip(f"{metric.name} needs no {need}")
@@ -338,7 +338,7 @@ def test_nothing_measured_is_nan(metric):
 def test_losing_frames_never_improves_the_number(metric):
     """Where a face is not found the real side still is: the frame counts as the worst case."""
     need_mean(metric)
-    if not hasattr(metric, "describes"):
+    if not bool(metric.features_of):
         pytest.skip(f"{metric.name} looks for nothing that could be lost")
     rows = measured_pairs(metric)
     if rows[0].shape[1] == 1:
@@ -357,7 +357,7 @@ def pictures(damage, amount=0):
 
 def test_a_set_is_nearest_to_itself_and_the_distance_is_symmetric(metric):
     need_set(metric)
-    own, other = ([metric.describe(one) for one in pictures(*how)] for how in ((None,), (noisy, 4)))
+    own, other = ([metric.extract_features(one) for one in pictures(*how)] for how in ((None,), (noisy, 4)))
     assert metric.reduce(own, own) <= 1e-9 * metric.reduce(other, own)
     assert metric.reduce(other, own) > 0
     assert metric.reduce(other, own) == pytest.approx(metric.reduce(own, other), rel=1e-6)
@@ -367,15 +367,17 @@ def test_a_set_is_nearest_to_itself_and_the_distance_is_symmetric(metric):
 @pytest.mark.parametrize("damage", [blurred, noisy], ids=lambda damage: damage.__name__)
 def test_more_damage_takes_a_set_further_from_its_reference(metric, damage):
     need_set(metric)
-    reference = [metric.describe(one) for one in pictures(None)]
-    values = [metric.reduce([metric.describe(one) for one in pictures(damage, n)], reference) for n in (0, 1, 2, 4)]
+    reference = [metric.extract_features(one) for one in pictures(None)]
+    values = [
+        metric.reduce([metric.extract_features(one) for one in pictures(damage, n)], reference) for n in (0, 1, 2, 4)
+    ]
     assert values == sorted(values)
     assert values[0] < values[-1]
 
 
 def test_a_sets_number_does_not_depend_on_order_or_on_how_rows_are_dealt(metric):
     need_set(metric)
-    rows, reference = ([metric.describe(one) for one in pictures(*how)] for how in ((noisy, 2), (None,)))
+    rows, reference = ([metric.extract_features(one) for one in pictures(*how)] for how in ((noisy, 2), (None,)))
     value = metric.reduce(rows, reference)
     lost = np.full((2, rows[0].shape[1]), np.nan, np.float32)
     for dealt in (rows[::-1], [np.concatenate(rows)], [row[None] for one in rows for row in one], [*rows, lost]):
@@ -385,7 +387,7 @@ def test_a_sets_number_does_not_depend_on_order_or_on_how_rows_are_dealt(metric)
 
 def test_a_set_too_small_for_a_number_is_nan(metric):
     need_set(metric)
-    rows = [metric.describe(textured(0)[:2])]
+    rows = [metric.extract_features(textured(0)[:2])]
     for mine, theirs in (([], rows), (rows, []), ([rows[0][:1]], rows), (rows, [rows[0][:1]])):
         assert math.isnan(metric.reduce(mine, theirs))
 

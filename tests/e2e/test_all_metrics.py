@@ -150,11 +150,11 @@ def count_describes(patch, described: dict[str, list[int]]) -> None:
     classes = {name: registry.load("metrics", name) for name in DESCRIBERS} | {"inception": InceptionFeatures}
     for name, cls in classes.items():
 
-        def counting(self, frames, *, name=name, real=cls.describe):
+        def counting(self, frames, *, name=name, real=cls.extract_features):
             described.setdefault(name, []).append(len(frames))
             return real(self, frames)
 
-        patch.setattr(cls, "describe", counting)
+        patch.setattr(cls, "extract_features", counting)
 
 
 @pytest.mark.slow
@@ -234,7 +234,7 @@ def test_three_shards_write_the_bytes_of_one_run(whole, data, tmp_path):
 def test_two_workers_write_the_bytes_of_one(whole, data, tmp_path):
     """Two pairs of one source: both workers want its features at the same time."""
     one, two = (Path(shutil.copytree(whole[0], tmp_path / name)) for name in ("one", "two"))
-    for folder in ("rows", "real"):
+    for folder in ("rows", "features"):
         shutil.rmtree(only(two, folder))
     for out, workers in ((one, 1), (two, 2)):
         line = tool("score", data, out, "--method", "noisy-oracle", "--limit", 2, workers=workers)
@@ -243,7 +243,7 @@ def test_two_workers_write_the_bytes_of_one(whole, data, tmp_path):
     assert len([name for name in measured if "/rows/" in name and name.endswith(".npy")]) == 2 * len(MEASURED)
     assert measured == {name: content for name, content in known.items() if name in measured}
     left = {Path(name).parent.parent.name for name in set(known) - set(measured)}
-    assert left <= {"rows", *(path.name for path in only(one, "real").iterdir())}, (
+    assert left <= {"rows", *(path.name for path in only(one, "features").iterdir())}, (
         "and only the other pairs' is not there"
     )
 
@@ -266,7 +266,7 @@ def test_killed_while_measuring_and_run_again_writes_the_same_bytes(whole, data,
 
 def test_features_of_real_frames_are_shared_by_methods_and_tasks(whole, data, tmp_path, monkeypatch):
     out = Path(shutil.copytree(whole[0], tmp_path / "runs", copy_function=shutil.copy2))
-    real = only(out, "real")
+    real = only(out, "features")
     before, described = times(real), {}
     count_describes(monkeypatch, described)
     metrics = ["fid", "csim_arcface", "csim_dinov2", "aed_identity"]
@@ -323,7 +323,7 @@ def test_metrics_whose_weights_came_later_fill_their_cells_and_touch_no_other(
     changed = {path.name for path, time in before.items() if after[path] != time}
     assert changed == {"result.json", "scores.csv"}
     new = {path.parent.name if "rows" in path.parts else path.parent.parent.name for path in set(after) - set(before)}
-    assert new == {"csim_dinov2@1", "aed_identity@1", "dinov2_small@1", "openface@1", "real"}
+    assert new == {"csim_dinov2@1", "aed_identity@1", "dinov2_small@1", "openface@1", "features"}
     assert all(row["csim_dinov2@1"] and row["aed_identity@1"] for row in table_in(out).values())
 
 
@@ -717,11 +717,11 @@ def test_no_result_improves_by_failing(whole, data, answers, tmp_path, capsys):
     line = ["compare", "complete", "partial", "--data", str(data), "--out", str(tmp_path / "runs"), "--json"]
     assert cli.run(line) == 0
     for one in no_infinity(capsys.readouterr().out)["metrics"]:
-        standings = {standing["method"]: standing for standing in one["standings"]}
-        assert standings["partial"]["rank"] is None
-        assert standings["partial"]["missing"] == 3
-        assert "3 of 4 pairs failed" in standings["partial"]["reason"]
-        assert standings["complete"]["missing"] == 0
+        methods = {standing["method"]: standing for standing in one["methods"]}
+        assert methods["partial"]["rank"] is None
+        assert methods["partial"]["missing"] == 3
+        assert "3 of 4 pairs failed" in methods["partial"]["reason"]
+        assert methods["complete"]["missing"] == 0
         assert all(difference["partial"] and not difference["better"] for difference in one["differences"])
 
 

@@ -65,8 +65,10 @@ def test_only_the_whole_set_has_a_number_in_a_distribution(tiny_data, tmp_path):
 
 def test_real_frames_are_described_once_for_all_methods_and_tasks(tiny_data, tmp_path, monkeypatch):
     described = []
-    real = Likeness.describe
-    monkeypatch.setattr(Likeness, "describe", lambda self, frames: described.append(len(frames)) or real(self, frames))
+    real = Likeness.extract_features
+    monkeypatch.setattr(
+        Likeness, "extract_features", lambda self, frames: described.append(len(frames)) or real(self, frames)
+    )
     run(tiny_data, tmp_path, "Likeness")
     assert sorted(described) == [1] * 4 + [4] * 12, "four sources, each once, and twelve videos"
     described.clear()

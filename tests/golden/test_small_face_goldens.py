@@ -64,7 +64,7 @@ class _Given:
     def __init__(self, generated):
         self.generated = np.asarray(generated, np.float32)
 
-    def describe(self, frames):
+    def extract_features(self, frames):
         return self.generated
 
 

@@ -5,26 +5,27 @@ from types import MappingProxyType
 
 import numpy as np
 
-from toonbench.metrics.shared import mean_of_found, mean_with_losses, real_features, share_found
+from toonbench.metrics.shared import dataset_features, mean_of_found, share_found, value_with_losses
+from toonbench.types import Metric
 
 
-class Colour:
+class Colour(Metric):
     """A distribution: the distance of mean colours to the reference's."""
 
     name = "colour"
     version = 1
     higher_is_better = False
-    distribution = True
-    needs = frozenset()
+    needs = frozenset({"reference"})
+    aggregate = "corpus"
     features = "colour@1"
 
-    def describe(self, frames):
+    def extract_features(self, frames):
         return frames.reshape(len(frames), -1, 3).mean(axis=1).astype(np.float32)
 
     def measure(self, sample):
-        return self.describe(sample.generated)
+        return self.extract_features(sample.generated)
 
-    def reduce(self, rows, reference=()):
+    def corpus(self, rows, reference=()):
         if not len(rows) or not len(reference):
             return float("nan")
         mine, theirs = (np.concatenate([np.asarray(one, np.float64) for one in some]) for some in (rows, reference))
@@ -40,31 +41,30 @@ class SecondColour(Colour):
     name = "second_colour"
 
 
-class Likeness:
+class Likeness(Metric):
     """How near the mean colour stays to the source's; frames whose first pixel is black have no face."""
 
     name = "likeness"
     version = 1
     higher_is_better = True
-    distribution = False
     needs = frozenset({"source"})
-    describes = frozenset({"source"})
+    features_of = frozenset({"source"})
     features = "likeness@1"
     calibrated = frozenset({"real"})
 
-    def describe(self, frames):
+    def extract_features(self, frames):
         found = frames.reshape(len(frames), -1, 3).mean(axis=1).astype(np.float32)
         found[(frames[:, 0, 0] == 0).all(axis=1)] = np.nan
         return found
 
     def measure(self, sample):
-        source = real_features(self, sample, "source")
-        near = -np.abs(self.describe(sample.generated) - source).mean(axis=1) / 255
+        source = dataset_features(self, sample, "source")
+        near = -np.abs(self.extract_features(sample.generated) - source).mean(axis=1) / 255
         worst = np.full(len(near), np.nan if np.isnan(source).any() else -1.0)
         return np.stack([near, worst], axis=1).astype(np.float32)
 
-    def reduce(self, rows, reference=()):
-        return mean_with_losses(rows)
+    def value(self, rows):
+        return value_with_losses(rows)
 
     def details(self, rows, reference):
         return {"over found faces only": mean_of_found(rows), "faces found": share_found(rows)}
@@ -95,7 +95,7 @@ class Moody(Likeness):
             raise RuntimeError("out of memory\nfor now")
         return super().measure(sample)
 
-    def describe(self, frames):
+    def extract_features(self, frames):
         if os.environ.get("MOODY") == "real" and len(frames) == 1:
             raise RuntimeError("no luck with real frames")
-        return super().describe(frames)
+        return super().extract_features(frames)

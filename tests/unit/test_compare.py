@@ -78,7 +78,7 @@ def three(tmp_path, **options):
 
 
 def ranks(on_metric):
-    return {one.method: one.rank for one in on_metric.standings}
+    return {one.method: one.rank for one in on_metric.methods}
 
 
 def test_methods_that_nothing_sets_apart_share_the_first_rank(tmp_path):
@@ -107,7 +107,7 @@ def test_the_value_and_interval_of_a_method_are_those_of_score(tmp_path):
     (l1,) = compare(own).metrics
     values = [float(own["poor"].read_rows("l1@1", pair).mean()) for pair, _, _ in pairs()]
     wanted = cluster_bootstrap(values, [video for _, _, video in pairs()])
-    seen = l1.standings[2]
+    seen = l1.methods[2]
     assert [seen.value, seen.low, seen.high] == pytest.approx([wanted.value, wanted.low, wanted.high], rel=1e-6)
 
 
@@ -123,7 +123,7 @@ def test_an_incomplete_method_is_listed_unranked_and_compared_on_common_pairs(tm
     own = three(tmp_path)
     (l1,) = compare({**own, "lazy": scored(tmp_path, "lazy@1", level=0.05, without=lost)}).metrics
     assert ranks(l1) == {"good": 1, "alike": 1, "poor": 3, "lazy": None}
-    lazy = l1.standings[3]
+    lazy = l1.methods[3]
     assert (lazy.pairs, lazy.missing) == (24, 6)
     assert lazy.reason == "6 of 30 pairs failed (RuntimeError: no luck)"
     partial = [d for d in l1.differences if d.partial]
@@ -137,7 +137,7 @@ def test_a_pair_that_one_method_could_not_be_measured_on_makes_it_incomplete(tmp
     own["good"].write_rows("l1@1", pairs()[0][0], np.full((4, 1), np.nan, np.float32))
     (l1,) = compare(own).metrics
     assert ranks(l1) == {"good": None, "alike": 1, "poor": 2}
-    assert l1.standings[0].reason == "1 of 30 pairs failed (no value)"
+    assert l1.methods[0].reason == "1 of 30 pairs failed (no value)"
 
 
 def test_a_pair_that_no_method_has_for_the_same_reason_is_nobodys_fault(tmp_path):
@@ -180,10 +180,10 @@ class Pooled(L1):
     """The mean over all frames."""
 
     name = "pooled"
-    pooled = True
+    aggregate = "frames"
 
-    def reduce(self, rows, reference=()):
-        return mean_with_losses(rows, pooled=True)
+    def value(self, rows):
+        return mean_with_losses([rows])
 
 
 def test_where_a_metric_pools_frames_a_longer_pair_counts_more(tmp_path, monkeypatch):
@@ -196,9 +196,9 @@ def test_where_a_metric_pools_frames_a_longer_pair_counts_more(tmp_path, monkeyp
             run.write_rows("pooled@1", pair, np.tile(np.float32([value, 1]), (40 if long else 4, 1)))
     (found,) = compare(own, metrics=["pooled"]).metrics
     frames = [40 * IMAGES, 4 * IMAGES * (VIDEOS - 1)]
-    assert found.standings[0].value == pytest.approx((0.6 * frames[0] + 0.5 * frames[1]) / sum(frames))
+    assert found.methods[0].value == pytest.approx((0.6 * frames[0] + 0.5 * frames[1]) / sum(frames))
     assert found.differences[0].difference == pytest.approx(0.1 * frames[0] / sum(frames))
-    assert found.standings[0].value == pytest.approx(
+    assert found.methods[0].value == pytest.approx(
         Pooled().reduce([own["a"].read_rows("pooled@1", pair) for pair, _, _ in pairs()])
     )
 
@@ -217,7 +217,7 @@ def test_a_distribution_is_compared_over_groups_of_driving_videos(tmp_path):
 
     rows = [own["far"].read_rows("colour@1", pair) for pair, _, _ in pairs()]
     wanted = grouped_jackknife(rows, [video for _, _, video in pairs()], reduce)
-    far = colour.standings[1]
+    far = colour.methods[1]
     assert [far.value, far.low, far.high] == pytest.approx([wanted.value, wanted.low, wanted.high], rel=1e-5)
 
 
@@ -230,7 +230,7 @@ def test_sets_of_equal_numbers_are_cut_as_in_scoring(tmp_path):
     (colour,) = compare(own, metrics=[COLOUR], reference_of=lambda _: (reference, True)).metrics
     kept, _ = equal_sets([own["a"].read_rows("colour@1", pair) for pair, _, _ in pairs()], reference)
     assert sum(map(len, kept)) == 3
-    assert colour.standings[0].value == pytest.approx(np.abs(np.concatenate(kept).mean(0)).sum())
+    assert colour.methods[0].value == pytest.approx(np.abs(np.concatenate(kept).mean(0)).sum())
 
 
 def test_a_distribution_without_its_reference_is_left_out_with_the_reason(tmp_path):
@@ -364,7 +364,7 @@ def test_methods_evaluated_on_real_data_are_compared_with_their_reference(tiny_d
     for one in found["metrics"]:
         result = json.loads(next(tmp_path.rglob("static@1/result.json")).read_text())["results"]
         own = next(row for row in result if row["metric"] == one["metric"])
-        seen = one["standings"][0]
+        seen = one["methods"][0]
         assert [seen[key] for key in ("value", "low", "high")] == pytest.approx(
             [own[k] for k in ("value", "low", "high")]
         )

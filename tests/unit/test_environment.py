@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from toonbench.environment import describe, pick_device
+from toonbench.environment import pick_device, record
 from toonbench.types import ToonbenchError
 
 
 def test_the_description_is_json_and_names_what_was_passed() -> None:
-    described = describe(seeds={"task": 7})
+    described = record(seeds={"task": 7})
     assert json.loads(json.dumps(described)) == described
     assert described["seeds"] == {"task": 7}
     assert described["packages"]["numpy"]
@@ -19,15 +19,13 @@ def test_the_description_is_json_and_names_what_was_passed() -> None:
 
 
 def test_describing_imports_neither_torch_nor_pandas() -> None:
-    code = (
-        "import sys, toonbench.environment as e; e.describe(); print('torch' in sys.modules, 'pandas' in sys.modules)"
-    )
+    code = "import sys, toonbench.environment as e; e.record(); print('torch' in sys.modules, 'pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["False", "False"]
 
 
 def test_the_device_is_described_when_asked() -> None:
-    assert describe(device="cpu")["device"]["name"] == "cpu"
+    assert record(device="cpu")["device"]["name"] == "cpu"
 
 
 def test_auto_is_a_device_that_exists() -> None:

@@ -66,7 +66,7 @@ class Faces:
 
     calls: int = 0
 
-    def describe(self, frames):
+    def extract_features(self, frames):
         self.calls += len(frames)
         angle = frames[:, 0, 0, :1].astype(np.float64) / 255 * np.pi
         return np.where(angle > 0, np.concatenate([np.cos(angle), np.sin(angle)], 1), np.nan).astype(np.float32)
@@ -78,7 +78,7 @@ def test_the_registered_metric_says_what_it_needs(name):
     assert isinstance(metric, Metric)
     assert (metric.name, metric.version) == (name, 1)
     assert metric.weights
-    assert metric.describes == metric.needs
+    assert metric.features_of == metric.needs
     assert "@" in metric.features
 
 
@@ -98,8 +98,8 @@ def test_features_of_a_target_that_were_stored_are_not_measured_again(make, stub
     target, generated = frames_of(100, 50, 0), frames_of(110, 0, 50)
     fresh, network = make(network=stub()), stub()
     rows = fresh.measure(sample(generated, target=target))
-    known = {("target", fresh.features): fresh.describe(target)}
-    again = make(network=network).measure(replace(sample(generated, target=target), known=known))
+    known = {("target", fresh.features): fresh.extract_features(target)}
+    again = make(network=network).measure(replace(sample(generated, target=target), features=known))
     assert network.calls == len(generated)
     assert again.tobytes() == rows.tobytes()
 
@@ -108,17 +108,17 @@ def test_features_of_a_source_that_were_stored_are_not_measured_again():
     source, generated = frames_of(100), frames_of(110, 0, 50)
     fresh, network = CSIMArcFace(network=Faces()), Faces()
     rows = fresh.measure(sample(generated, source=source[0]))
-    known = {("source", fresh.features): fresh.describe(source)}
-    again = CSIMArcFace(network=network).measure(replace(sample(generated), known=known))
+    known = {("source", fresh.features): fresh.extract_features(source)}
+    again = CSIMArcFace(network=network).measure(replace(sample(generated), features=known))
     assert network.calls == len(generated)
     assert again.tobytes() == rows.tobytes()
 
 
 def test_stored_features_of_another_length_are_told_in_one_line():
     metric = AKDFan68(network=Landmarks())
-    known = {("target", metric.features): metric.describe(frames_of(1, 2))}
+    known = {("target", metric.features): metric.extract_features(frames_of(1, 2))}
     with pytest.raises(ToonbenchError, match=r"pair 'pair7': 3 frames were generated and the target has 2"):
-        metric.measure(replace(sample(frames_of(1, 2, 3)), known=known))
+        metric.measure(replace(sample(frames_of(1, 2, 3)), features=known))
 
 
 def test_akd_of_a_lost_face_is_as_far_as_the_frame_allows():
@@ -182,13 +182,13 @@ def test_aed_expression_is_the_mean_difference_and_a_lost_face_is_wrong_in_every
     assert metric.details([rows]) == {"over found faces only": pytest.approx(0.2), "faces found": 0.5}
 
 
-class _Vectors:
+class _Vectors(Metric):
     name = features = "given"
 
     def __init__(self, vectors):
         self.vectors = vectors
 
-    def describe(self, frames):
+    def extract_features(self, frames):
         return self.vectors
 
 
@@ -213,7 +213,7 @@ def test_deleting_any_detections_never_improves_a_score(seed, deleted, spread):
     aed = [AEDExpression().reduce([expression_distances(rows, wanted)]) for rows in (shapes, _lost(shapes, mask))]
     units = rng.normal(size=(7, 3))
     units = (units / np.linalg.norm(units, axis=1, keepdims=True)).astype(np.float32)
-    one = replace(sample(frames_of(*[1] * 6)), known={("source", "given"): units[6:]})
+    one = replace(sample(frames_of(*[1] * 6)), features={("source", "given"): units[6:]})
     csim = [CSIMArcFace().reduce([cosine_rows(_Vectors(v), one)]) for v in (units[:6], _lost(units[:6], mask))]
     assert not akd[1] < akd[0] - 1e-9
     assert not aed[1] < aed[0] - 1e-9
@@ -275,7 +275,7 @@ def test_the_largest_of_many_faces_is_taken_and_not_the_surest():
 
 
 def test_a_face_cut_off_by_the_frame_is_measured():
-    rows = _embedder([[-30, -30, 40, 40, 0.9]], [_points(-30, -30, 70)]).describe(frames_of(200, size=64))
+    rows = _embedder([[-30, -30, 40, 40, 0.9]], [_points(-30, -30, 70)]).extract_features(frames_of(200, size=64))
     np.testing.assert_allclose(rows, [[0.6, 0.8]], rtol=1e-6)
 
 
@@ -291,14 +291,16 @@ def test_a_face_cut_off_by_the_frame_is_measured():
     ids=["no face", "points in one place", "points nowhere", "embedding of zeros", "embedding of nothing"],
 )
 def test_what_has_no_embedding_has_no_face(boxes, points, embedding):
-    rows = _embedder(boxes, points, embedding).describe(frames_of(200, 100, size=64))
+    rows = _embedder(boxes, points, embedding).extract_features(frames_of(200, 100, size=64))
     assert rows.shape == (2, 2)
     assert np.isnan(rows).all()
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 641), (700, 1), (32_001, 60)])
 def test_a_frame_that_is_a_line_has_no_face(height, width):
-    rows = _embedder([[0, 0, 9, 9, 0.9]], [_points(0, 0, 9)]).describe(np.zeros((1, height, width, 3), np.uint8))
+    rows = _embedder([[0, 0, 9, 9, 0.9]], [_points(0, 0, 9)]).extract_features(
+        np.zeros((1, height, width, 3), np.uint8)
+    )
     assert np.isnan(rows).all()
 
 

@@ -46,17 +46,17 @@ def arcface():
 
 @pytest.fixture(scope="module")
 def dinov2():
-    return CSIMDINOv2.with_recipe_weights()
+    return CSIMDINOv2.with_test_weights()
 
 
 @pytest.fixture(scope="module")
 def openface():
-    return AEDIdentity.with_recipe_weights()
+    return AEDIdentity.with_test_weights()
 
 
 @pytest.fixture(scope="module")
 def fan():
-    return AKDFan68.with_recipe_weights()
+    return AKDFan68.with_test_weights()
 
 
 @pytest.fixture(params=["arcface", "dinov2", "openface", "fan"])
@@ -76,23 +76,23 @@ def spare_fan(metric, *, unless):
 
 
 def test_real_frames_have_features_one_row_each_and_the_same_bytes_again(metric, frames):
-    rows = metric.describe(frames)
+    rows = metric.extract_features(frames)
     assert rows.dtype == np.float32
     assert rows.shape[0] == len(frames)
     assert np.isfinite(rows).all()
-    assert metric.describe(frames).tobytes() == rows.tobytes()
+    assert metric.extract_features(frames).tobytes() == rows.tobytes()
     assert not np.array_equal(rows[0], rows[1])
 
 
 def test_a_frames_features_do_not_depend_on_the_frames_beside_it(metric, frames):
-    assert metric.describe(frames[2:]).tobytes() == metric.describe(frames)[2:].tobytes()
+    assert metric.extract_features(frames[2:]).tobytes() == metric.extract_features(frames)[2:].tobytes()
 
 
 def test_the_number_of_threads_changes_no_byte_and_stays_as_it_was(openface, frames):
-    threads, rows = torch.get_num_threads(), openface.describe(frames)
+    threads, rows = torch.get_num_threads(), openface.extract_features(frames)
     try:
         torch.set_num_threads(2)
-        assert openface.describe(frames).tobytes() == rows.tobytes()
+        assert openface.extract_features(frames).tobytes() == rows.tobytes()
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
@@ -130,7 +130,7 @@ def test_constant_frames_give_rows(metric, level):
 
 
 def test_no_frames_give_no_rows(metric, frames):
-    assert metric.describe(frames[:0]).shape[0] == 0
+    assert metric.extract_features(frames[:0]).shape[0] == 0
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_every_network_runs_in_full_precision_and_leaves_the_setting_alone(name,
     network = getattr(metric._network, "network", metric._network)
     hook = network.register_forward_pre_hook(lambda *_: seen.append(torch.get_float32_matmul_precision()))
     try:
-        metric.describe(frames[:1])
+        metric.extract_features(frames[:1])
     finally:
         hook.remove()
     assert seen == ["highest"]
@@ -168,9 +168,9 @@ def test_a_gpu_measures_without_tf32_and_repeats_itself(coarse):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("make", [CSIMDINOv2, AEDIdentity, AKDFan68], ids=lambda make: make.name)
 def test_a_gpu_gives_the_features_of_the_cpu_within_tolerance(make, frames):
-    on_cpu, on_gpu = make.with_recipe_weights(), make.with_recipe_weights()
+    on_cpu, on_gpu = make.with_test_weights(), make.with_test_weights()
     on_gpu.device = "cuda"
-    wanted, found = on_cpu.describe(frames), on_gpu.describe(frames)
+    wanted, found = on_cpu.extract_features(frames), on_gpu.extract_features(frames)
     if make is AKDFan68:  # a landmark is the highest cell of a map: nearly all are the same
         assert np.mean(np.abs(wanted - found) <= 1) > 0.95
     else:
@@ -197,7 +197,7 @@ def test_arcface_sees_the_face_in_red_green_blue_moved_to_its_template(arcface, 
             seen.append(crop)
             return np.ones((1, 2))
 
-    type(arcface._network)(detector=arcface._network.detector, recogniser=Recogniser()).describe(frames[:1])
+    type(arcface._network)(detector=arcface._network.detector, recogniser=Recogniser()).extract_features(frames[:1])
     import cv2
 
     target = face_align.arcface_dst.astype(np.float64)
@@ -228,7 +228,7 @@ def test_csim_arcface_loads_the_verified_files_and_writes_nothing_to_the_termina
     manifest = write_face_manifest(tmp_path)
     code = (
         "import numpy as np; from toonbench.metrics.csim_arcface import CSIMArcFace;"
-        "rows = CSIMArcFace().describe(np.full((1, 64, 64, 3), 200, np.uint8)); assert np.isfinite(rows).all()"
+        "rows = CSIMArcFace().extract_features(np.full((1, 64, 64, 3), 200, np.uint8)); assert np.isfinite(rows).all()"
     )
     environment = {**os.environ, "TOONBENCH_WEIGHTS": str(tmp_path), "TOONBENCH_WEIGHTS_MANIFEST": str(manifest)}
     run = subprocess.run(
@@ -245,7 +245,7 @@ def test_the_wrong_file_in_the_weights_folder_is_not_loaded(tmp_path, monkeypatc
     monkeypatch.setenv("TOONBENCH_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("TOONBENCH_WEIGHTS_MANIFEST", str(manifest))
     with pytest.raises(ToonbenchError, match="weights 'scrfd-10g' are damaged"):
-        CSIMArcFace().describe(np.zeros((1, 64, 64, 3), np.uint8))
+        CSIMArcFace().extract_features(np.zeros((1, 64, 64, 3), np.uint8))
 
 
 # csim_dinov2
@@ -306,7 +306,7 @@ def test_openface_pools_by_the_root_of_squares_and_puts_smaller_maps_in_the_midd
 
 
 def test_openface_embeddings_have_length_one(openface, frames):
-    np.testing.assert_allclose(np.linalg.norm(openface.describe(frames), axis=1), 1, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(openface.extract_features(frames), axis=1), 1, atol=1e-3)
 
 
 def test_openface_sees_the_whole_frame_in_blue_green_red_between_two_pixels(frames):
@@ -330,7 +330,7 @@ def test_openface_takes_a_files_tensors_in_their_order_whatever_their_names(open
     path = tmp_path / "openface.pth"
     torch.save(foreign(openface._network.state_dict()), path)
     again = AEDIdentity(network=openface_from_state(read_state(path)))
-    assert again.describe(frames).tobytes() == openface.describe(frames).tobytes()
+    assert again.extract_features(frames).tobytes() == openface.extract_features(frames).tobytes()
 
 
 @pytest.mark.parametrize("damage", ["one less", "two exchanged", "another shape", "another kind"])
@@ -458,7 +458,7 @@ def test_frames_with_and_without_a_face_keep_their_places(fan, frames):
 def test_the_published_files_layout_loads(fan, s3fd_file, frames, tmp_path):
     path = tmp_path / "2DFAN4.pth.tar"
     torch.save(fan._network.network.state_dict(), path)
-    rows = AKDFan68(network=fan_module.from_files(path, s3fd_file)).describe(frames[:1])
+    rows = AKDFan68(network=fan_module.from_files(path, s3fd_file)).extract_features(frames[:1])
     assert rows.shape == (1, 136)
     with pytest.raises(ToonbenchError, match=r"s3fd\.pth' cannot be read"):
         fan_module.from_files(s3fd_file, path)

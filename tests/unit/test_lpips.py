@@ -32,12 +32,12 @@ def pictures(seed, *, frames=2, height=64, width=64):
 
 @pytest.fixture(scope="module")
 def alex():
-    return LPIPSAlex.with_recipe_weights()
+    return LPIPSAlex.with_test_weights()
 
 
 @pytest.fixture(scope="module", params=[LPIPSAlex, LPIPSVGG], ids=lambda one: one.name)
 def metric(request):
-    return request.param.with_recipe_weights()
+    return request.param.with_test_weights()
 
 
 def package_values(metric, generated, target):
@@ -145,7 +145,7 @@ def test_measuring_leaves_the_random_numbers_of_others_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    LPIPSAlex.with_recipe_weights()
+    LPIPSAlex.with_test_weights()
     assert torch.equal(torch.rand(3), expected)
 
 

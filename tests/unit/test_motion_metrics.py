@@ -21,7 +21,7 @@ from toonbench.metrics.rig_corr import RigCorr, channel_concordance, concordance
 from toonbench.metrics.rig_error import RigError, breakdown
 from toonbench.puppets.body.parts import rotation
 from toonbench.puppets.rig import generate
-from toonbench.types import CHANNEL_LIMITS, CHANNELS, Clip, Pair, Sample, ToonbenchError, Truth
+from toonbench.types import CHANNEL_LIMITS, CHANNELS, Clip, GroundTruth, Pair, Sample, ToonbenchError
 
 FPS = 30.0
 METRICS = [LandmarkNME(), RigError(), RigCorr(), BlinkF1(), MouthF1(), HeadPoseDeg()]
@@ -37,7 +37,7 @@ def truth(frames=120, seed=3):
     landmarks = rest + rig[:, None, :2] * 0.3 + rig[:, None, 6:7] * 5
     visible = np.ones(landmarks.shape[:2], bool)
     visible[:, 3] = False
-    return Truth(rig=rig, landmarks=landmarks.astype(np.float32), visible=visible, fps=FPS)
+    return GroundTruth(rig=rig, landmarks=landmarks.astype(np.float32), visible=visible, fps=FPS)
 
 
 def measured(patch, metric, wanted, *, rig=None, landmarks=None):
@@ -49,7 +49,7 @@ def measured(patch, metric, wanted, *, rig=None, landmarks=None):
     fake = _motion.Estimate(landmarks=seen, rig=rig, face=(~lost).astype(np.float32))
     patch.setattr(_motion, "estimate", lambda frames: fake)
     pair = Pair(id="pair7", source=CLIP, driving=CLIP, target=CLIP)
-    return metric.measure(Sample(pair=pair, generated=np.zeros((len(rig), 8, 8, 3), np.uint8), truth=wanted))
+    return metric.measure(Sample(pair=pair, generated=np.zeros((len(rig), 8, 8, 3), np.uint8), ground_truth=wanted))
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def curve(**channels):
 
 
 def known(rig):
-    """Truth of a rig whose points stand still."""
+    """GroundTruth of a rig whose points stand still."""
     base = truth(frames=len(rig))
     return replace(base, rig=rig, landmarks=np.repeat(base.landmarks[:1], len(rig), 0))
 
@@ -249,7 +249,7 @@ def test_without_exact_motion_the_error_names_the_pair(metric):
         metric.measure(bare)
     assert "\n" not in str(error.value)
     with pytest.raises(ToonbenchError, match=r"pair7.*2 frames.*3"):
-        metric.measure(replace(bare, truth=truth(frames=3)))
+        metric.measure(replace(bare, ground_truth=truth(frames=3)))
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
@@ -337,7 +337,7 @@ def test_frames_that_show_the_driver_count_as_lost_and_frames_of_a_shared_clip_d
     monkeypatch.setattr(_motion, "estimate", lambda frames: fake)
 
     def lost(generated, driving):
-        sample = Sample(pair=pair, generated=generated, driving=driving, target=target, truth=wanted)
+        sample = Sample(pair=pair, generated=generated, driving=driving, target=target, ground_truth=wanted)
         return np.isnan(_motion.seen(sample).rig).all(1).tolist()
 
     assert lost(target, driving) == [False] * 4
@@ -346,10 +346,10 @@ def test_frames_that_show_the_driver_count_as_lost_and_frames_of_a_shared_clip_d
     noisy = np.clip(target + 40.0 * draw.standard_normal(target.shape), 0, 255).astype(np.uint8)
     assert lost(noisy, small) == [False] * 4
     for metric in METRICS:
-        sample = Sample(pair=pair, generated=small, driving=small, target=target, truth=wanted)
+        sample = Sample(pair=pair, generated=small, driving=small, target=target, ground_truth=wanted)
         better = 1 if metric.higher_is_better else -1
         exact = metric.reduce(
-            [metric.measure(Sample(pair=pair, generated=target, driving=small, target=target, truth=wanted))]
+            [metric.measure(Sample(pair=pair, generated=target, driving=small, target=target, ground_truth=wanted))]
         )
         pasted = metric.reduce([metric.measure(sample)])
         assert not better * pasted > better * exact

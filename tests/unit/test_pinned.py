@@ -93,7 +93,7 @@ def brief(monkeypatch):
 
 @pytest.mark.parametrize("name", ["aed_identity", "csim_dinov2", "fid", "kid", "lpips_alex", "lpips_vgg"])
 def test_wrong_pictures_before_a_network_are_noticed_and_its_last_bits_are_not(name, brief):
-    metric = pinned.on_recipe_weights(registry.load_metric(name))
+    metric = pinned.on_test_weights(registry.load_metric(name))
     value = pinned.value_of(metric)
     allowed = pinned.tolerance(name, value)
     mistakes = {**MISTAKES, **({"nearest": nearest(SIZES[name])} if name in SIZES else {})}

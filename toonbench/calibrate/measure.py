@@ -21,10 +21,10 @@ from toonbench.puppets.catalogue import make_look, styles
 from toonbench.puppets.draw.render import Rendered, render_clip
 from toonbench.puppets.recipe import claim
 from toonbench.puppets.rig import FPS, Rig, first_pose, generate, relative, seed_of
-from toonbench.score import ANY, lacking, rows_name
-from toonbench.stats import intervals
+from toonbench.score import rows_name, unavailable
+from toonbench.stats.summary import summarise
 from toonbench.store import write_bytes, writing
-from toonbench.types import Clip, Frames, Metric, Pair, Rows, Sample, ToonbenchError, Truth
+from toonbench.types import Clip, Frames, GroundTruth, Metric, Pair, Rows, Sample, ToonbenchError
 
 DUMMIES = ("oracle", "static", "paste")
 COLUMNS = ("style", "metric", "error", "level", "value", "low", "high", "coverage", "clips")
@@ -101,7 +101,7 @@ def _refused(metric: Metric) -> str:
     """Why a metric cannot be calibrated here, or an empty string."""
     if rows_name(metric) != registry.metric_id(metric):
         return "only a whole set of clips has its number, beside a reference; choose another metric"
-    return lacking(metric)
+    return unavailable(metric)
 
 
 def _measure(job: _Job) -> None:
@@ -119,7 +119,7 @@ def _measure(job: _Job) -> None:
 
 
 def _offers(sample: Sample, metric: Metric) -> bool:
-    return not (metric.needs - {"target", "driving", "source"}) or sample.truth is not None
+    return not (metric.needs - {"target", "driving", "source"}) or sample.ground_truth is not None
 
 
 def _samples(job: _Job) -> Iterator[tuple[str, Sample]]:
@@ -164,10 +164,12 @@ def _sample(job: _Job, generated: Frames, *, answer: Rendered, rig: Rig, driving
     """Put frames beside the answer, without the first frame, whose answer is the source itself."""
     domain = styles()[job.style].domain
     clip = Clip(id=f"{job.style}-{job.index}", path=job.path, domain=domain)
-    truth = Truth(rig=rig[1:], landmarks=answer.landmarks[1:], visible=answer.visible[1:], fps=FPS / job.setting.step)
+    truth = GroundTruth(
+        rig=rig[1:], landmarks=answer.landmarks[1:], visible=answer.visible[1:], fps=FPS / job.setting.step
+    )
     return Sample(
         pair=Pair(id=clip.id, source=clip, driving=clip, target=clip), generated=generated[1:], source=answer.frames[0],
-        driving=driving[1:], target=answer.frames[1:], truth=truth,
+        driving=driving[1:], target=answer.frames[1:], ground_truth=truth,
     )  # fmt: skip
 
 
@@ -177,11 +179,7 @@ def _lines(paths: Sequence[Path], style: str) -> Iterator[Line]:
     for key in files[0]:
         name, error, level = key.split("|")
         metric, rows = registry.load_metric(name), [file[key] for file in files]
-        clusters = list(range(len(rows)))
-        if metric.distribution:
-            interval = intervals.grouped_jackknife(rows, clusters, metric.reduce, bounds=getattr(metric, "bounds", ANY))
-        else:
-            interval = intervals.cluster_bootstrap([metric.reduce([one]) for one in rows], clusters)
+        interval = summarise(metric, rows, driving=[str(at) for at in range(len(rows))]).printed
         coverage = float(np.mean([np.isfinite(one).all(1).mean() for one in rows]))
         yield dict(zip(COLUMNS, (style, name, error, float(level), interval.value, interval.low, interval.high, coverage,
                                  len(rows)), strict=True))  # fmt: skip

@@ -28,7 +28,7 @@ def doctor(*, goldens: Paths = None, device: str = "auto", talk: Talk | None = N
     device
         Where to compute them: auto, cpu, cuda or mps.
     """
-    from toonbench.environment import describe, pick_device
+    from toonbench.environment import pick_device, record
     from toonbench.store import to_json
 
     talk = talk or Talk()
@@ -39,7 +39,7 @@ def doctor(*, goldens: Paths = None, device: str = "auto", talk: Talk | None = N
     console = talk.start()
     failed = [row for row in rows if row["status"] == "FAIL"]
     if talk.json:
-        console.out(to_json({"environment": describe(), "device": device, "checks": rows}), end="")
+        console.out(to_json({"environment": record(), "device": device, "checks": rows}), end="")
         return 1 if failed else 0
     from rich.table import Table
     from rich.text import Text
@@ -61,9 +61,9 @@ def _row(check: str, status: str, remark: str = "", *, error: str = "", toleranc
 
 
 def _machine() -> list[dict[str, str]]:
-    from toonbench.environment import describe
+    from toonbench.environment import record
 
-    about = describe()
+    about = record()
     rows = [_row("python", "ok", str(about["python"])), _row("platform", "ok", str(about["platform"]))]
     packages: dict[str, Any] = about["packages"]
     rows += [_row(name, "ok" if version else "absent", str(version or "")) for name, version in packages.items()]

@@ -235,7 +235,7 @@ def _method_run(plan: Plan, method: str, *, device: str, checkpoint: Path | None
 def _description(plan: Plan, run: Run, *, device: str) -> dict[str, Any]:
     """What makes this run itself: everything but `environment` must be equal to go on with it."""
     from toonbench import __version__
-    from toonbench.environment import describe
+    from toonbench.environment import record
     from toonbench.tasks import fingerprint
 
     about = {key: value for key, value in plan.about.items() if key not in ("limit", "pairs_fingerprint")}
@@ -246,7 +246,7 @@ def _description(plan: Plan, run: Run, *, device: str) -> dict[str, Any]:
         "task_fingerprint": fingerprint(plan.task, []),
         "method": run.root.name,
         "device": device,
-        "environment": describe(),
+        "environment": record(),
     }
 
 
@@ -297,7 +297,7 @@ def _score(plan: Plan, run: Run, *, device: str, talk: Talk, videos: dict[str, P
         talk.say(f"this share is done; {len(waiting)} of {len(plan.pairs)} pairs are other shards' and not there yet")
         return 0
     with talk.progress("reference") as on_progress:
-        scoring.describe_references(
+        scoring.extract_references(
             run, plan.pairs, task=plan.task, clips=plan.data.clips, metrics=plan.metrics, device=device, workers=workers,
             on_progress=on_progress,
         )  # fmt: skip

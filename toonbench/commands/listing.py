@@ -58,14 +58,14 @@ def _tasks() -> list[dict[str, Any]]:
 
 def _metrics() -> list[dict[str, Any]]:
     from toonbench import registry
-    from toonbench.score import lacking
+    from toonbench.score import unavailable
 
     rows: list[dict[str, Any]] = []
     for name in registry.names("metrics"):
         metric = registry.load_metric(name)
         better = "higher" if metric.higher_is_better else "lower"
         needs = ", ".join(sorted(metric.needs)) or "nothing else"
-        reason = lacking(metric)
+        reason = unavailable(metric)
         state = "ready" if not reason else "no weights" if "weights" in reason else "no package"
         rows.append(
             {

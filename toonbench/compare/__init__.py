@@ -6,6 +6,6 @@ which video drives each; the numbers come from the rows.
 
 from toonbench.compare.comparison import Comparison, ReferenceOf, compare
 from toonbench.compare.runs import same_pairs
-from toonbench.compare.table import Difference, OnMetric, Standing
+from toonbench.compare.table import Difference, MethodRow, MetricComparison
 
-__all__ = ["Comparison", "Difference", "OnMetric", "ReferenceOf", "Standing", "compare", "same_pairs"]
+__all__ = ["Comparison", "Difference", "MethodRow", "MetricComparison", "ReferenceOf", "compare", "same_pairs"]

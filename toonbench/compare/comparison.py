@@ -8,15 +8,15 @@ from typing import Any
 
 from toonbench import registry
 from toonbench.compare.runs import choose, same_pairs, scored
-from toonbench.compare.table import OnMetric, Table
-from toonbench.score import claimed_weights
+from toonbench.compare.table import MetricComparison, Table
+from toonbench.score import claimed_weights, needs_reference
 from toonbench.stats import paired
 from toonbench.store import Run
 from toonbench.types import Metric, Rows, ToonbenchError
 
 SCHEMA = 1
 ReferenceOf = Callable[[Metric], tuple[Sequence[Rows], bool]]
-"""The rows of a distribution metric's reference images, and whether both sets are cut to equal numbers. Raises
+"""The rows of a corpus metric's reference images, and whether both sets are cut to equal numbers. Raises
 ToonbenchError where they cannot be had."""
 
 
@@ -28,7 +28,7 @@ class Comparison:
     runs: Mapping[str, str]
     pairs: int
     clusters: int
-    metrics: tuple[OnMetric, ...]
+    metrics: tuple[MetricComparison, ...]
     skipped: Mapping[str, str]
     alpha: float = paired.ALPHA
     power: float = paired.POWER
@@ -44,7 +44,7 @@ def compare(
     """
     about, driving = same_pairs(runs)
     chosen, skipped = choose(runs, metrics, first=scored(next(iter(runs.values()))))
-    found: list[OnMetric] = []
+    found: list[MetricComparison] = []
     for metric in chosen:
         try:
             _same_weights(runs, metric)
@@ -74,7 +74,7 @@ def _same_weights(runs: Mapping[str, Run], metric: Metric) -> None:
 
 
 def _reference(metric: Metric, reference_of: ReferenceOf | None) -> tuple[Sequence[Rows], bool]:
-    if not (metric.distribution and hasattr(metric, "describe")):
+    if not needs_reference(metric):
         return (), False
     if reference_of is None:
         raise ToonbenchError("not compared, for want of the reference images' features: give --data")

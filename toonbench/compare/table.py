@@ -6,20 +6,20 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from toonbench import registry
 from toonbench.compare.runs import noted
-from toonbench.score import ANY, equal_sets, failed_name, pair_weights, rows_name
+from toonbench.score import equal_sets, failed_name, rows_name
 from toonbench.stats import intervals, paired
+from toonbench.stats.summary import pair_value, pair_weight
 from toonbench.store import Run
 from toonbench.types import Metric, Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class MethodRow:
     """One method on one metric. `rank` is None for an incomplete method, and `reason` says what is missing."""
 
     method: str
@@ -57,12 +57,12 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnMetric:
+class MetricComparison:
     """All methods on one metric, and each two of them against each other: one family of Holm's."""
 
     metric: str
     higher_is_better: bool
-    standings: tuple[Standing, ...]
+    methods: tuple[MethodRow, ...]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
 
@@ -100,26 +100,26 @@ class Table:
         for name, run in runs.items():
             values[name], weights[name], reasons[name] = {}, {}, {}
             for pair in driving:
-                rows = run.read_rows(rows_name(metric), pair, lazy=metric.distribution)
+                rows = run.read_rows(rows_name(metric), pair, lazy=metric.aggregate == "corpus")
                 values[name][pair] = _value(metric, rows)
-                weights[name][pair] = 0.0 if rows is None else pair_weights(metric, [rows])[0]
+                weights[name][pair] = pair_weight(metric, rows)
                 reasons[name][pair] = _reason(run, metric, pair, measured=rows is not None)
         return cls(
             runs=runs, metric=metric, driving=driving, reference=reference, equal=equal, values=values, weights=weights,
             reasons=reasons,
         )  # fmt: skip
 
-    def compare(self) -> OnMetric:
-        """Standings, and each two methods in the order given."""
+    def compare(self) -> MetricComparison:
+        """MethodRows, and each two methods in the order given."""
         missing, nobody = self._missing()
         differences = self._differences(missing)
         complete = [name for name in self.runs if not missing[name]]
         better = [(d.better, d.b if d.better == d.a else d.a) for d in differences if d.better]
         ranks = paired.shared_ranks(complete, better) if len(complete) > 1 else {}
-        return OnMetric(
+        return MetricComparison(
             metric=registry.metric_id(self.metric),
             higher_is_better=self.metric.higher_is_better,
-            standings=tuple(self._standing(name, missing[name], rank=ranks.get(name)) for name in self.runs),
+            methods=tuple(self._method_row(name, missing[name], rank=ranks.get(name)) for name in self.runs),
             differences=tuple(differences),
             notes=tuple(self._notes(differences, nobody)),
         )
@@ -138,10 +138,10 @@ class Table:
                     missing[name].append(pair)
         return missing, nobody
 
-    def _standing(self, name: str, missing: Sequence[str], *, rank: int | None) -> Standing:
+    def _method_row(self, name: str, missing: Sequence[str], *, rank: int | None) -> MethodRow:
         own = [pair for pair, value in self.values[name].items() if np.isfinite(value)]
-        if self.metric.distribution:
-            interval = paired.set_interval(self._leave_out(name, own), bounds=self._bounds())
+        if self._whole_set():
+            interval = paired.set_interval(self._leave_out(name, own), bounds=self.metric.bounds)
         else:
             labels, weights = [self.driving[pair] for pair in own], [self.weights[name][pair] for pair in own]
             interval = intervals.cluster_bootstrap(self._of(name, own), labels, weights=weights)
@@ -149,9 +149,9 @@ class Table:
         if missing:
             why = Counter(self.reasons[name][pair] or "no value" for pair in missing).most_common(1)[0][0]
             reason = f"{len(missing)} of {len(self.driving)} pairs failed ({why})"
-        return Standing(
-            method=name, value=interval.value, low=float(np.maximum(interval.low, self._bounds()[0])),
-            high=float(np.minimum(interval.high, self._bounds()[1])), pairs=len(own),
+        return MethodRow(
+            method=name, value=interval.value, low=float(np.maximum(interval.low, self.metric.bounds[0])),
+            high=float(np.minimum(interval.high, self.metric.bounds[1])), pairs=len(own),
             missing=len(missing), rank=rank, reason=reason,
         )  # fmt: skip
 
@@ -167,13 +167,15 @@ class Table:
         common = [
             pair for pair in self.driving if np.isfinite(self.values[a][pair]) and np.isfinite(self.values[b][pair])
         ]
-        if self.metric.distribution:
-            found = paired.compare_sets(self._leave_out(a, common), self._leave_out(b, common), bounds=self._bounds())
+        if self._whole_set():
+            found = paired.compare_sets(
+                self._leave_out(a, common), self._leave_out(b, common), bounds=self.metric.bounds
+            )
         else:
             labels = [self.driving[pair] for pair in common]
             weights = [(self.weights[a][pair] + self.weights[b][pair]) / 2 for pair in common]  # equal: the real side's
             found = paired.compare_means(
-                self._of(a, common), self._of(b, common), labels, weights=weights, bounds=self._bounds()
+                self._of(a, common), self._of(b, common), labels, weights=weights, bounds=self.metric.bounds
             )
         interval = found.interval
         return Difference(
@@ -205,8 +207,9 @@ class Table:
     def _of(self, name: str, pairs: Sequence[str]) -> list[float]:
         return [self.values[name][pair] for pair in pairs]
 
-    def _bounds(self) -> tuple[float, float]:
-        return getattr(self.metric, "bounds", ANY)
+    def _whole_set(self) -> bool:
+        """Whether the number is not a mean over pairs."""
+        return self.metric.aggregate in ("corpus", "events")
 
     def _leave_out(self, name: str, pairs: Sequence[str]) -> paired.LeaveOut:
         """The metric of a set of pairs, and without each group of driving videos; made once for each set."""
@@ -215,14 +218,14 @@ class Table:
             stored = [self.runs[name].read_rows(rows_name(self.metric), pair, lazy=True) for pair in pairs]
             rows, reference = [one for one in stored if one is not None], self.reference
             if self.equal:
-                rows, reference = equal_sets(rows, reference)
-            whole: Any = self.metric
+                cut, reference = equal_sets(rows, reference)
+                rows = [one for one in cut if one is not None]
             self.left_out[key] = paired.leave_out(
                 rows,
                 [self.driving[pair] for pair in pairs],
-                lambda some: float(whole.reduce(some, reference)),
-                reduce_groups=(lambda groups: whole.reduce_groups(groups, reference))
-                if hasattr(whole, "reduce_groups")
+                lambda some: self.metric.reduce(some, reference),
+                reduce_groups=(lambda groups: self.metric.leave_out(groups, reference))
+                if self.metric.aggregate == "corpus"
                 else None,
             )
         return self.left_out[key]
@@ -232,9 +235,9 @@ def _value(metric: Metric, rows: Rows | None) -> float:
     """A pair's own number; where only the whole set has one, 0 for a pair of which anything was measured, else NaN."""
     if rows is None:
         return float("nan")
-    if metric.distribution:
+    if metric.aggregate in ("corpus", "events"):
         return 0.0 if np.isfinite(rows).any() else float("nan")
-    return float(metric.reduce([rows]))
+    return pair_value(metric, rows)
 
 
 def _reason(run: Run, metric: Metric, pair: str, *, measured: bool) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from toonbench.types import CHANNELS, LANDMARKS, ToonbenchError, Truth
+from toonbench.types import CHANNELS, LANDMARKS, GroundTruth, ToonbenchError
 
 
-def read_motion(path: Path, *, fps: float) -> Truth:
+def read_motion(path: Path, *, fps: float) -> GroundTruth:
     """Read a clip's rig curves and landmarks; `fps` is the clip's, 0 for an image.
 
     Raises ToonbenchError for a missing or damaged file, and for other channels than `toonbench.types.CHANNELS`.
@@ -18,7 +18,7 @@ def read_motion(path: Path, *, fps: float) -> Truth:
     try:
         with np.load(path, allow_pickle=False) as file:
             channels = tuple(str(name) for name in file["channels"])
-            truth = Truth(rig=file["rig"], landmarks=file["landmarks"], visible=file["visible"], fps=fps)
+            truth = GroundTruth(rig=file["rig"], landmarks=file["landmarks"], visible=file["visible"], fps=fps)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ToonbenchError(
             f"{path}: the exact motion cannot be read ({str(error) or type(error).__name__}); make the data set again"

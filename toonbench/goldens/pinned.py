@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -37,15 +36,14 @@ def pinned_checks(device: str = "cpu") -> Iterator[GoldenCheck]:
     """A check for each registered metric that has a pinned value; those that cannot be measured here are skipped."""
     pinned: dict[str, float | None] = json.loads(PINNED.read_text("utf-8"))
     for name in registry.names("metrics"):
-        metric = on_recipe_weights(registry.load_metric(name))
+        metric = on_test_weights(registry.load_metric(name))
         identity = registry.metric_id(metric)
         if identity not in pinned:
             continue
         if pinned[identity] is None:
             yield GoldenCheck(identity, math.nan, math.nan, skipped="it needs its own weights; it has no pinned value")
             continue
-        if hasattr(metric, "device"):
-            setattr(metric, "device", device)  # noqa: B010
+        metric = metric.on(device)
         wanted = float(pinned[identity] or 0.0)
         yield GoldenCheck(identity, abs(value_of(metric) - wanted), tolerance(name, wanted))
 
@@ -63,25 +61,23 @@ def tolerance(name: str, value: float) -> float:
     return TOLERANCES.get(name, NETWORK) * abs(scale)
 
 
-def on_recipe_weights(metric: Metric) -> Metric:
-    """The metric, its network filled by rule where it has one; unchanged if that is not possible."""
-    return type(metric).with_recipe_weights() if hasattr(metric, "with_recipe_weights") else metric  # pyright: ignore
+def on_test_weights(metric: Metric) -> Metric:
+    """The metric with its network on deterministic test weights; unchanged if that is not possible."""
+    return type(metric).with_test_weights() or metric
 
 
 def can_be_pinned(metric: Metric) -> bool:
     """Whether the metric has a value without any fetched weights."""
-    return not getattr(metric, "weights", ()) or hasattr(metric, "with_recipe_weights")
+    return type(metric).with_test_weights() is not None
 
 
 def value_of(metric: Metric) -> float:
     """The metric's number on the golden clips; sets are compared with the clips' targets."""
-    few = bool(getattr(metric, "weights", ()))
-    samples = [_cut(sample, FEW) if few else sample for sample in golden_samples()]
+    samples = [_cut(sample, FEW) if metric.weights else sample for sample in golden_samples()]
     rows = [metric.measure(sample) for sample in samples]
-    if not metric.distribution or not hasattr(metric, "describe"):
-        return metric.reduce(rows)
-    describer: Any = metric
-    return metric.reduce(rows, [describer.describe(sample.target) for sample in samples])
+    targets = [sample.target for sample in samples if sample.target is not None]
+    reference = [metric.extract_features(target) for target in targets] if "reference" in metric.needs else []
+    return metric.reduce(rows, reference)
 
 
 @cache
@@ -105,13 +101,13 @@ def _sample(pair: Pair) -> Sample:
         source=video.read_image(pair.source.path),
         driving=video.read_video(pair.driving.path).frames,
         target=target,
-        truth=read_motion(pair.target.motion, fps=pair.target.fps),
+        ground_truth=read_motion(pair.target.motion, fps=pair.target.fps),
     )
 
 
 def _blinks(sample: Sample) -> float:
     columns = [CHANNELS.index(f"blink_{side}") for side in ("left", "right")]
-    return 0.0 if sample.truth is None else float(np.ptp(sample.truth.rig[:, columns].mean(axis=1)))
+    return 0.0 if sample.ground_truth is None else float(np.ptp(sample.ground_truth.rig[:, columns].mean(axis=1)))
 
 
 def _damaged(frames: Frames) -> Frames:

@@ -99,7 +99,7 @@ def _cpbd_checks(golden: dict[str, Any], arrays: Images) -> Iterator[GoldenCheck
 
 def _lpips_checks(golden: dict[str, Any], arrays: Images, *, device: str) -> Iterator[GoldenCheck]:
     relative, absolute = LPIPS_TOLERANCE
-    for metric in (LPIPSAlex.with_recipe_weights(), LPIPSVGG.with_recipe_weights()):
+    for metric in (LPIPSAlex.with_test_weights(), LPIPSVGG.with_test_weights()):
         metric.device = device
         for name, one in golden["nets"][metric.net]["pairs"].items():
             sums = (golden["input_sha256"][f"{name}/{part}"] for part in (0, 1))
@@ -111,12 +111,12 @@ def _lpips_checks(golden: dict[str, Any], arrays: Images, *, device: str) -> Ite
 
 
 def _inception_checks(golden: dict[str, Any], arrays: Images, *, device: str) -> Iterator[GoldenCheck]:
-    metric = FID.with_recipe_weights()
+    metric = FID.with_test_weights()
     metric.device = device
     for size in golden["sizes"]:
         images = _checked(arrays, f"images_{size}", sha256=golden["input_sha256"][size])
         wanted = arrays[f"pool3_f64_{size}"]
-        error = float(np.abs(metric.describe(images) - wanted).max())
+        error = float(np.abs(metric.extract_features(images) - wanted).max())
         yield GoldenCheck(f"inception/{size}", error, INCEPTION_TOLERANCE * float(wanted.max()))
 
 

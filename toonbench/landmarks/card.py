@@ -22,7 +22,7 @@ from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import make_look, styles
 from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.rig import FPS, generate, seed_of
-from toonbench.types import CHANNELS, Clip, Frames, Metric, Pair, Rows, Sample, Truth
+from toonbench.types import CHANNELS, Clip, Frames, GroundTruth, Metric, Pair, Rows, Sample
 
 METRICS: tuple[Metric, ...] = (LandmarkNME(), RigError(), RigCorr(), BlinkF1(), MouthF1(), HeadPoseDeg())
 DAMAGES: dict[str, tuple[Damage | None, float]] = {
@@ -60,12 +60,12 @@ def measure_floor(*, clips: int, frames: int, style_names: Sequence[str] = (), p
     return [floor for found in pool.map(_measure_style, jobs, title="measuring styles") for floor in found]
 
 
-def held_out(style: str, number: int, *, frames: int) -> tuple[Frames, Truth]:
+def held_out(style: str, number: int, *, frames: int) -> tuple[Frames, GroundTruth]:
     """Clip number `number` of a style, of a look and a motion that training does not draw."""
     seed = seed_of("landmarks", "held-out", style, number)
     motion = generate(seed, frames=frames)
     drawn = render_clip(make_look(style, seed), motion, size=SIZE)
-    return drawn.frames, Truth(rig=motion, landmarks=drawn.landmarks, visible=drawn.visible, fps=FPS)
+    return drawn.frames, GroundTruth(rig=motion, landmarks=drawn.landmarks, visible=drawn.visible, fps=FPS)
 
 
 def damaged(frames: Frames, name: str, *, seed: int) -> Frames:
@@ -78,10 +78,12 @@ def damaged(frames: Frames, name: str, *, seed: int) -> Frames:
     return (x.permute(0, 2, 3, 1) * 255).round().byte().numpy()
 
 
-def sample(frames: Frames, truth: Truth) -> Sample:
+def sample(frames: Frames, truth: GroundTruth) -> Sample:
     """Frames and exact motion as metrics want them."""
     clip = Clip(id="held-out", path=Path("held-out"), domain="real")
-    return Sample(pair=Pair(id="held-out", source=clip, driving=clip, target=clip), generated=frames, truth=truth)
+    return Sample(
+        pair=Pair(id="held-out", source=clip, driving=clip, target=clip), generated=frames, ground_truth=truth
+    )
 
 
 def _measure_style(job: _Job) -> list[Floor]:

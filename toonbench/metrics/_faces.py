@@ -5,31 +5,31 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics.shared import Describer, real_features
-from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
+from toonbench.metrics.shared import dataset_features
+from toonbench.types import Frames, Metric, Need, Rows, Sample, ToonbenchError
 
 
-def generated_and_target(metric: Describer, sample: Sample) -> tuple[Rows, Rows]:
+def generated_and_target(metric: Metric, sample: Sample) -> tuple[Rows, Rows]:
     """Features of the generated and of the target frames, a row each for every frame.
 
     Raises ToonbenchError if there is no target or it is of another shape.
     """
-    target = real_features(metric, sample, "target")
+    target = dataset_features(metric, sample, "target")
     if len(target) != len(sample.generated):
         raise ToonbenchError(
             f"{metric.name} of pair '{sample.pair.id}': {len(sample.generated)} frames were generated and the target has "
             f"{len(target)}; generate one frame for every driving frame"
         )
-    return metric.describe(sample.generated), target
+    return metric.extract_features(sample.generated), target
 
 
-def cosine_rows(metric: Describer, sample: Sample, need: Need = "source") -> Rows:
+def cosine_rows(metric: Metric, sample: Sample, need: Need = "source") -> Rows:
     """(frames, 2) float32: cosine of each generated frame's features to those of the source, and -1, the worst value.
 
     The cosine is NaN where the generated frame has no features, both are NaN where the source has none. Features are of
     length 1.
     """
-    return cosines(metric.describe(sample.generated), real_features(metric, sample, need)[0])
+    return cosines(metric.extract_features(sample.generated), dataset_features(metric, sample, need)[0])
 
 
 def cosines(generated: NDArray[np.floating], source: NDArray[np.floating]) -> Rows:

@@ -12,7 +12,7 @@ import numpy as np
 
 from toonbench.networks.deterministic import recipe_state
 from toonbench.networks.running import laid_out, measuring, picture_batch, read_state
-from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
+from toonbench.types import Frames, Metric, Need, Rows, Sample, ToonbenchError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,15 +21,15 @@ WIDTH = 2048
 BATCH = 8  # frames: more are no faster on a CPU, and what a batch holds must not depend on the machine
 
 
-class InceptionFeatures:
+class InceptionFeatures(Metric):
     """A distribution of Inception's last pooled features; `network` is pytorch_fid's `InceptionV3`, else fetched weights.
 
     pytorch-fid 0.3.0: RGB / 255, bilinear resize to 299 x 299 without antialiasing, 2x - 1, `pool3`: 2048 values of 0
     and more. Values of other packages (torch-fidelity, clean-fid) differ in the third digit by their resize alone.
     """
 
-    distribution = True
-    needs: frozenset[Need] = frozenset()
+    needs: frozenset[Need] = frozenset({"reference"})
+    aggregate = "corpus"
     features = "inception@1"
     weights = ("inception-fid",)
     packages: Mapping[str, str] = {"pytorch_fid": "pytorch-fid==0.3.0"}
@@ -39,11 +39,11 @@ class InceptionFeatures:
         self._network = network
 
     @classmethod
-    def with_recipe_weights(cls) -> Self:
+    def with_test_weights(cls) -> Self:
         """With recipe weights: for tests and goldens, without any download."""
         return cls(network=_recipe_network())
 
-    def describe(self, frames: Frames) -> Rows:
+    def extract_features(self, frames: Frames) -> Rows:
         """(frames, 2048) float32."""
         rows = np.empty((len(frames), WIDTH), np.float32)
         with measuring(self.device):
@@ -54,7 +54,7 @@ class InceptionFeatures:
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 2048) float32: the features of the generated frames."""
-        return self.describe(sample.generated)
+        return self.extract_features(sample.generated)
 
     def _loaded(self) -> Any:
         if self._network is None:

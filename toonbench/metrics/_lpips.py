@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from toonbench.metrics.shared import mean_of_pair_means, target_of
+from toonbench.metrics.shared import target_of
 from toonbench.networks.deterministic import recipe_state
 from toonbench.networks.running import laid_out, measuring, picture_batch, quiet, read_state
-from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
+from toonbench.types import Frames, Metric, Need, Rows, Sample, ToonbenchError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ PIXELS = 2**18  # of a batch: four pairs of 256 x 256, which takes vgg 0.6 GB
 DEPRECATED = "The parameter 'pretrained' is deprecated", "Arguments other than a weight enum or `None` for 'weights'"
 
 
-class LearnedDistance:
+class LearnedDistance(Metric):
     """What `lpips_alex` and `lpips_vgg` share; `network` is an `lpips.LPIPS`, by default the one with fetched weights."""
 
     net: Net
@@ -33,7 +33,6 @@ class LearnedDistance:
     weights: tuple[str, ...]
     version = 1
     higher_is_better = False
-    distribution = False
     needs: frozenset[Need] = frozenset({"target"})
     bounds = (0.0, np.inf)
     packages: Mapping[str, str] = {"lpips": "lpips==0.1.4"}
@@ -43,7 +42,7 @@ class LearnedDistance:
         self._network = network
 
     @classmethod
-    def with_recipe_weights(cls) -> Self:
+    def with_test_weights(cls) -> Self:
         """With a backbone of recipe weights: for tests and goldens, without any download."""
         network = skeleton(cls.net)
         names = {key: one for key, one in network.state_dict().items() if key.startswith("net.")}
@@ -67,10 +66,6 @@ class LearnedDistance:
                 pair = [picture_batch(one[chosen], device=self.device) for one in (frames, others)]
                 rows[chosen, 0] = distances(self._loaded(), *pair).cpu().numpy()
         return rows
-
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means; NaN rows are left out, NaN if there is nothing."""
-        return mean_of_pair_means(rows)
 
     def _loaded(self) -> Any:
         if self._network is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.types import CHANNEL_LIMITS, CHANNELS, Frames, Rows, Sample, ToonbenchError, Truth
+from toonbench.types import CHANNEL_LIMITS, CHANNELS, Frames, GroundTruth, Metric, Need, Rows, Sample, ToonbenchError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,27 +26,41 @@ _LAST: dict[str, Estimate] = {}  # what the last video gave; an lru_cache would 
 class Estimate:
     """What the landmark network sees in a video; NaN in the frames where it finds no face."""
 
-    landmarks: NDArray[np.float32]  # (frames, LANDMARKS, 2) pixels of the video, as in `Truth`
+    landmarks: NDArray[np.float32]  # (frames, LANDMARKS, 2) pixels of the video, as in `GroundTruth`
     rig: NDArray[np.float32]  # (frames, channels), within CHANNEL_LIMITS
     face: NDArray[np.float32]  # (frames,) probability that a face is there, never NaN
 
 
-def truth_of(sample: Sample, metric: str) -> Truth:
+class MotionMetric(Metric):
+    """A metric that reads motion off generated frames and compares it with the ground-truth motion of the target.
+
+    Frames are read one by one, so `measure` takes chunks even where the metric's value looks across frames.
+    """
+
+    needs: frozenset[Need] = frozenset({"motion"})
+
+    def add(self, state: list[Sample], chunk: Sample) -> Rows:
+        """Rows of the chunk's frames."""
+        del state
+        return self.measure(chunk)
+
+
+def truth_of(sample: Sample, metric: str) -> GroundTruth:
     """The exact motion of the sample's target, of as many frames as were generated.
 
     Raises ToonbenchError if there is none, or if it has another number of frames.
     """
-    if sample.truth is None:
+    if sample.ground_truth is None:
         raise ToonbenchError(
             f"{metric} needs exact motion and pair '{sample.pair.id}' has none; "
             "use puppets (toonbench make-puppets), or leave this metric out"
         )
-    if len(sample.truth.rig) != len(sample.generated):
+    if len(sample.ground_truth.rig) != len(sample.generated):
         raise ToonbenchError(
             f"{metric} of pair '{sample.pair.id}': {len(sample.generated)} frames were generated and the exact motion has "
-            f"{len(sample.truth.rig)}; generate one frame for every driving frame"
+            f"{len(sample.ground_truth.rig)}; generate one frame for every driving frame"
         )
-    return sample.truth
+    return sample.ground_truth
 
 
 def estimate(frames: Frames) -> Estimate:

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from toonbench import weights
 from toonbench.metrics._faces import generated_and_target, with_worst
-from toonbench.metrics.shared import mean_of_found, mean_with_losses, share_found
+from toonbench.metrics.shared import mean_of_found, share_found, value_with_losses
 from toonbench.networks.blendshapes import SHAPES, from_file
-from toonbench.types import Frame, Frames, Need, Rows, Sample
+from toonbench.types import Domain, Frame, Frames, Metric, Need, Rows, Sample
 
 Reader = Callable[[Frame], NDArray[np.float32] | None]
 
 
-class AEDExpression:
+class AEDExpression(Metric):
     """Average Expression Distance: mean |difference| of 51 blendshape scores of generated and target frame; 0 to 1, 0 is equal.
 
     Scores come from MediaPipe's face landmarker, which can be had freely (52 blendshapes; `_neutral` is left out). The
@@ -32,19 +32,18 @@ class AEDExpression:
     name = "aed_expression"
     version = 1
     higher_is_better = False
-    distribution = False
     needs: frozenset[Need] = frozenset({"target"})
     weights = ("face-landmarker",)
     packages: Mapping[str, str] = {"mediapipe": "mediapipe"}
     features = "blendshapes@1"
-    describes: frozenset[Need] = frozenset({"target"})
-    calibrated = frozenset({"real"})
+    features_of: frozenset[Need] = frozenset({"target"})
+    calibrated: frozenset[Domain] = frozenset({"real"})
     bounds = (0.0, 1.0)
 
     def __init__(self, *, network: Reader | None = None) -> None:
         self._network = network
 
-    def describe(self, frames: Frames) -> Rows:
+    def extract_features(self, frames: Frames) -> Rows:
         """(frames, 51) float32 scores in [0, 1]; NaN where no face is found."""
         if self._network is None:
             self._network = from_file(weights.path("face-landmarker"))
@@ -59,9 +58,9 @@ class AEDExpression:
         """(frames, 2) float32: mean |difference| and its worst value."""
         return expression_distances(*generated_and_target(self, sample))
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means, lost faces as the worst case; NaN if there is nothing."""
-        return mean_with_losses(rows)
+    def value(self, rows: Rows) -> float:
+        """Mean over frames, lost faces as the worst case; NaN if there is nothing."""
+        return value_with_losses(rows)
 
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:  # noqa: ARG002
         """The mean over frames whose faces were found, and the share of these."""

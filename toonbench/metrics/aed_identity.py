@@ -13,7 +13,7 @@ from toonbench.metrics._faces import generated_and_target
 from toonbench.metrics.shared import mean_of_found
 from toonbench.networks.deterministic import recipe_state
 from toonbench.networks.running import built, in_batches, measuring, read_state
-from toonbench.types import Frames, Need, Rows, Sample
+from toonbench.types import Domain, Frames, Metric, Need, Rows, Sample
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toonbench.networks.openface import OpenFace
 
 
-class AEDIdentity:
+class AEDIdentity(Metric):
     """Average Euclidean Distance: |e(generated) - e(target)|^2 of OpenFace nn4.small2.v1 embeddings; 0 (equal) to 4.
 
     What FOMM, Monkey-Net, LIA and DaGAN print as AED, by AliaksandrSiarohin/pose-evaluation: the whole frame, blue green
@@ -34,27 +34,25 @@ class AEDIdentity:
     name = "aed_identity"
     version = 1
     higher_is_better = False
-    distribution = False
-    pooled = True
+    aggregate = "frames"
     needs: frozenset[Need] = frozenset({"target"})
     weights = ("openface",)
     features = "openface@1"
-    describes: frozenset[Need] = frozenset({"target"})
-    calibrated = frozenset({"real"})
+    features_of: frozenset[Need] = frozenset({"target"})
+    calibrated: frozenset[Domain] = frozenset({"real"})
     bounds = (0.0, 4.0)
-    device = "cpu"
 
     def __init__(self, *, network: OpenFace | None = None) -> None:
         self._network = network
 
     @classmethod
-    def with_recipe_weights(cls) -> AEDIdentity:
+    def with_test_weights(cls) -> AEDIdentity:
         """The metric with weights made by rule: it runs without any download and measures nothing."""
         from toonbench.networks.openface import OpenFace, from_state
 
         return cls(network=from_state(recipe_state(OpenFace().state_dict(), "openface")))
 
-    def describe(self, frames: Frames) -> Rows:
+    def extract_features(self, frames: Frames) -> Rows:
         """(frames, 128) float32 embeddings of length 1."""
         from toonbench.networks.openface import WIDTH
 
@@ -69,10 +67,6 @@ class AEDIdentity:
     def measure(self, sample: Sample) -> Rows:
         """(frames, 1) float32, one squared distance a frame."""
         return squared_distances(*generated_and_target(self, sample))
-
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean over all frames of all pairs (pose-evaluation); NaN rows are left out, NaN if there is nothing."""
-        return mean_of_found(rows, pooled=True)
 
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:  # noqa: ARG002
         """The same with the Euclidean distance itself, the root of each frame's."""

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from toonbench import weights
 from toonbench.metrics._faces import generated_and_target, in_square, with_worst
-from toonbench.metrics.shared import mean_of_found, mean_with_losses, share_found
+from toonbench.metrics.shared import mean_of_found, share_found, value_with_losses
 from toonbench.networks.fan import POINTS, SIZE, LandmarkFinder, from_files, from_recipe
 from toonbench.networks.running import measuring
-from toonbench.types import Frames, Need, Rows, Sample
+from toonbench.types import Domain, Frames, Metric, Need, Rows, Sample
 
 
-class AKDFan68:
+class AKDFan68(Metric):
     """Average Keypoint Distance: mean of |dx| and |dy| over 68 landmarks, in pixels of a 256 x 256 frame; 0 is equal.
 
     AliaksandrSiarohin/pose-evaluation, which FOMM, LIA and DaGAN use: face-alignment's 2DFAN4 without flipped input on
@@ -32,25 +32,23 @@ class AKDFan68:
     name = "akd_fan68"
     version = 1
     higher_is_better = False
-    distribution = False
-    pooled = True
+    aggregate = "frames"
     needs: frozenset[Need] = frozenset({"target"})
     weights = ("fan68", "s3fd")
     features = "fan68@1"
-    describes: frozenset[Need] = frozenset({"target"})
-    calibrated = frozenset({"real"})
+    features_of: frozenset[Need] = frozenset({"target"})
+    calibrated: frozenset[Domain] = frozenset({"real"})
     bounds = (0.0, float("inf"))
-    device = "cpu"
 
     def __init__(self, *, network: LandmarkFinder | None = None) -> None:
         self._network = network
 
     @classmethod
-    def with_recipe_weights(cls) -> AKDFan68:
+    def with_test_weights(cls) -> AKDFan68:
         """The metric with weights made by rule and a fixed face: it runs without any download and measures nothing."""
         return cls(network=from_recipe())
 
-    def describe(self, frames: Frames) -> Rows:
+    def extract_features(self, frames: Frames) -> Rows:
         """(frames, 136) float32: x and y of each landmark in pixels of the 256 x 256 frame; NaN where no face is found."""
         with measuring(self.device):
             return self._loaded().landmarks(in_square(frames, SIZE), self.device).reshape(len(frames), 2 * POINTS)
@@ -59,9 +57,9 @@ class AKDFan68:
         """(frames, 3) float32: mean |dx| and |dy|, mean Euclidean distance, worst value of the first; all in pixels."""
         return distances(*generated_and_target(self, sample))
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean over all frames of all pairs, lost faces as the worst case; NaN if there is nothing."""
-        return mean_with_losses(rows, pooled=True)
+    def value(self, rows: Rows) -> float:
+        """Mean over frames, lost faces as the worst case; NaN if there is nothing."""
+        return value_with_losses(rows)
 
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:  # noqa: ARG002
         """The literature's number, the Euclidean one, both over frames whose faces were found, and the share of these."""

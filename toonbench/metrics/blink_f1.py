@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from toonbench.metrics._events import counts, f1
-from toonbench.metrics._motion import curves, estimate_and_truth, truth_of
-from toonbench.types import Need, Rows, Sample
+from toonbench.metrics._events import counts
+from toonbench.metrics._motion import MotionMetric, curves, estimate_and_truth, truth_of
+from toonbench.types import Rows, Sample
 
 OPEN, SHUT = 0.35, 0.6
 
 
-class BlinkF1:
+class BlinkF1(MotionMetric):
     """F1 of the onsets of blinks, within 100 ms (at least one frame); 0 to 1.
 
     A blink begins where the mean of both eyes' `blink` rises above 0.6 after it was below 0.35: a wink, 0.5, is none.
@@ -24,9 +22,9 @@ class BlinkF1:
     name = "blink_f1"
     version = 1
     higher_is_better = True
-    distribution = True
+    aggregate = "events"
+    temporal = True
     bounds = (0.0, 1.0)
-    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 5) float32: estimates of the left and right eye, NaN where that face is not found, truths, frames a second."""
@@ -34,9 +32,9 @@ class BlinkF1:
         fps = np.full((len(rows), 1), truth_of(sample, self.name).fps)
         return np.concatenate([rows, fps], axis=1, dtype=np.float32)
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Pooled over clips; NaN if there is no blink, none was seen and no frame is missing."""
-        return f1([_counts(one) for one in rows])
+    def counts(self, rows: Rows) -> tuple[float, float]:
+        """Twice the matched onsets; estimated onsets, missing frames and onsets of the target together."""
+        return _counts(rows)
 
 
 def _counts(rows: Rows) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from toonbench.compiled import compile_loops
 from toonbench.metrics import _cpbd_kernels
-from toonbench.metrics.shared import mean_of_pair_means
-from toonbench.types import Need, Rows, Sample
+from toonbench.types import Metric, Need, Rows, Sample
 
 BLOCK = 64
 CANNY_PIXELS = 0.002 * BLOCK * BLOCK  # an edge block has more than this
@@ -31,7 +30,7 @@ CANNY_PIXELS = 0.002 * BLOCK * BLOCK  # an edge block has more than this
 Gray = NDArray[np.uint8]
 
 
-class CPBD:
+class CPBD(Metric):
     """Share of the edge pixels of each frame that look sharp; 0 (blurred) to 1 (sharp).
 
     Gray is PIL's `L`. Only whole 64 x 64 blocks count; a frame with a side below 64, or without a measurable edge,
@@ -42,7 +41,6 @@ class CPBD:
     name = "cpbd"
     version = 1
     higher_is_better = True
-    distribution = False
     bounds = (0.0, 1.0)
     needs: frozenset[Need] = frozenset()
 
@@ -54,10 +52,6 @@ class CPBD:
         for index, frame in enumerate(sample.generated):
             rows[index] = cpbd(np.asarray(Image.fromarray(frame).convert("L")))
         return rows
-
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means; NaN rows are left out, NaN if there is nothing."""
-        return mean_of_pair_means(rows)
 
 
 def cpbd(gray: Gray) -> float:

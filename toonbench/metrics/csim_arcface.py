@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from toonbench import weights
 from toonbench.metrics._faces import cosine_rows
-from toonbench.metrics.shared import mean_of_found, mean_with_losses, share_found
-from toonbench.types import Frames, Need, Rows, Sample
+from toonbench.metrics.shared import mean_of_found, share_found, value_with_losses
+from toonbench.types import Domain, Frames, Metric, Need, Rows, Sample
 
 if TYPE_CHECKING:
     from toonbench.networks.arcface import FaceEmbedder
 
 
-class CSIMArcFace:
+class CSIMArcFace(Metric):
     """Cosine of the ArcFace embeddings of each generated frame and the source image; -1 to 1, 1 is equal.
 
     insightface's buffalo_l: SCRFD-10G at 640 x 640 and threshold 0.5, the largest face of each picture, its five points
@@ -30,29 +30,27 @@ class CSIMArcFace:
     name = "csim_arcface"
     version = 1
     higher_is_better = True
-    distribution = False
     needs: frozenset[Need] = frozenset({"source"})
     weights = ("scrfd-10g", "arcface-r50")
     features = "arcface_r50@1"
-    describes: frozenset[Need] = frozenset({"source"})
-    calibrated = frozenset({"real"})
+    features_of: frozenset[Need] = frozenset({"source"})
+    calibrated: frozenset[Domain] = frozenset({"real"})
     bounds = (-1.0, 1.0)
-    device = "cpu"
 
     def __init__(self, *, network: FaceEmbedder | None = None) -> None:
         self._network = network
 
-    def describe(self, frames: Frames) -> Rows:
+    def extract_features(self, frames: Frames) -> Rows:
         """(frames, 512) float32 embeddings of length 1; NaN where no face is found."""
-        return self._loaded().describe(frames)
+        return self._loaded().extract_features(frames)
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 2) float32: the cosine and -1, the worst value."""
         return cosine_rows(self, sample)
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means, lost faces as -1; pairs whose source has no face are left out, NaN if none is left."""
-        return mean_with_losses(rows)
+    def value(self, rows: Rows) -> float:
+        """Mean over frames, lost faces as -1; NaN if the source has no face."""
+        return value_with_losses(rows)
 
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:  # noqa: ARG002
         """The literature's number, which skips lost faces, and the share of frames with a face."""

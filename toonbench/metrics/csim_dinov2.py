@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toonbench import weights
 from toonbench.metrics._faces import cosine_rows
-from toonbench.metrics.shared import mean_with_losses
+from toonbench.metrics.shared import value_with_losses
 from toonbench.networks.deterministic import recipe_state
 from toonbench.networks.running import built, in_batches, measuring, read_state
-from toonbench.types import Frames, Need, Rows, Sample
+from toonbench.types import Frames, Metric, Need, Rows, Sample
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, red green blue
 
 
-class CSIMDINOv2:
+class CSIMDINOv2(Metric):
     """Cosine of the DINOv2 (ViT-S/14) class tokens of each generated frame and the source image; -1 to 1, 1 is equal.
 
     The cartoon twin of `csim_arcface`: DINOv2 (Oquab et al. 2023) learnt from 142 million pictures of all kinds without
@@ -38,25 +37,23 @@ class CSIMDINOv2:
     name = "csim_dinov2"
     version = 1
     higher_is_better = True
-    distribution = False
     needs: frozenset[Need] = frozenset({"source"})
     weights = ("dinov2-small",)
     features = "dinov2_small@1"
-    describes: frozenset[Need] = frozenset({"source"})
+    features_of: frozenset[Need] = frozenset({"source"})
     bounds = (-1.0, 1.0)
-    device = "cpu"
 
     def __init__(self, *, network: DINOv2 | None = None) -> None:
         self._network = network
 
     @classmethod
-    def with_recipe_weights(cls) -> CSIMDINOv2:
+    def with_test_weights(cls) -> CSIMDINOv2:
         """The metric with weights made by rule: it runs without any download and measures nothing."""
         from toonbench.networks.dinov2 import DINOv2, from_state
 
         return cls(network=from_state(recipe_state(DINOv2().state_dict(), "dinov2-small")))
 
-    def describe(self, frames: Frames) -> Rows:
+    def extract_features(self, frames: Frames) -> Rows:
         """(frames, 384) float32 class tokens of length 1."""
         from toonbench.networks.dinov2 import WIDTH
 
@@ -74,9 +71,9 @@ class CSIMDINOv2:
         """(frames, 2) float32: the cosine and -1, the worst value."""
         return cosine_rows(self, sample)
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means; what was not measured is left out, NaN if there is nothing."""
-        return mean_with_losses(rows)
+    def value(self, rows: Rows) -> float:
+        """Mean over frames; NaN if there is nothing."""
+        return value_with_losses(rows)
 
     def _loaded(self) -> DINOv2:
         if self._network is None:

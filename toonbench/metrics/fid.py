@@ -9,10 +9,13 @@ import numpy as np
 
 from toonbench.metrics._frechet import Frechet, frechet
 from toonbench.metrics._inception import InceptionFeatures
+from toonbench.metrics._last import Last
 from toonbench.metrics._pooled import Pooled, pool
 from toonbench.types import Rows
 
 FLOOR = "floor (halves of the reference)"
+_DECOMPOSED: Last[Frechet] = Last()
+_FLOORS: Last[float] = Last()
 
 
 class FID(InceptionFeatures):
@@ -33,17 +36,13 @@ class FID(InceptionFeatures):
         "at these counts most of the value may be bias, which the interval does not cover; the floor is of half the images "
         "and so higher than at the full count; read kid beside it"
     )
-    _kept: tuple[str, Frechet] | None = None  # what depends on the reference alone, with its fingerprint
-    _kept_floor: tuple[str, float] | None = None
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
+    def corpus(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
         """The distance of all rows to the reference's; NaN with fewer than two measured rows on either side."""
         return self._to(pool(reference)).distance(pool(rows))
 
-    def reduce_groups(
-        self, groups: Sequence[Sequence[Rows]], reference: Sequence[Rows] = ()
-    ) -> tuple[float, list[float]]:
-        """`reduce` of all groups' rows, and of all but each group's in turn, in one pass over the rows."""
+    def leave_out(self, groups: Sequence[Sequence[Rows]], reference: Sequence[Rows] = ()) -> tuple[float, list[float]]:
+        """`corpus` of all groups' rows, and of all but each group's in turn, in one pass over the rows."""
         return self._to(pool(reference)).without_each([pool(group) for group in groups])
 
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:
@@ -53,16 +52,10 @@ class FID(InceptionFeatures):
 
     def _to(self, reference: Pooled) -> Frechet:
         """The reference, decomposed: kept for the next method, which has the same."""
-        key = reference.fingerprint()
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, Frechet(reference)
-        return self._kept[1]
+        return _DECOMPOSED.get(reference.fingerprint(), lambda: Frechet(reference))
 
     def _floor(self, reference: Pooled) -> float:
-        key = reference.fingerprint()
-        if self._kept_floor is None or self._kept_floor[0] != key:
-            self._kept_floor = key, floor(reference)
-        return self._kept_floor[1]
+        return _FLOORS.get(reference.fingerprint(), lambda: floor(reference))
 
 
 def floor(reference: Pooled) -> float:

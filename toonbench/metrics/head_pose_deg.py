@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._motion import curves, estimate_and_truth
-from toonbench.types import Need, Rows, Sample
+from toonbench.metrics._motion import MotionMetric, curves, estimate_and_truth
+from toonbench.types import Rows, Sample
 
 WORST = 90.0
 Values = NDArray[np.float64]
 
 
-class HeadPoseDeg:
+class HeadPoseDeg(MotionMetric):
     """Angle of the rotation that takes the estimated head pose to the true one, in degrees; 0 to 90.
 
     arccos((trace(R_estimate R_truth^T) - 1) / 2), the geodesic distance on SO(3) (Huynh 2009, "Metrics for 3D
@@ -25,19 +23,16 @@ class HeadPoseDeg:
     name = "head_pose_deg"
     version = 1
     higher_is_better = False
-    distribution = False
     bounds = (0.0, WORST)
-    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 6) float32 degrees: estimated yaw, pitch, roll, NaN where that face is not found, then the true ones."""
         return curves(sample, ("yaw", "pitch", "roll"), metric=self.name)
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means; frames without truth are left out, NaN if nothing is left."""
-        pairs = [angles(*estimate_and_truth(one, width=3)) for one in rows]
-        means = [one.mean() for one in pairs if len(one)]
-        return float(np.mean(means)) if means else float("nan")
+    def value(self, rows: Rows) -> float:
+        """Mean over frames; NaN if the ground truth is unknown in all frames."""
+        found = angles(*estimate_and_truth(rows, width=3))
+        return float(found.mean()) if len(found) else float("nan")
 
 
 def angles(estimate: Values, truth: Values) -> Values:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.metrics._inception import InceptionFeatures
+from toonbench.metrics._last import Last
 from toonbench.metrics._pooled import Pooled, common_width, pool
 from toonbench.types import Rows
 
@@ -36,17 +37,13 @@ class KID(InceptionFeatures):
     higher_is_better = False
     bounds = (-math.inf, math.inf)
     remark = f"frames of one clip are much alike, which raises the value; '{APART}' leaves their pairs out"
-    _kept: tuple[str, float, _Pairs] | None = None  # the reference's fingerprint, and the sums within it and its clips
-    _last: tuple[str, _Sums] | None = None  # what was reduced last: `details` of it is asked for next
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
+    def corpus(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
         """The discrepancy of all rows from the reference's; NaN with fewer than two measured rows on either side."""
         return self._sums([pool(rows)], pool(reference)).value(np.ones(1, bool))
 
-    def reduce_groups(
-        self, groups: Sequence[Sequence[Rows]], reference: Sequence[Rows] = ()
-    ) -> tuple[float, list[float]]:
-        """`reduce` of all groups' rows, and of all but each group's in turn: each kernel value is computed once.
+    def leave_out(self, groups: Sequence[Sequence[Rows]], reference: Sequence[Rows] = ()) -> tuple[float, list[float]]:
+        """`corpus` of all groups' rows, and of all but each group's in turn: each kernel value is computed once.
 
         Above 50,000 rows each group is thinned to its share, once for all values.
         """
@@ -58,11 +55,9 @@ class KID(InceptionFeatures):
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:
         """KID without pairs of frames of one clip (NaN if a side has but one), and how many frames and images there are."""
         generated, real = pool(rows), pool(reference)
-        last = self._last
-        if last is None or last[0] != _checksum([generated], real):
-            last = "", self._sums([generated], real)
+        sums = _SUMS.get(_checksum([generated], real), lambda: self._sums([generated], real))
         return {
-            APART: last[1].apart(),
+            APART: sums.apart(),
             "frames": float(len(generated)),
             "reference images": float(len(real)),
         }
@@ -76,7 +71,7 @@ class KID(InceptionFeatures):
             within[first, first] = _within(one)
             for second in range(first):
                 within[first, second] = within[second, first] = _across(one, groups[second])
-        of_real, of_real_clips = self._of_reference(real)
+        of_real, of_real_clips = _REFERENCE.get(real.fingerprint(), lambda: (_within(real), _within_clips([real])))
         sums = _Sums(
             counts=np.array([len(one) for one in groups], np.float64),
             within=within,
@@ -86,15 +81,8 @@ class KID(InceptionFeatures):
             real_count=len(real),
             real_clips=of_real_clips,
         )
-        self._last = key, sums
+        _SUMS.put(key, sums)
         return sums
-
-    def _of_reference(self, real: Pooled) -> tuple[float, _Pairs]:
-        """The sums within the reference and within its clips, kept for the next method, which has the same."""
-        key = real.fingerprint()
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, _within(real), _within_clips([real])
-        return self._kept[1:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +159,10 @@ def _within_clips(groups: Sequence[Pooled]) -> _Pairs:
     clips = [clip for one in groups for clip in one.clips() if len(clip) > 1]
     count = sum(len(clip) * (len(clip) - 1) for clip in clips)
     return _Pairs(count=float(count), total=math.fsum(map(_within, clips)))
+
+
+_SUMS: Last[_Sums] = Last()  # what was reduced last: `details` of it is asked for next
+_REFERENCE: Last[tuple[float, _Pairs]] = Last()  # the sums within the reference and within its clips
 
 
 def _checksum(groups: Sequence[Pooled], reference: Pooled) -> str:

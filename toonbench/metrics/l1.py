@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from toonbench.metrics.shared import mean_of_pair_means, target_of
-from toonbench.types import Need, Rows, Sample
+from toonbench.metrics.shared import target_of
+from toonbench.types import Metric, Need, Rows, Sample
 
 
-class L1:
+class L1(Metric):
     """Mean over height, width and RGB of |generated - target| / 255 for each frame; 0 (equal) to 1.
 
     Reduced as the mean over pairs of each pair's mean over frames (LIA, `evaluation.py`; ToonTalker derives from LIA).
@@ -21,7 +19,6 @@ class L1:
     name = "l1"
     version = 1
     higher_is_better = False
-    distribution = False
     bounds = (0.0, 1.0)
     needs: frozenset[Need] = frozenset({"target"})
 
@@ -33,7 +30,3 @@ class L1:
             difference = generated.astype(np.int16) - wanted
             rows[index] = np.abs(difference).sum(dtype=np.int64) / (255.0 * difference.size)
         return rows
-
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means; NaN rows are left out, NaN if there is nothing."""
-        return mean_of_pair_means(rows)

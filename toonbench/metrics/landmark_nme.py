@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._motion import estimate_and_truth, seen, truth_of
-from toonbench.types import Need, Rows, Sample, Truth
+from toonbench.metrics._motion import MotionMetric, estimate_and_truth, seen, truth_of
+from toonbench.types import GroundTruth, Rows, Sample
 
 WORST = 1.0
 _OUTER_CORNERS = (36, 45)
@@ -17,7 +15,7 @@ _LEAST_EYES = (
 )
 
 
-class LandmarkNME:
+class LandmarkNME(MotionMetric):
     """Normalised mean error of the landmarks: mean over visible points of |estimate - truth| / distance of the eyes; 0 to 1.
 
     Points are estimated in the generated frame by the landmark network and compared with the exact ones of the target
@@ -30,9 +28,7 @@ class LandmarkNME:
     name = "landmark_nme"
     version = 1
     higher_is_better = False
-    distribution = False
     bounds = (0.0, WORST)
-    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 2) float32: the frame's error, NaN where that face is not found, and the number of points it rests on."""
@@ -44,14 +40,13 @@ class LandmarkNME:
         error = np.where(truth.visible, distance, 0).sum(axis=1) / counts / eye_distance(truth)
         return np.stack([np.minimum(error, WORST), counts], axis=1).astype(np.float32)
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means, a frame without the character's face as 1; frames without truth are left out, NaN if nothing is left."""
-        pairs = [estimate_and_truth(one, width=1)[0] for one in rows]
-        means = [np.nan_to_num(one, nan=WORST).mean() for one in pairs if len(one)]
-        return float(np.mean(means)) if means else float("nan")
+    def value(self, rows: Rows) -> float:
+        """Mean over frames, a frame without the character's face as 1; NaN if the ground truth is unknown in all frames."""
+        errors = estimate_and_truth(rows, width=1)[0]
+        return float(np.nan_to_num(errors, nan=WORST).mean()) if len(errors) else float("nan")
 
 
-def eye_distance(truth: Truth) -> NDArray[np.float64]:
+def eye_distance(truth: GroundTruth) -> NDArray[np.float64]:
     """(frames,) distance of the outer eye corners in pixels, at least 0.35 of the landmark box's longer side."""
     points = truth.landmarks.astype(np.float64)
     left, right = _OUTER_CORNERS

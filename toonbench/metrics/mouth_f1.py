@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from toonbench.metrics._events import counts, f1
-from toonbench.metrics._motion import curves, estimate_and_truth, truth_of
-from toonbench.types import Need, Rows, Sample
+from toonbench.metrics._events import counts
+from toonbench.metrics._motion import MotionMetric, curves, estimate_and_truth, truth_of
+from toonbench.types import Rows, Sample
 
 SHUT, OPEN = 0.3, 0.55  # in quick talk the jaw shuts to 0.2 or so between syllables: a limit there is a toss-up
 
 
-class MouthF1:
+class MouthF1(MotionMetric):
     """F1 of the onsets of openings of the mouth, within 100 ms (at least one frame); 0 to 1.
 
     The mouth opens where `jaw_open` rises above 0.55 after it was below 0.3. Estimated openings are matched one to one
@@ -26,9 +24,9 @@ class MouthF1:
     name = "mouth_f1"
     version = 1
     higher_is_better = True
-    distribution = True
+    aggregate = "events"
+    temporal = True
     bounds = (0.0, 1.0)
-    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 3) float32: estimate of `jaw_open`, NaN where that face is not found, truth, frames a second."""
@@ -36,9 +34,9 @@ class MouthF1:
         fps = np.full((len(rows), 1), truth_of(sample, self.name).fps)
         return np.concatenate([rows, fps], axis=1, dtype=np.float32)
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Pooled over clips; NaN if the mouth never opens, was never seen to, and no frame is missing."""
-        return f1([_counts(one) for one in rows])
+    def counts(self, rows: Rows) -> tuple[float, float]:
+        """Twice the matched onsets; estimated onsets, missing frames and onsets of the target together."""
+        return _counts(rows)
 
 
 def _counts(rows: Rows) -> tuple[int, int]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from toonbench.metrics.shared import mean_of_pair_means, target_of
-from toonbench.types import Need, Rows, Sample
+from toonbench.metrics.shared import target_of
+from toonbench.types import Metric, Need, Rows, Sample
 
 CAP_DB = 100.0
 
 
-class PSNR:
+class PSNR(Metric):
     """10 log10(255^2 / MSE) of each frame, MSE over height, width and RGB; 0 to 100 dB.
 
     Identical frames, whose ratio is infinite, count as 100 dB; at 256 x 256 the only others up there differ by one
@@ -23,7 +21,6 @@ class PSNR:
     name = "psnr"
     version = 1
     higher_is_better = True
-    distribution = False
     bounds = (0.0, CAP_DB)
     needs: frozenset[Need] = frozenset({"target"})
 
@@ -37,7 +34,3 @@ class PSNR:
             decibels = 10.0 * np.log10(255.0**2 * difference.size / squares) if squares else CAP_DB
             rows[index] = min(decibels, CAP_DB)
         return rows
-
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means of dB; NaN rows are left out, NaN if there is nothing."""
-        return mean_of_pair_means(rows)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._motion import LIMITS, curves, estimate_and_truth
-from toonbench.types import CHANNELS, Need, Rows, Sample
+from toonbench.metrics._motion import LIMITS, MotionMetric, curves, estimate_and_truth
+from toonbench.types import CHANNELS, Rows, Sample
 
 MOVES = 0.15  # of a channel's range: where the truth moves less in a clip, its direction is not worth asking for
 Values = NDArray[np.float64]
 
 
-class RigCorr:
+class RigCorr(MotionMetric):
     """Concordance of each channel's curve with the truth's, over all pairs of frames; -1 (reversed) to 1 (same order).
 
         sum_{i<j} |b_i - b_j| sign(a_i - a_j) sign(b_i - b_j) / sum_{i<j} |b_i - b_j|,   a estimate, b truth
@@ -30,18 +28,17 @@ class RigCorr:
     name = "rig_corr"
     version = 1
     higher_is_better = True
-    distribution = False
+    temporal = True
     bounds = (-1.0, 1.0)
-    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 36) float32: the 18 channels' estimates, NaN where that face is not found, then their truths."""
         return curves(sample, CHANNELS, metric=self.name)
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean over pairs; clips in which nothing moves are left out, NaN if nothing is left."""
-        values = [list(found.values()) for found in map(channel_concordance, rows) if found]
-        return float(np.mean([np.mean(one) for one in values])) if values else float("nan")
+    def value(self, rows: Rows) -> float:
+        """Mean over the channels that move; NaN if none does."""
+        found = channel_concordance(rows)
+        return float(np.mean(list(found.values()))) if found else float("nan")
 
 
 def channel_concordance(rows: Rows) -> dict[str, float]:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._motion import LIMITS, curves, estimate_and_truth
-from toonbench.types import CHANNELS, Need, Rows, Sample
+from toonbench.metrics._motion import LIMITS, MotionMetric, curves, estimate_and_truth
+from toonbench.types import CHANNELS, Rows, Sample
 
 Values = NDArray[np.float64]
 
 
-class RigError:
+class RigError(MotionMetric):
     """Mean over the 18 channels of |estimate - truth| / the channel's range; 0 to 1.
 
     Estimates come from the landmark network and lie within the channels' limits, as truths do. A frame without the character's face
@@ -24,17 +24,15 @@ class RigError:
     name = "rig_error"
     version = 1
     higher_is_better = False
-    distribution = False
     bounds = (0.0, 1.0)
-    needs: frozenset[Need] = frozenset({"motion"})
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 36) float32: the 18 channels' estimates, NaN where that face is not found, then their truths."""
         return curves(sample, CHANNELS, metric=self.name)
 
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means; frames without truth are left out, NaN if nothing is left."""
-        return float(np.mean(list(breakdown(rows).values())))
+    def value(self, rows: Rows) -> float:
+        """Mean over channels of each channel's mean over frames; NaN if the ground truth is unknown in all frames."""
+        return float(np.mean(list(breakdown([rows]).values())))
 
 
 def breakdown(rows: Sequence[Rows]) -> dict[str, float]:

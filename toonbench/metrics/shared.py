@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.types import Frames, Need, Rows, Sample, ToonbenchError
+from toonbench.types import Frames, Metric, Need, Rows, Sample, ToonbenchError
 
 
-class Describer(Protocol):
-    """A metric that compares features: see `Metric`."""
-
-    name: str
-    features: str
-
-    def describe(self, frames: Frames) -> Rows:
-        """Features of (frames, height, width, 3) uint8 RGB, a row a frame, NaN where nothing was found."""
-        ...
-
-
-def real_features(metric: Describer, sample: Sample, need: Need) -> Rows:
+def dataset_features(metric: Metric, sample: Sample, need: Need) -> Rows:
     """Features of the sample's target (a row a frame) or source (one row): those stored before, or made here.
 
     Raises ToonbenchError if the sample has no such frames.
     """
-    known = sample.known.get((need, metric.features))
-    if known is not None:
-        return known
+    stored = sample.features.get((need, metric.features))
+    if stored is not None:
+        return stored
     if need == "target":
-        return metric.describe(target_of(sample, metric.name))
+        return metric.extract_features(target_of(sample, metric.name))
     if need != "source" or sample.source is None:
         raise ToonbenchError(
             f"{metric.name} needs a {need} and pair '{sample.pair.id}' has none; leave this metric out"
         )
-    return metric.describe(sample.source[None])
+    return metric.extract_features(sample.source[None])
 
 
 def target_of(sample: Sample, metric: str) -> Frames:
@@ -63,6 +51,11 @@ def mean_of_pair_means(rows: Sequence[Rows]) -> float:
     NaN rows are left out, and so is a pair of which nothing was measured; NaN if nothing is left.
     """
     return mean_of_found(rows)
+
+
+def value_with_losses(rows: Rows) -> float:
+    """`mean_with_losses` of one pair."""
+    return mean_with_losses([rows])
 
 
 def mean_with_losses(rows: Sequence[Rows], *, pooled: bool = False) -> float:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from toonbench.metrics.shared import mean_of_pair_means, target_of
-from toonbench.types import Need, Rows, Sample
+from toonbench.metrics.shared import target_of
+from toonbench.types import Metric, Need, Rows, Sample
 
 WINDOW = 11  # pixels: a Gaussian of sigma 1.5 cut at 3.5 sigma
 
 
-class SSIM:
+class SSIM(Metric):
     """Structural similarity (Wang, Bovik, Sheikh, Simoncelli 2004) of each frame; -1 to 1, 1 is equal.
 
     The settings of that paper: Gaussian window of sigma 1.5 (11 pixels), population covariances, K1 = 0.01,
@@ -25,7 +24,6 @@ class SSIM:
     name = "ssim"
     version = 1
     higher_is_better = True
-    distribution = False
     bounds = (-1.0, 1.0)
     needs: frozenset[Need] = frozenset({"target"})
 
@@ -47,7 +45,3 @@ class SSIM:
                 use_sample_covariance=False,
             )
         return rows
-
-    def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:  # noqa: ARG002
-        """Mean of pair means; NaN rows are left out, NaN if there is nothing."""
-        return mean_of_pair_means(rows)

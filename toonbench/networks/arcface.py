@@ -26,7 +26,7 @@ class FaceEmbedder:
     detector: Any
     recogniser: Any
 
-    def describe(self, frames: Frames) -> Rows:
+    def extract_features(self, frames: Frames) -> Rows:
         """(frames, 512) float32 embeddings of length 1; NaN where no face is found."""
         width = int(self.recogniser.output_shape[-1])
         rows = np.full((len(frames), width), np.nan, np.float32)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from toonbench.compare import Comparison, Difference, OnMetric, Standing
+    from toonbench.compare import Comparison, Difference, MethodRow, MetricComparison
 
 
 def print_comparison(console: Console, found: Comparison) -> None:
@@ -32,7 +32,7 @@ def _methods(found: Comparison) -> Table:
         table.add_section()
         table.add_row(_heading(one))
         apart = any(difference.better for difference in one.differences)
-        for standing in one.standings:
+        for standing in one.methods:
             style = "bold" if apart and standing.rank == 1 else ""
             table.add_row(*_method_cells(standing, pairs=found.pairs), style=style)
     return table
@@ -58,11 +58,11 @@ def _table(columns: Sequence[str]) -> Table:
     return table
 
 
-def _heading(one: OnMetric) -> str:
+def _heading(one: MetricComparison) -> str:
     return f"{one.metric} {'↑' if one.higher_is_better else '↓'}"
 
 
-def _method_cells(standing: Standing, *, pairs: int) -> list[str]:
+def _method_cells(standing: MethodRow, *, pairs: int) -> list[str]:
     return [
         f"  {standing.method}",
         "—" if standing.rank is None else str(standing.rank),
@@ -91,7 +91,7 @@ def _print_remarks(console: Console, found: Comparison) -> None:
     ]
     lines = [
         *_grouped([(note, one.metric) for one in found.metrics for note in one.notes]),
-        *_grouped([(f"{s.method} is unranked: {s.reason}", m.metric) for m in found.metrics for s in m.standings if s.reason]),
+        *_grouped([(f"{s.method} is unranked: {s.reason}", m.metric) for m in found.metrics for s in m.methods if s.reason]),
         *_grouped([(f"† {d.a} − {d.b} on the {d.pairs} of {found.pairs} pairs that both methods have", m.metric)
                    for m in found.metrics for d in m.differences if d.partial]),
         *_grouped([(reason, name) for name, reason in found.skipped.items()]),

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from toonbench import registry, weights
 from toonbench.store import Run, read_json, write_json
 from toonbench.types import Metric, Need, Pair, ToonbenchError
 
-ANY = (-np.inf, np.inf)  # bounds of a metric that names none
 ABSENT: dict[Need, str] = {
     "motion": "not measured, for want of exact motion (puppets have it)",
     "target": "not measured, for want of exact targets (puppets and same-identity tasks have them)",
@@ -25,10 +22,7 @@ ABSENT: dict[Need, str] = {
 @functools.cache
 def load(name: str, *, device: str = "cpu") -> Metric:
     """The metric `name@version`, once in each process, its network on `device`."""
-    metric = registry.load_metric(name)
-    if hasattr(metric, "device"):
-        setattr(metric, "device", device)  # noqa: B010
-    return metric
+    return registry.load_metric(name).on(device)
 
 
 def applicable(metric: Metric, pair: Pair) -> bool:
@@ -38,13 +32,12 @@ def applicable(metric: Metric, pair: Pair) -> bool:
     return "target" not in metric.needs or pair.target is not None
 
 
-def lacking(metric: Metric) -> str:
+def unavailable(metric: Metric) -> str:
     """Why this machine cannot measure the metric, with the command that helps; empty if it can."""
-    packages: Mapping[str, str] = getattr(metric, "packages", {})
-    absent = [install for module, install in packages.items() if importlib.util.find_spec(module) is None]
+    absent = [install for module, install in metric.packages.items() if importlib.util.find_spec(module) is None]
     if absent:
         return f"skipped, its package is not installed: pip install {' '.join(absent)}"
-    reason = weights.missing(getattr(metric, "weights", ()))
+    reason = weights.missing(metric.weights)
     return f"skipped, {reason}" if reason else ""
 
 
@@ -53,7 +46,7 @@ def claim_weights(run: Run, metric: Metric) -> None:
 
     Raises ToonbenchError where they were made with others: rows of two networks must not meet in one number.
     """
-    used = weights.used(getattr(metric, "weights", ()))
+    used = weights.used(metric.weights)
     for place in _claims(run, metric) if used else ():
         if not place.exists():
             write_json(place, used)
@@ -76,8 +69,7 @@ def release_weights(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) 
 
 def _claims(run: Run, metric: Metric) -> set[Path]:
     """Where it stands which weights made the metric's rows, and its features of real frames."""
-    real = run.real / getattr(metric, "features", rows_name(metric)) / "weights.json"
-    return {run.weights(rows_name(metric)), real}
+    return {run.weights(rows_name(metric)), run.features / (metric.features or rows_name(metric)) / "weights.json"}
 
 
 def claimed_weights(run: Run, metric: Metric) -> dict[str, str]:
@@ -87,10 +79,13 @@ def claimed_weights(run: Run, metric: Metric) -> dict[str, str]:
 
 
 def rows_name(metric: Metric) -> str:
-    """The name under which the metric's rows are stored: its own, or that of the features that distributions share."""
-    if metric.distribution and (features := getattr(metric, "features", "")):
-        return features
-    return registry.metric_id(metric)
+    """The name under which the metric's rows are stored: its own, or that of the features that several metrics share."""
+    return metric.features if needs_reference(metric) else registry.metric_id(metric)
+
+
+def needs_reference(metric: Metric) -> bool:
+    """Whether the metric compares features of the whole set with those of the reference images."""
+    return "reference" in metric.needs and bool(metric.features)
 
 
 def failed_name(metric: Metric, pair: str) -> str:

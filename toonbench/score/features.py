@@ -1,7 +1,7 @@
-"""Features of real frames: measured once, kept for all methods and tasks of a data set.
+"""Features of dataset frames: extracted once, kept for all methods and tasks of a data set.
 
-    OUT/<data>/real/<features>/weights.json                     what they were made with
-    OUT/<data>/real/<features>/<part>/<clip>~<checksum>.npy     a row for each frame of that part of a clip
+    OUT/<data>/features/<features>/weights.json                     what they were made with
+    OUT/<data>/features/<features>/<part>/<clip>~<checksum>.npy     a row for each frame of that part of a clip
 
 A part is `all` frames, the `first` one (the source image), or a number of them, evenly spaced; with `-256x256-bicubic` after it
 where they were brought to the size of the other sources. The checksum is the start of the clip's file's: a changed clip is another.
@@ -15,13 +15,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from toonbench.data.clips import read_frames, read_source
 from toonbench.pool import Progress, map_items
-from toonbench.score.availability import lacking, load
+from toonbench.score.availability import load, needs_reference, unavailable
 from toonbench.store import Run, read_array, reason_of, write_array
 from toonbench.types import Clip, Frames, Metric, Pair, Reference, Rows, Task
 
@@ -38,17 +37,17 @@ def evenly(total: int, count: int) -> list[int]:
     return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
 
-def real_features(run: Run, metric: Any, clip: Clip, *, part: str, read: Callable[[], Frames]) -> Rows:
+def dataset_features(run: Run, metric: Metric, clip: Clip, *, part: str, read: Callable[[], Frames]) -> Rows:
     """The stored features of a part of a real clip; where there are none, `read` gives the frames and they are made."""
     path = _path(run, metric, clip, part)
     stored = read_array(path)
     if stored is None:
-        stored = np.asarray(metric.describe(read()), np.float32)
+        stored = np.asarray(metric.extract_features(read()), np.float32)
         write_array(path, stored)
     return stored
 
 
-def describe_references(
+def extract_references(
     run: Run,
     pairs: Sequence[Pair],
     *,
@@ -63,7 +62,7 @@ def describe_references(
     jobs: dict[Path, _Job] = {}
     for name in metrics:
         metric = load(name)
-        if not _has_reference(metric) or lacking(metric):
+        if not needs_reference(metric) or unavailable(metric):
             continue
         for image in reference_images(task.reference, pairs, clips):
             path = _path(run, metric, image.clip, image.part)
@@ -71,7 +70,7 @@ def describe_references(
                 jobs[path] = _Job(run=run, metric=name, image=image, resize=task.reference.resize, device=device)
     frames = sum(job.image.frames or job.image.clip.frames for job in jobs.values())
     workers = max(1, min(workers, frames // WORTH))
-    map_items(_describe, list(jobs.values()), workers=workers, on_progress=on_progress)
+    map_items(_extract, list(jobs.values()), workers=workers, on_progress=on_progress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +85,7 @@ def reference_rows(
     run: Run, metric: Metric, pairs: Sequence[Pair], *, task: Task, clips: Sequence[Clip]
 ) -> ReferenceRows:
     """The stored rows of the task's reference for a distribution metric; none for other metrics."""
-    if not _has_reference(metric):
+    if not needs_reference(metric):
         return ReferenceRows(rows=[])
     images = reference_images(task.reference, pairs, clips)
     found = [(image, read_array(_path(run, metric, image.clip, image.part), lazy=True)) for image in images]
@@ -135,12 +134,12 @@ class _Job:
     device: str
 
 
-def _describe(job: _Job) -> None:
+def _extract(job: _Job) -> None:
     """Describe one reference image, or frames of a reference clip; one that cannot be is recorded and tried again next time."""
     name = f"reference+{job.image.clip.id}"
     read = functools.partial(_read, job.image, resize=job.resize)
     try:
-        real_features(job.run, load(job.metric, device=job.device), job.image.clip, part=job.image.part, read=read)
+        dataset_features(job.run, load(job.metric, device=job.device), job.image.clip, part=job.image.part, read=read)
     except Exception as error:
         log.debug("reference image %s failed", job.image.clip.id, exc_info=True)
         job.run.fail(name, stage="measure", reason=reason_of(error))
@@ -165,9 +164,5 @@ def resized(frames: Frames, size: Size, *, resize: str) -> Frames:
     return np.stack([np.asarray(Pillow.fromarray(frame).resize(size, how)) for frame in frames])
 
 
-def _has_reference(metric: Metric) -> bool:
-    return metric.distribution and hasattr(metric, "describe")
-
-
-def _path(run: Run, metric: Any, clip: Clip, part: str) -> Path:
-    return run.real / metric.features / part / f"{clip.id}~{clip.sha256[:8]}.npy"
+def _path(run: Run, metric: Metric, clip: Clip, part: str) -> Path:
+    return run.features / metric.features / part / f"{clip.id}~{clip.sha256[:8]}.npy"

@@ -6,18 +6,26 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from toonbench import lint, video
+from toonbench.chunks import cut_truth
 from toonbench.data import read_motion
 from toonbench.data.clips import read_frames, read_source
 from toonbench.pool import Progress, map_items
-from toonbench.score.availability import applicable, claim_weights, failed_name, lacking, load, rows_name
-from toonbench.score.features import ALL, FIRST, evenly, real_features
+from toonbench.score.availability import (
+    applicable,
+    claim_weights,
+    failed_name,
+    load,
+    needs_reference,
+    rows_name,
+    unavailable,
+)
+from toonbench.score.features import ALL, FIRST, dataset_features, evenly
 from toonbench.store import Run, reason_of
-from toonbench.types import Frame, Frames, Metric, Need, Pair, Rows, Sample, Task, ToonbenchError, Truth
+from toonbench.types import Frame, Frames, GroundTruth, Metric, Need, Pair, Rows, Sample, Task, ToonbenchError
 
 log = logging.getLogger(__name__)
 LINT = f"lint@{lint.VERSION}"  # the name of the linter's rows
@@ -49,10 +57,10 @@ def measure(
     """Store the rows of every pair that has a video and lacks them. Each video is decoded once, whatever the metrics.
 
     The task's first `skip` frames are left out, but never the only frame. Metrics that this machine cannot measure
-    (`lacking`) are left for another. `device` is where networks run.
+    (`unavailable`) are left for another. `device` is where networks run.
     """
     video_of = video_of or run.video
-    able = [name for name in metrics if not lacking(load(name))]
+    able = [name for name in metrics if not unavailable(load(name))]
     for name in able:
         claim_weights(run, load(name))
     todo: list[Job] = []
@@ -65,7 +73,7 @@ def measure(
 
 def unfinished(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) -> list[str]:
     """The pairs that have neither rows for every metric nor a recorded failure: another shard's, or not begun."""
-    able = [metric for metric in map(load, metrics) if not lacking(metric)]
+    able = [metric for metric in map(load, metrics) if not unavailable(metric)]
     return [
         pair.id
         for pair in pairs
@@ -103,9 +111,9 @@ def _measure_pair(job: Job) -> None:
 
 
 def _rows(job: Job, metric: Metric, sample: Sample, frames: _Read) -> Rows:
-    if not metric.distribution or not hasattr(metric, "features"):
+    if not needs_reference(metric):
         skipped = len(frames.generated) - len(sample.generated)
-        return metric.measure(replace(sample, known=_known(job, metric, frames, skip=skipped)))
+        return metric.measure(replace(sample, features=_features(job, metric, frames, skip=skipped)))
     chosen = evenly(len(sample.generated), job.task.reference.frames)
     return metric.measure(Sample(pair=sample.pair, generated=sample.generated[chosen]))
 
@@ -154,7 +162,7 @@ def _sample(job: Job, metrics: Sequence[Metric], frames: _Read) -> Sample:
         source=frames.source,
         driving=frames.driving[skip:],
         target=None if frames.target is None else frames.target[skip:],
-        truth=None if truth is None else _from(truth, skip),
+        ground_truth=None if truth is None else cut_truth(truth, skip),
     )
 
 
@@ -173,23 +181,21 @@ def _check_shapes(job: Job, frames: _Read) -> None:
             )
 
 
-def _known(job: Job, metric: Metric, frames: _Read, *, skip: int) -> dict[tuple[Need, str], Rows]:
+def _features(job: Job, metric: Metric, frames: _Read, *, skip: int) -> dict[tuple[Need, str], Rows]:
     """Features of the pair's real frames for a metric that compares with them, stored for the next method."""
     known: dict[tuple[Need, str], Rows] = {}
-    describer: Any = metric
-    describes: frozenset[Need] = getattr(metric, "describes", frozenset[Need]())
     pair, target = job.pair, frames.target
-    if "source" in describes:
-        known["source", describer.features] = real_features(
+    if "source" in metric.features_of:
+        known["source", metric.features] = dataset_features(
             job.run, metric, pair.source, part=FIRST, read=lambda: frames.source[None]
         )
-    if "target" in describes and target is not None and pair.target is not None:
-        features = real_features(job.run, metric, pair.target, part=ALL, read=lambda: target)
-        known["target", describer.features] = features[skip:]
+    if "target" in metric.features_of and target is not None and pair.target is not None:
+        features = dataset_features(job.run, metric, pair.target, part=ALL, read=lambda: target)
+        known["target", metric.features] = features[skip:]
     return known
 
 
-def _read_truth(pair: Pair, *, frames: int) -> Truth:
+def _read_truth(pair: Pair, *, frames: int) -> GroundTruth:
     """The exact motion of the pair's target, known to have as many frames as were generated."""
     target = pair.target
     if target is None or target.motion is None:
@@ -201,10 +207,6 @@ def _read_truth(pair: Pair, *, frames: int) -> Truth:
             "write one frame for every driving frame"
         )
     return truth
-
-
-def _from(truth: Truth, skip: int) -> Truth:
-    return Truth(rig=truth.rig[skip:], landmarks=truth.landmarks[skip:], visible=truth.visible[skip:], fps=truth.fps)
 
 
 def _size(frames: Frames) -> str:

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from toonbench.score.availability import needs_reference, rows_name
+from toonbench.score.results import missing_pairs, pair_values, share_measured
+from toonbench.stats.summary import summarise
 from toonbench.store import Run
 from toonbench.types import Clip, Metric, Pair, Rows, ToonbenchError
 
@@ -77,7 +80,7 @@ def _one(run: Run, stored: Mapping[str, Any], table: _Table, *, foreign: Sequenc
     except ToonbenchError as error:
         found.unchecked.append(f"{name}: {error}")
         return
-    if metric.distribution and hasattr(metric, "features"):
+    if needs_reference(metric):
         found.unchecked.append(f"{name}: a distance between sets, which needs the features of the data")
         return
     if cells is None:
@@ -94,8 +97,6 @@ def _one(run: Run, stored: Mapping[str, Any], table: _Table, *, foreign: Sequenc
 def _compare(
     run: Run, metric: Metric, stored: Mapping[str, Any], *, table: _Table, cells: Mapping[str, str], problems: list[str]
 ) -> None:
-    from toonbench.score import pair_values, rows_name
-
     name: str = stored["metric"]
     values = pair_values(run, metric, table.pairs)
     rows: dict[str, Rows] = {}
@@ -111,6 +112,8 @@ def _compare(
         problems.append(f"{name}: of {stored['pairs']} pairs, and the run has {len(table.pairs)}")
     if stored["pairs"] < len(rows):
         problems.append(f"{name}: of {stored['pairs']} pairs, and {len(rows)} have rows")
+    if stored["pairs"] < len(table.pairs) and len(rows) < stored["pairs"]:
+        return  # which of the pairs without rows count as missing cannot be known from the run's folder
     made = _made(metric, rows, table=table, values=values, pairs=stored["pairs"])
     told = {**stored, **{f"detail '{key}'": value for key, value in stored.get("details", {}).items()}}
     for key, value in made.items():
@@ -122,31 +125,24 @@ def _made(
     metric: Metric, rows: Mapping[str, Rows], *, table: _Table, values: Mapping[str, float], pairs: int
 ) -> dict[str, float]:
     """The numbers of the result as scoring makes them; `pairs` is how many offer what the metric needs."""
-    import numpy as np
-
-    from toonbench.score import ANY, pair_weights
-    from toonbench.stats import intervals
-
-    driving = {pair.id: pair.driving.id for pair in table.pairs}
-    kept, clusters = list(rows.values()), [driving[pair] for pair in rows]
-    bounds = getattr(metric, "bounds", ANY)
-    if metric.distribution:
-        interval = intervals.grouped_jackknife(kept, clusters, lambda some: metric.reduce(some, []), bounds=bounds)
-    else:
-        own = [values[pair] for pair in rows]
-        interval = intervals.cluster_bootstrap(own, clusters, weights=pair_weights(metric, kept))
-    shares = [float(np.isfinite(own).all(axis=1).mean()) if len(own) else 0.0 for own in kept]
-    details: Mapping[str, float] = metric.details(kept, []) if hasattr(metric, "details") else {}  # pyright: ignore
+    own = table.pairs if pairs == len(table.pairs) else [pair for pair in table.pairs if pair.id in rows]
+    stored = [rows.get(pair.id) for pair in own]
+    summary = summarise(
+        metric, stored, driving=[pair.driving.id for pair in own], sources=[pair.source.id for pair in own]
+    )
+    shares = [share_measured(one) for one in stored]
     return {
-        "value": interval.value,
-        "low": float(np.maximum(interval.low, bounds[0])),
-        "high": float(np.minimum(interval.high, bounds[1])),
+        "value": summary.printed.value,
+        "low": summary.printed.low,
+        "high": summary.printed.high,
+        "measured": summary.measured.value,
+        "measured_low": summary.measured.low,
+        "measured_high": summary.measured.high,
         "coverage": sum(shares) / max(pairs, 1),
-        "missing": pairs
-        - (sum(s > 0 for s in shares) if metric.distribution else sum(map(math.isfinite, values.values()))),
-        "clusters": interval.clusters,
+        "missing": missing_pairs(metric, shares, [values[pair.id] for pair in own]),
+        "clusters": summary.printed.clusters,
         "higher_is_better": metric.higher_is_better,
-        **{f"detail '{key}'": float(value) for key, value in details.items()},
+        **{f"detail '{key}'": float(value) for key, value in metric.details([*rows.values()], []).items()},
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,14 +13,24 @@ from typing import Any
 import numpy as np
 
 from toonbench import lint, registry
-from toonbench.score.availability import ABSENT, ANY, applicable, claimed_weights, failed_name, lacking, load, rows_name
+from toonbench.score.availability import (
+    ABSENT,
+    applicable,
+    claimed_weights,
+    failed_name,
+    load,
+    needs_reference,
+    rows_name,
+    unavailable,
+)
 from toonbench.score.features import ReferenceRows, evenly, reference_rows
 from toonbench.score.measure import LINT
-from toonbench.stats import intervals
+from toonbench.stats.intervals import Interval
+from toonbench.stats.summary import pair_value, summarise
 from toonbench.store import Run, write_bytes, write_json
 from toonbench.types import Clip, Metric, Pair, Result, Rows, Task
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +60,7 @@ def reduce(
 
     `clips` are the data set's, for a task whose reference is the domain's.
     """
-    able = [metric for metric in map(load, metrics) if not lacking(metric)]
+    able = [metric for metric in map(load, metrics) if not unavailable(metric)]
     failures = {pair.id: run.reason(pair.id) or "no video" for pair in pairs if not _measured(run, pair, able)}
     results: list[Result] = []
     skipped: dict[str, str] = {}
@@ -76,23 +87,16 @@ def reduce(
 
 def pair_values(run: Run, metric: Metric, pairs: Sequence[Pair]) -> dict[str, float]:
     """Each pair's own number, NaN where it was not measured; none at all where only the whole set has a number."""
-    if metric.distribution and hasattr(metric, "features"):
+    if metric.aggregate == "corpus" and needs_reference(metric):
         return {}
-    return {pair.id: _reduce_one(metric, run.read_rows(rows_name(metric), pair.id)) for pair in pairs}
-
-
-def pair_weights(metric: Metric, rows: Sequence[Rows]) -> list[float]:
-    """What each pair counts in the number: the same, or where the metric pools frames, its frames that could be measured."""
-    if not getattr(metric, "pooled", False):
-        return [1.0] * len(rows)
-    return [float(np.isfinite(one[:, -1]).sum()) for one in rows]
+    return {pair.id: pair_value(metric, run.read_rows(rows_name(metric), pair.id)) for pair in pairs}
 
 
 def _left_out(run: Run, metric: Metric, own: Sequence[Pair]) -> str:
     """Why the metric has no result, or an empty string; rows from another machine need no weights here."""
     if not own:
         return next(ABSENT[need] for need in ABSENT if need in metric.needs)
-    if (reason := lacking(metric)) and not any(run.rows(rows_name(metric), pair.id).exists() for pair in own):
+    if (reason := unavailable(metric)) and not any(run.rows(rows_name(metric), pair.id).exists() for pair in own):
         return reason
     return ""
 
@@ -105,50 +109,50 @@ def _measured(run: Run, pair: Pair, metrics: Sequence[Metric]) -> bool:
     return any(run.rows(rows_name(metric), pair.id).exists() for metric in own)
 
 
-def _reduce_one(metric: Metric, rows: Rows | None) -> float:
-    return float("nan") if rows is None else float(metric.reduce([rows]))
-
-
 def _result(
     run: Run, metric: Metric, pairs: Sequence[Pair], *, values: dict[str, float], task: Task, clips: Sequence[Clip]
 ) -> Result:
-    stored = {pair: run.read_rows(rows_name(metric), pair.id, lazy=metric.distribution) for pair in pairs}
-    rows = {pair: found for pair, found in stored.items() if found is not None}
-    clusters = [pair.driving.id for pair in rows]
+    stored = [run.read_rows(rows_name(metric), pair.id, lazy=metric.aggregate == "corpus") for pair in pairs]
     images = reference_rows(run, metric, pairs, task=task, clips=clips)
-    kept, reference = list(rows.values()), images.rows
+    rows, reference = stored, images.rows
     if task.reference.equal and reference:
-        kept, reference = equal_sets(kept, reference)
-    bounds = getattr(metric, "bounds", ANY)
-    if metric.distribution:
-        interval = intervals.grouped_jackknife(
-            kept,
-            clusters,
-            lambda some: metric.reduce(some, reference),
-            bounds=bounds,
-            reduce_groups=_at_once(metric, reference),
-        )
-    else:
-        own = np.array([values[pair.id] for pair in rows], np.float64)
-        interval = intervals.cluster_bootstrap(own, clusters, weights=pair_weights(metric, kept))
-    shares = [_share(stored[pair]) for pair in pairs]
-    lost = [share == 0 for share in shares] if metric.distribution else [not np.isfinite(values[p.id]) for p in pairs]
-    notes = [*_why(metric, interval), *_faults(run, metric, pairs), *_foreign(metric, pairs), *_without(images)]
-    if (remark := getattr(metric, "remark", "")) and np.isfinite(interval.value):
-        notes.append(f"{registry.metric_id(metric)}: {remark}")
+        rows, reference = equal_sets(stored, reference)
+    summary = summarise(
+        metric,
+        rows,
+        driving=[pair.driving.id for pair in pairs],
+        sources=[pair.source.id for pair in pairs],
+        reference=reference,
+    )
+    shares = [share_measured(one) for one in stored]
+    notes = [
+        *_why(metric, summary.printed), *_faults(run, metric, pairs), *_foreign(metric, pairs), *_without(images)
+    ]  # fmt: skip
+    if metric.remark and np.isfinite(summary.printed.value):
+        notes.append(f"{registry.metric_id(metric)}: {metric.remark}")
     return Result(
         metric=registry.metric_id(metric),
-        value=interval.value,
-        low=float(np.maximum(interval.low, bounds[0])),
-        high=float(np.minimum(interval.high, bounds[1])),
+        value=summary.printed.value,
+        low=summary.printed.low,
+        high=summary.printed.high,
+        measured=summary.measured.value,
+        measured_low=summary.measured.low,
+        measured_high=summary.measured.high,
         pairs=len(pairs),
-        missing=sum(lost),
-        clusters=interval.clusters,
+        missing=missing_pairs(metric, shares, [values.get(pair.id, math.nan) for pair in pairs]),
+        clusters=summary.printed.clusters,
         coverage=float(np.mean(shares)),
         higher_is_better=metric.higher_is_better,
         notes=tuple(notes),
-        details=metric.details(kept, reference) if hasattr(metric, "details") else {},  # pyright: ignore
+        details=metric.details([one for one in rows if one is not None], reference),
     )
+
+
+def missing_pairs(metric: Metric, shares: Sequence[float], values: Sequence[float]) -> int:
+    """How many pairs have no value; where only pooled counts or the whole set have one, no measured frame."""
+    if metric.aggregate in ("corpus", "events"):
+        return sum(share == 0 for share in shares)
+    return sum(not math.isfinite(value) for value in values)
 
 
 def _without(images: ReferenceRows) -> list[str]:
@@ -161,14 +165,7 @@ def _without(images: ReferenceRows) -> list[str]:
     ]
 
 
-def _at_once(metric: Any, reference: Sequence[Rows]) -> intervals.ReduceGroups | None:
-    """The metric's own way to leave out each group in turn, where it has one."""
-    if not hasattr(metric, "reduce_groups"):
-        return None
-    return lambda groups: metric.reduce_groups(groups, reference)
-
-
-def _why(metric: Metric, interval: intervals.Interval) -> list[str]:
+def _why(metric: Metric, interval: Interval) -> list[str]:
     """Why there is no interval, in words that metrics share; or no value, with the metric's name."""
     if interval.reason and np.isnan(interval.value):
         return [f"{registry.metric_id(metric)}: {interval.reason}"]
@@ -189,12 +186,11 @@ def _faults(run: Run, metric: Metric, pairs: Sequence[Pair]) -> list[str]:
 
 def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:
     """A note where the characters are of a domain for which the metric's network was not made."""
-    calibrated: frozenset[str] = getattr(metric, "calibrated", frozenset[str]())
-    foreign = sorted({pair.source.domain for pair in pairs} - calibrated) if calibrated else []
+    foreign = sorted({pair.source.domain for pair in pairs} - metric.calibrated)
     made = (
         "photo-calibrated"
-        if calibrated == frozenset({"real"})
-        else f"calibrated on {' and '.join(sorted(calibrated))} faces"
+        if metric.calibrated == frozenset({"real"})
+        else f"calibrated on {' and '.join(sorted(metric.calibrated))} faces"
     )
     return [
         f"{registry.metric_id(metric)} is {made} and these characters are {one}: do not read it alone"
@@ -202,11 +198,13 @@ def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:
     ]
 
 
-def equal_sets(rows: Sequence[Rows], reference: Sequence[Rows]) -> tuple[list[Rows], list[Rows]]:
-    """The measured rows of both sets, cut to the number of the smaller, evenly over the larger."""
-    measured = [[one[np.isfinite(one).all(axis=1)] for one in some] for some in (rows, reference)]
+def equal_sets(rows: Sequence[Rows | None], reference: Sequence[Rows]) -> tuple[list[Rows | None], list[Rows]]:
+    """The measured rows of both sets, cut to the number of the smaller, evenly over the larger; None stays None."""
+    given = [one for one in rows if one is not None]
+    measured = [[one[np.isfinite(one).all(axis=1)] for one in some] for some in (given, reference)]
     number = min(sum(map(len, some)) for some in measured)
-    return _thin(measured[0], number), _thin(measured[1], number)
+    thinned = iter(_thin(measured[0], number))
+    return [None if one is None else next(thinned) for one in rows], _thin(measured[1], number)
 
 
 def _thin(rows: Sequence[Rows], number: int) -> list[Rows]:
@@ -217,7 +215,7 @@ def _thin(rows: Sequence[Rows], number: int) -> list[Rows]:
     ]
 
 
-def _share(rows: Rows | None) -> float:
+def share_measured(rows: Rows | None) -> float:
     """The share of a pair's frames that could be measured; a failed pair has none."""
     return 0.0 if rows is None or len(rows) == 0 else float(np.isfinite(rows).all(axis=1).mean())
 

@@ -1,0 +1,84 @@
+"""Metrics of plug-ins that do not derive from `Metric`: any object with a name, `needs`, `measure` and a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from toonbench.types import Aggregate, Metric, Rows, Sample, ToonbenchError
+
+REQUIRED = ("name", "higher_is_better", "measure")
+GIVEN = ("version", "needs", "bounds", "weights", "packages", "features", "features_of", "calibrated", "remark")
+
+
+def as_metric(thing: Any) -> Metric:
+    """`thing` itself if it is a `Metric`, else an adapter with the defaults of `Metric` for what it does not have.
+
+    A number comes from `value(rows)`, or `corpus(rows, reference)`, or `reduce(rows, reference)` of all pairs. Raises
+    ToonbenchError, naming it, for a thing without the attributes that every metric needs.
+    """
+    if isinstance(thing, Metric) and type(thing).reduce is Metric.reduce:
+        return thing
+    absent = [name for name in REQUIRED if not hasattr(thing, name)]
+    if absent:
+        raise ToonbenchError(
+            f"{type(thing).__name__} is not a metric: it has no {', '.join(absent)}; derive it from toonbench.Metric"
+        )
+    return AdaptedMetric(thing)
+
+
+class AdaptedMetric(Metric):
+    """A metric around an object that has a metric's attributes without being a `Metric`.
+
+    An object with a `reduce` of its own keeps it: the printed number is `reduce` of all pairs. Without `temporal` it is
+    given whole clips.
+    """
+
+    def __init__(self, thing: Any) -> None:
+        self._thing = thing
+        self.__doc__ = thing.__doc__
+        self.name = thing.name
+        self.higher_is_better = bool(thing.higher_is_better)
+        for name in GIVEN:
+            if hasattr(thing, name):
+                setattr(self, name, getattr(thing, name))
+        self.temporal = bool(getattr(thing, "temporal", True))
+        self.aggregate = _aggregate(thing)
+
+    def measure(self, sample: Sample) -> Rows:
+        """What the object measures."""
+        return self._thing.measure(sample)
+
+    def extract_features(self, frames: Any) -> Rows:
+        """What the object extracts."""
+        return self._thing.extract_features(frames)
+
+    def value(self, rows: Rows) -> float:
+        """The object's `value`, else its `reduce` of this pair alone, else the default."""
+        if hasattr(self._thing, "value"):
+            return float(self._thing.value(rows))
+        return float(self._thing.reduce([rows])) if hasattr(self._thing, "reduce") else super().value(rows)
+
+    def weight(self, rows: Rows) -> float:
+        """The object's `weight`, else the default."""
+        return float(self._thing.weight(rows)) if hasattr(self._thing, "weight") else super().weight(rows)
+
+    def counts(self, rows: Rows) -> tuple[float, float]:
+        """The object's `counts`."""
+        return self._thing.counts(rows)
+
+    def corpus(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
+        """The object's `corpus`, or its `reduce`."""
+        own = self._thing.corpus if hasattr(self._thing, "corpus") else self._thing.reduce
+        return float(own(rows, reference) if len(reference) else own(rows))
+
+    def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> Mapping[str, float]:
+        """The object's `details`, if it has any."""
+        return self._thing.details(rows, reference) if hasattr(self._thing, "details") else {}
+
+
+def _aggregate(thing: Any) -> Aggregate:
+    """How the object's number is made; with a `reduce` of its own only the whole set has it."""
+    if getattr(type(thing), "reduce", Metric.reduce) is not Metric.reduce:
+        return "corpus"
+    return getattr(thing, "aggregate", "pairs")

@@ -1,0 +1,100 @@
+"""From the rows of many pairs to a number with its interval: the one way, for every metric and every table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from toonbench.stats.intervals import Interval, cluster_bootstrap, grouped_jackknife
+from toonbench.types import Metric, Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The number that is printed, in which a missing pair counts as the worst value, and the number of measured pairs alone.
+
+    They are equal where no pair is missing. `printed.value` is NaN, with a reason, where pairs are missing and the metric
+    has no worst value.
+    """
+
+    printed: Interval
+    measured: Interval
+
+
+def summarise(
+    metric: Metric,
+    rows: Sequence[Rows | None],
+    *,
+    driving: Sequence[str],
+    sources: Sequence[str] | None = None,
+    reference: Sequence[Rows] = (),
+) -> Summary:
+    """The metric's number over pairs: `rows`, `driving` and `sources` have an item for each pair, None for a missing pair.
+
+    The interval is over driving videos, and over sources too where one source serves several driving videos. `reference`
+    holds the rows of the reference images, for a metric that needs them.
+    """
+    found = [at for at, one in enumerate(rows) if one is not None]
+    kept = [one for one in rows if one is not None]
+    labels = [driving[at] for at in found]
+    measured = _clipped(metric, _interval(metric, kept, labels, reference=reference))
+    if len(found) == len(rows) or not kept:
+        return Summary(printed=measured, measured=measured)
+    return Summary(printed=_with_missing(metric, rows, driving=driving, measured=measured), measured=measured)
+
+
+def pair_value(metric: Metric, rows: Rows | None) -> float:
+    """One pair's number, NaN where it has none or only the whole set has one."""
+    return math.nan if rows is None or metric.aggregate == "corpus" else float(metric.value(rows))
+
+
+def pair_weight(metric: Metric, rows: Rows | None) -> float:
+    """What a pair counts in the number: 1, or its frames or events where the metric pools these; 0 for a missing pair."""
+    if rows is None:
+        return 0.0
+    if metric.aggregate == "frames":
+        return metric.weight(rows)
+    return float(metric.counts(rows)[1]) if metric.aggregate == "events" else 1.0
+
+
+def worst_value(metric: Metric) -> float:
+    """The worst value that a pair can have; NaN where the metric has no such bound, or only a whole set has a number."""
+    worst = metric.bounds[0] if metric.higher_is_better else metric.bounds[1]
+    return worst if math.isfinite(worst) and metric.aggregate != "corpus" else math.nan
+
+
+def _interval(metric: Metric, rows: Sequence[Rows], labels: Sequence[str], *, reference: Sequence[Rows]) -> Interval:
+    if metric.aggregate in ("corpus", "events"):
+        return grouped_jackknife(
+            rows,
+            labels,
+            lambda some: metric.reduce(some, reference),
+            bounds=metric.bounds,
+            reduce_groups=(lambda groups: metric.leave_out(groups, reference))
+            if metric.aggregate == "corpus"
+            else None,
+        )
+    values = [metric.value(one) for one in rows]
+    return cluster_bootstrap(values, labels, weights=[pair_weight(metric, one) for one in rows])
+
+
+def _with_missing(
+    metric: Metric, rows: Sequence[Rows | None], *, driving: Sequence[str], measured: Interval
+) -> Interval:
+    """The interval in which a missing pair has the worst value, at the weight of the heaviest measured pair."""
+    worst, missing = worst_value(metric), sum(one is None for one in rows)
+    if math.isnan(worst):
+        reason = f"{missing} of {len(rows)} pairs are missing, and the metric has no worst value to count them as"
+        return Interval(math.nan, math.nan, math.nan, measured.clusters, reason)
+    heaviest = max(max(pair_weight(metric, one), 1.0) for one in rows if one is not None)
+    values = [worst if one is None else metric.value(one) for one in rows]
+    weights = [heaviest if one is None else pair_weight(metric, one) for one in rows]
+    return _clipped(metric, cluster_bootstrap(values, driving, weights=weights))
+
+
+def _clipped(metric: Metric, interval: Interval) -> Interval:
+    low, high = metric.bounds
+    return replace(interval, low=float(np.maximum(interval.low, low)), high=float(np.minimum(interval.high, high)))
