@@ -55,7 +55,7 @@ def test_doctor_fails_where_a_machine_computes_something_else(quick, monkeypatch
 def test_the_damage_of_the_golden_clips_is_real():
     for sample in pinned.golden_samples():
         assert (sample.generated != sample.target).any()
-        assert sample.truth is not None
+        assert sample.ground_truth is not None
 
 
 def nearest(size):
@@ -75,7 +75,7 @@ MISTAKES = {
 
 def seen(metric, change):
     """The metric's number when `change` is done to all pictures before the network."""
-    door = "describe" if hasattr(metric, "describe") else "distances"
+    door = "extract_features" if metric.features else "distances"
     real = getattr(type(metric), door)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
