@@ -21,7 +21,7 @@ Domain = Literal["real", "cartoon"]
 Motion = Literal["relative", "absolute"]
 Kind = Literal["video", "image"]
 Need = Literal["target", "driving", "source", "motion", "reference"]
-Aggregate = Literal["pairs", "frames", "events", "corpus"]
+Aggregate = Literal["pairs", "frames", "events", "proportion", "corpus"]
 
 DOMAINS: tuple[Domain, ...] = ("real", "cartoon")
 CHANNEL_LIMITS: dict[str, tuple[float, float]] = {
@@ -162,7 +162,8 @@ class Metric:
 
     - "pairs": the mean over pairs of `value(rows)`.
     - "frames": the mean over frames: pairs are weighted by `weight(rows)`, their measured frames.
-    - "events": a ratio of counts that are pooled over pairs, as an F1: sum of first counts / sum of second `counts(rows)`.
+    - "events": an F1 of `counts(rows)` that are pooled over pairs: twice the matched events, by the events of both sides.
+    - "proportion": a share of `counts(rows)` that are pooled over pairs: successes, by trials (a mean of 0/1 values).
     - "corpus": `corpus(rows, reference)` of all rows; only the whole set has a number, as FID.
 
     `temporal` marks a metric that looks across frames: the order of frames matters to it.
@@ -222,7 +223,7 @@ class Metric:
 
     def value(self, rows: Rows) -> float:
         """The number of one pair: by default the mean of the first column over measured frames; NaN if there are none."""
-        if self.aggregate == "events":
+        if self.aggregate in ("events", "proportion"):
             above, below = self.counts(rows)
             return above / below if below else math.nan
         import numpy as np
@@ -237,7 +238,7 @@ class Metric:
         return float(np.isfinite(rows[:, -1]).sum()) if rows.size else 0.0
 
     def counts(self, rows: Rows) -> tuple[float, float]:
-        """The two counts of a pair whose pooled ratio is the number, with `aggregate` "events"."""
+        """The two counts of a pair whose pooled ratio is the number, with `aggregate` "events" or "proportion"."""
         raise NotImplementedError(f"metric {self.name} defines no counts(rows)")
 
     def corpus(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
@@ -256,11 +257,10 @@ class Metric:
         """The printed number of many measured pairs, as `aggregate` says; NaN if nothing was measured."""
         if self.aggregate == "corpus":
             return float(self.corpus(rows, reference))
-        if self.aggregate == "events":
-            above, below = (
-                (math.fsum(part) for part in zip(*map(self.counts, rows), strict=True)) if rows else (0.0, 0.0)
-            )
-            return above / below if below else math.nan
+        if self.aggregate in ("events", "proportion"):
+            counts = [self.counts(one) for one in rows]
+            below = math.fsum(whole for _, whole in counts)
+            return math.fsum(part for part, _ in counts) / below if below else math.nan
         found = [(self.value(one), self.weight(one) if self.aggregate == "frames" else 1.0) for one in rows]
         total = math.fsum(weight for value, weight in found if math.isfinite(value))
         return math.fsum(v * w for v, w in found if math.isfinite(v)) / total if total else math.nan

@@ -17,6 +17,7 @@ from toonbench.data import load
 from toonbench.metrics.shared import mean_with_losses
 from toonbench.score import equal_sets
 from toonbench.score.features import evenly, reference_images
+from toonbench.score.measure import LINT
 from toonbench.tasks import draw_pairs
 from toonbench.types import Reference
 
@@ -54,7 +55,7 @@ def test_a_distribution_is_compared_with_the_source_images_each_once(tiny_data, 
 def test_distributions_of_the_same_features_store_their_rows_once(tiny_data, tmp_path):
     result = rows_of(run(tiny_data, tmp_path, "Colour", "SecondColour"))
     assert result["colour@1"]["value"] == result["second_colour@1"]["value"]
-    assert {path.name for path in tmp_path.rglob("rows/*")} == {"colour@1", "lint@1"}
+    assert {path.name for path in tmp_path.rglob("rows/*")} == {"colour@1", LINT}
 
 
 def test_only_the_whole_set_has_a_number_in_a_distribution(tiny_data, tmp_path):
@@ -74,7 +75,7 @@ def test_real_frames_are_described_once_for_all_methods_and_tasks(tiny_data, tmp
     described.clear()
     run(tiny_data, tmp_path, "Likeness", method="static")
     assert described == [4] * 12, "the second method's videos only"
-    stored = sorted(path.name for path in tmp_path.rglob("real/likeness@1/first/*"))
+    stored = sorted(path.name for path in tmp_path.rglob("features/likeness@1/first/*"))
     assert [name.partition("~")[0] for name in stored] == [f"cartoon-image-{i}" for i in range(4)]
 
 
@@ -294,7 +295,7 @@ def test_equal_sets_count_only_what_was_measured():
 def test_lost_faces_lower_the_coverage_and_the_value_but_are_no_missing_pair(tiny_data, tmp_path, monkeypatch):
     monkeypatch.setattr(
         Likeness,
-        "describe",
+        "extract_features",
         lambda self, frames: np.full((len(frames), 3), np.nan if len(frames) > 1 else 0, np.float32),
     )
     row = rows_of(run(tiny_data, tmp_path, "Likeness"))["likeness@1"]

@@ -33,7 +33,8 @@ def plugins(monkeypatch):
 
 
 def pairs(videos=VIDEOS):
-    return [(f"i{i}~v{v:02}", f"i{i}", f"v{v:02}") for v in range(videos) for i in range(IMAGES)]
+    """Each driving video drives sources of its own: sources do not repeat."""
+    return [(f"i{i}~v{v:02}", f"i{v:02}-{i}", f"v{v:02}") for v in range(videos) for i in range(IMAGES)]
 
 
 def scored(
@@ -339,7 +340,7 @@ def test_the_tables_fit_and_show_every_number(tmp_path, width):
     assert max(map(len, table)) <= width
     assert len(table) == 2 + 2 + 4 + 6  # two heads, a heading of the metric in each, methods, comparisons
     assert re.search(r"│ +poor +│ +3 │ +0\.2\d+ │ 0\.2\d+ … 0\.2\d+ │ +30 │", text)
-    assert re.search(r"│ +lazy +│ +— │ +0\.0\d+ │ 0\.0\d+ … 0\.0\d+ │ 29 of 30 │", text)
+    assert re.search(r"│ +lazy +│ +— │ +0\.1\d+ │ 0\.0\d+ … 0\.\d+ │ 29 of 30 │", text)
     assert re.search(r"│ +good − poor +│ +-0\.\d+ │ -0\.\d+ … -0\.\d+ │ +0\.012 \* │ +0\.\d+ │ good +│", text)
     assert "│ † poor − lazy " in text
     assert "l1@1: † poor − lazy on the 29 of 30 pairs that both methods have" in text

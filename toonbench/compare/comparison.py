@@ -42,7 +42,7 @@ def compare(
 
     Raises ToonbenchError for runs that are not of the same pairs, not scored, or without rows of a metric asked for.
     """
-    about, driving = same_pairs(runs)
+    about, pairs = same_pairs(runs)
     chosen, skipped = choose(runs, metrics, first=scored(next(iter(runs.values()))))
     found: list[MetricComparison] = []
     for metric in chosen:
@@ -52,12 +52,12 @@ def compare(
         except ToonbenchError as error:
             skipped[registry.metric_id(metric)] = str(error)
             continue
-        found.append(Table.read(runs, metric, driving=driving, reference=reference, equal=equal).compare())
+        found.append(Table.read(runs, metric, pairs=pairs, reference=reference, equal=equal).compare())
     return Comparison(
         about=about,
         runs={name: str(run.root) for name, run in runs.items()},
-        pairs=len(driving),
-        clusters=len(set(driving.values())),
+        pairs=len(pairs),
+        clusters=len({clips.driving for clips in pairs.values()}),
         metrics=tuple(found),
         skipped=skipped,
     )

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from toonbench import registry
 from toonbench.score import rows_name
 from toonbench.store import Run, read_json
 from toonbench.types import Metric, ToonbenchError
 
+
+class Clips(NamedTuple):
+    """The ids of a pair's driving video and source."""
+
+    driving: str
+    source: str
+
+
 SAME = ("data", "data_fingerprint", "task", "seed", "pairs_fingerprint")
 
 
-def same_pairs(runs: Mapping[str, Run]) -> tuple[dict[str, Any], dict[str, str]]:
+def same_pairs(runs: Mapping[str, Run]) -> tuple[dict[str, Any], dict[str, Clips]]:
     """What the runs have in common, and the driving video of each pair. Raises ToonbenchError naming a difference."""
     seen = {name: _about(name, run) for name, run in runs.items()}
     (first, about), *others = seen.items()
@@ -45,11 +53,11 @@ def _about(name: str, run: Run) -> dict[str, Any]:
     return {**read_json(run.result), "task_fingerprint": read_json(run.description).get("task_fingerprint")}
 
 
-def _pairs(run: Run) -> dict[str, str]:
+def _pairs(run: Run) -> dict[str, Clips]:
     """Pair to driving video, in the task's order."""
     try:
         with run.scores.open(encoding="utf-8", newline="") as file:
-            return {row["pair"]: row["driving"] for row in csv.DictReader(file)}
+            return {row["pair"]: Clips(row["driving"], row["source"]) for row in csv.DictReader(file)}
     except (OSError, UnicodeDecodeError, KeyError) as error:
         raise ToonbenchError(f"{run.scores} cannot be read ({error}): score the run again") from error
 

@@ -6,14 +6,15 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypedDict
 
 import numpy as np
 
 from toonbench import registry
-from toonbench.compare.runs import noted
+from toonbench.compare.runs import Clips, noted
 from toonbench.score import equal_sets, failed_name, rows_name
-from toonbench.stats import intervals, paired
-from toonbench.stats.summary import pair_value, pair_weight
+from toonbench.stats import paired
+from toonbench.stats.summary import pair_value, pair_weight, summarise
 from toonbench.store import Run
 from toonbench.types import Metric, Rows
 
@@ -67,16 +68,22 @@ class MetricComparison:
     notes: tuple[str, ...]
 
 
+class _Labels(TypedDict):
+    driving: list[str]
+    sources: list[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """Everything stored of one metric: method to pair to value (NaN: none), to its weight, and to why there is no value."""
 
     runs: Mapping[str, Run]
     metric: Metric
-    driving: Mapping[str, str]
+    pairs: Mapping[str, Clips]
     reference: Sequence[Rows]
     equal: bool
     values: Mapping[str, Mapping[str, float]]
+    counts: Mapping[str, Mapping[str, tuple[float, float]]]
     weights: Mapping[str, Mapping[str, float]]
     reasons: Mapping[str, Mapping[str, str]]
     left_out: dict[tuple[str, tuple[str, ...]], paired.LeaveOut] = field(
@@ -89,28 +96,31 @@ class Table:
         runs: Mapping[str, Run],
         metric: Metric,
         *,
-        driving: Mapping[str, str],
+        pairs: Mapping[str, Clips],
         reference: Sequence[Rows],
         equal: bool,
     ) -> Table:
-        """The stored values of `metric` of each run, for the pairs of `driving`."""
+        """The stored values of `metric` of each run, for the pairs of `pairs`."""
         values: dict[str, dict[str, float]] = {}
         weights: dict[str, dict[str, float]] = {}
+        counts: dict[str, dict[str, tuple[float, float]]] = {}
         reasons: dict[str, dict[str, str]] = {}
         for name, run in runs.items():
-            values[name], weights[name], reasons[name] = {}, {}, {}
-            for pair in driving:
+            values[name], weights[name], reasons[name], counts[name] = {}, {}, {}, {}
+            for pair in pairs:
                 rows = run.read_rows(rows_name(metric), pair, lazy=metric.aggregate == "corpus")
                 values[name][pair] = _value(metric, rows)
                 weights[name][pair] = pair_weight(metric, rows)
+                if metric.aggregate == "events" and rows is not None:
+                    counts[name][pair] = metric.counts(rows)
                 reasons[name][pair] = _reason(run, metric, pair, measured=rows is not None)
         return cls(
-            runs=runs, metric=metric, driving=driving, reference=reference, equal=equal, values=values, weights=weights,
-            reasons=reasons,
+            runs=runs, metric=metric, pairs=pairs, reference=reference, equal=equal, values=values, counts=counts,
+            weights=weights, reasons=reasons,
         )  # fmt: skip
 
     def compare(self) -> MetricComparison:
-        """MethodRows, and each two methods in the order given."""
+        """A row for each method, and each two methods in the order given."""
         missing, nobody = self._missing()
         differences = self._differences(missing)
         complete = [name for name in self.runs if not missing[name]]
@@ -128,7 +138,7 @@ class Table:
         """The pairs each method lacks; and those that none has, for one and the same reason, which are nobody's fault."""
         missing: dict[str, list[str]] = {name: [] for name in self.runs}
         nobody: list[str] = []
-        for pair in self.driving:
+        for pair in self.pairs:
             has = {name: np.isfinite(self.values[name][pair]) for name in self.runs}
             if not any(has.values()) and len({self.reasons[name][pair] for name in self.runs}) == 1:
                 nobody.append(pair)
@@ -140,18 +150,20 @@ class Table:
 
     def _method_row(self, name: str, missing: Sequence[str], *, rank: int | None) -> MethodRow:
         own = [pair for pair, value in self.values[name].items() if np.isfinite(value)]
-        if self._whole_set():
+        if self.metric.aggregate == "corpus":
             interval = paired.set_interval(self._leave_out(name, own), bounds=self.metric.bounds)
         else:
-            labels, weights = [self.driving[pair] for pair in own], [self.weights[name][pair] for pair in own]
-            interval = intervals.cluster_bootstrap(self._of(name, own), labels, weights=weights)
+            counted = sorted({*own, *missing}, key=list(self.pairs).index)
+            rows = [
+                None if pair in missing else self.runs[name].read_rows(rows_name(self.metric), pair) for pair in counted
+            ]
+            interval = summarise(self.metric, rows, **self._labels(counted)).printed
         reason = ""
         if missing:
             why = Counter(self.reasons[name][pair] or "no value" for pair in missing).most_common(1)[0][0]
-            reason = f"{len(missing)} of {len(self.driving)} pairs failed ({why})"
+            reason = f"{len(missing)} of {len(self.pairs)} pairs failed ({why})"
         return MethodRow(
-            method=name, value=interval.value, low=float(np.maximum(interval.low, self.metric.bounds[0])),
-            high=float(np.minimum(interval.high, self.metric.bounds[1])), pairs=len(own),
+            method=name, value=interval.value, low=interval.low, high=interval.high, pairs=len(own),
             missing=len(missing), rank=rank, reason=reason,
         )  # fmt: skip
 
@@ -165,17 +177,25 @@ class Table:
 
     def _difference(self, a: str, b: str, *, partial: bool) -> Difference:
         common = [
-            pair for pair in self.driving if np.isfinite(self.values[a][pair]) and np.isfinite(self.values[b][pair])
+            pair for pair in self.pairs if np.isfinite(self.values[a][pair]) and np.isfinite(self.values[b][pair])
         ]
-        if self._whole_set():
+        labels = self._labels(common)
+        if self.metric.aggregate == "corpus":
             found = paired.compare_sets(
                 self._leave_out(a, common), self._leave_out(b, common), bounds=self.metric.bounds
             )
+        elif self.metric.aggregate == "events":
+            one, other = (np.array([self.counts[name][pair] for pair in common]).reshape(-1, 2) for name in (a, b))
+            found = paired.compare_events(one, other, labels["driving"], sources=labels["sources"])
         else:
-            labels = [self.driving[pair] for pair in common]
             weights = [(self.weights[a][pair] + self.weights[b][pair]) / 2 for pair in common]  # equal: the real side's
             found = paired.compare_means(
-                self._of(a, common), self._of(b, common), labels, weights=weights, bounds=self.metric.bounds
+                self._of(a, common),
+                self._of(b, common),
+                labels["driving"],
+                sources=labels["sources"],
+                weights=weights,
+                bounds=self.metric.bounds,
             )
         interval = found.interval
         return Difference(
@@ -194,7 +214,7 @@ class Table:
         if nobody:
             why = next(iter(self.reasons.values()))[nobody[0]]
             notes.append(
-                f"{len(nobody)} of {len(self.driving)} pairs left out, no method has a value{why and f': {why}'}"
+                f"{len(nobody)} of {len(self.pairs)} pairs left out, no method has a value{why and f': {why}'}"
             )
         family = sum(np.isfinite(one.p) for one in differences)
         for one in differences:
@@ -207,9 +227,12 @@ class Table:
     def _of(self, name: str, pairs: Sequence[str]) -> list[float]:
         return [self.values[name][pair] for pair in pairs]
 
-    def _whole_set(self) -> bool:
-        """Whether the number is not a mean over pairs."""
-        return self.metric.aggregate in ("corpus", "events")
+    def _labels(self, pairs: Sequence[str]) -> _Labels:
+        """The driving videos and sources of pairs, as the functions of `toonbench.stats` take them."""
+        return {
+            "driving": [self.pairs[pair].driving for pair in pairs],
+            "sources": [self.pairs[pair].source for pair in pairs],
+        }
 
     def _leave_out(self, name: str, pairs: Sequence[str]) -> paired.LeaveOut:
         """The metric of a set of pairs, and without each group of driving videos; made once for each set."""
@@ -222,11 +245,9 @@ class Table:
                 rows = [one for one in cut if one is not None]
             self.left_out[key] = paired.leave_out(
                 rows,
-                [self.driving[pair] for pair in pairs],
-                lambda some: self.metric.reduce(some, reference),
-                reduce_groups=(lambda groups: self.metric.leave_out(groups, reference))
-                if self.metric.aggregate == "corpus"
-                else None,
+                [self.pairs[pair].driving for pair in pairs],
+                lambda some: self.metric.corpus(some, reference),
+                reduce_groups=lambda groups: self.metric.leave_out(groups, reference),
             )
         return self.left_out[key]
 

@@ -150,7 +150,7 @@ def _result(
 
 def missing_pairs(metric: Metric, shares: Sequence[float], values: Sequence[float]) -> int:
     """How many pairs have no value; where only pooled counts or the whole set have one, no measured frame."""
-    if metric.aggregate in ("corpus", "events"):
+    if metric.aggregate in ("corpus", "events", "proportion"):
         return sum(share == 0 for share in shares)
     return sum(not math.isfinite(value) for value in values)
 

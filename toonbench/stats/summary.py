@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from toonbench.stats.intervals import Interval, cluster_bootstrap, grouped_jackknife
+from toonbench.stats.events import event_interval, proportion_interval
+from toonbench.stats.intervals import Interval, grouped_jackknife
+from toonbench.stats.twoway import two_way_bootstrap
 from toonbench.types import Metric, Rows
 
 
@@ -39,11 +41,20 @@ def summarise(
     """
     found = [at for at, one in enumerate(rows) if one is not None]
     kept = [one for one in rows if one is not None]
-    labels = [driving[at] for at in found]
+    labels = Labels([driving[at] for at in found], None if sources is None else [sources[at] for at in found])
     measured = _clipped(metric, _interval(metric, kept, labels, reference=reference))
     if len(found) == len(rows) or not kept:
         return Summary(printed=measured, measured=measured)
-    return Summary(printed=_with_missing(metric, rows, driving=driving, measured=measured), measured=measured)
+    printed = _with_missing(metric, rows, Labels(driving, sources), measured=measured)
+    return Summary(printed=_clipped(metric, printed), measured=measured)
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The driving video and the source of each pair."""
+
+    driving: Sequence[str]
+    sources: Sequence[str] | None = None
 
 
 def pair_value(metric: Metric, rows: Rows | None) -> float:
@@ -57,7 +68,7 @@ def pair_weight(metric: Metric, rows: Rows | None) -> float:
         return 0.0
     if metric.aggregate == "frames":
         return metric.weight(rows)
-    return float(metric.counts(rows)[1]) if metric.aggregate == "events" else 1.0
+    return float(metric.counts(rows)[1]) if metric.aggregate in ("events", "proportion") else 1.0
 
 
 def worst_value(metric: Metric) -> float:
@@ -66,33 +77,44 @@ def worst_value(metric: Metric) -> float:
     return worst if math.isfinite(worst) and metric.aggregate != "corpus" else math.nan
 
 
-def _interval(metric: Metric, rows: Sequence[Rows], labels: Sequence[str], *, reference: Sequence[Rows]) -> Interval:
-    if metric.aggregate in ("corpus", "events"):
+def _interval(metric: Metric, rows: Sequence[Rows], labels: Labels, *, reference: Sequence[Rows]) -> Interval:
+    if metric.aggregate == "corpus":
         return grouped_jackknife(
             rows,
-            labels,
-            lambda some: metric.reduce(some, reference),
+            labels.driving,
+            lambda some: metric.corpus(some, reference),
             bounds=metric.bounds,
-            reduce_groups=(lambda groups: metric.leave_out(groups, reference))
-            if metric.aggregate == "corpus"
-            else None,
+            reduce_groups=lambda groups: metric.leave_out(groups, reference),
         )
+    if metric.aggregate in ("events", "proportion"):
+        return _of_counts(metric, [metric.counts(one) for one in rows], labels)
     values = [metric.value(one) for one in rows]
-    return cluster_bootstrap(values, labels, weights=[pair_weight(metric, one) for one in rows])
+    return two_way_bootstrap(values, labels.driving, labels.sources, weights=[pair_weight(metric, one) for one in rows])
 
 
-def _with_missing(
-    metric: Metric, rows: Sequence[Rows | None], *, driving: Sequence[str], measured: Interval
-) -> Interval:
+def _of_counts(metric: Metric, counts: Sequence[tuple[float, float]], labels: Labels) -> Interval:
+    interval = event_interval if metric.aggregate == "events" else proportion_interval
+    return interval(np.array(counts, np.float64).reshape(-1, 2), labels.driving, sources=labels.sources)
+
+
+def _with_missing(metric: Metric, rows: Sequence[Rows | None], labels: Labels, *, measured: Interval) -> Interval:
     """The interval in which a missing pair has the worst value, at the weight of the heaviest measured pair."""
     worst, missing = worst_value(metric), sum(one is None for one in rows)
     if math.isnan(worst):
         reason = f"{missing} of {len(rows)} pairs are missing, and the metric has no worst value to count them as"
         return Interval(math.nan, math.nan, math.nan, measured.clusters, reason)
-    heaviest = max(max(pair_weight(metric, one), 1.0) for one in rows if one is not None)
+    weights = [pair_weight(metric, one) for one in rows]
+    heaviest = max(max(weights), *(float(len(one)) for one in rows if one is not None)) if _pooled(metric) else 1.0
+    if metric.aggregate in ("events", "proportion"):
+        lost = (worst * heaviest, heaviest)
+        return _of_counts(metric, [lost if one is None else metric.counts(one) for one in rows], labels)
     values = [worst if one is None else metric.value(one) for one in rows]
-    weights = [heaviest if one is None else pair_weight(metric, one) for one in rows]
-    return _clipped(metric, cluster_bootstrap(values, driving, weights=weights))
+    weights = [heaviest if one is None else weight for one, weight in zip(rows, weights, strict=True)]
+    return two_way_bootstrap(values, labels.driving, labels.sources, weights=weights)
+
+
+def _pooled(metric: Metric) -> bool:
+    return metric.aggregate in ("frames", "events", "proportion")
 
 
 def _clipped(metric: Metric, interval: Interval) -> Interval:
