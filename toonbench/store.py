@@ -243,7 +243,7 @@ class Run:
                     f"{self.root} is not a run folder: --fresh does not delete it; choose another place"
                 )
             shutil.rmtree(self.root)
-        for folder in (self.root, self.real):
+        for folder in (self.root, self.features):
             remove_leftovers(folder)
         if not self.description.exists():
             write_json(self.description, description)
