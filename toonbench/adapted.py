@@ -12,7 +12,7 @@ GIVEN = ("version", "needs", "bounds", "weights", "packages", "features", "featu
 
 
 def as_metric(thing: Any) -> Metric:
-    """`thing` itself if it is a `Metric`, else an adapter with the defaults of `Metric` for what it does not have.
+    """`thing` itself if it is a `Metric`; otherwise an adapter with the defaults of `Metric` for what it does not have.
 
     A number comes from `value(rows)`, or `corpus(rows, reference)`, or `reduce(rows, reference)` of all pairs. Raises
     ToonbenchError, naming it, for a thing without the attributes that every metric needs.
@@ -54,13 +54,13 @@ class AdaptedMetric(Metric):
         return self._thing.extract_features(frames)
 
     def value(self, rows: Rows) -> float:
-        """The object's `value`, else its `reduce` of this pair alone, else the default."""
+        """The object's `value`; without one its `reduce` of this pair alone, or the default."""
         if hasattr(self._thing, "value"):
             return float(self._thing.value(rows))
         return float(self._thing.reduce([rows])) if hasattr(self._thing, "reduce") else super().value(rows)
 
     def weight(self, rows: Rows) -> float:
-        """The object's `weight`, else the default."""
+        """The object's `weight`, or the default."""
         return float(self._thing.weight(rows)) if hasattr(self._thing, "weight") else super().weight(rows)
 
     def counts(self, rows: Rows) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from toonbench.types import Frames, GroundTruth, Rows, Sample, ToonbenchError
+from toonbench.types import Frames, GroundTruth, Metric, Rows, Sample, ToonbenchError
 
 WHOLE_CLIP_BYTES = 2 * 2**30
 """The most that a metric or method without a streaming form may hold of one clip's frames, bytes of uint8 RGB."""
@@ -45,14 +45,40 @@ def whole_clip(chunks: Iterable[Frames], *, user: str) -> Frames:
     return np.concatenate(kept) if len(kept) != 1 else kept[0]
 
 
-def keep(state: list[Sample], chunk: Sample, *, metric: str) -> Rows:
-    """Add a chunk to those kept for `Metric.finish`; no rows yet."""
-    parts = (chunk.generated, chunk.driving, chunk.target)
-    size = sum(part.nbytes for part in parts if part is not None)
-    held = sum(sum(p.nbytes for p in (s.generated, s.driving, s.target) if p is not None) for s in state)
-    _check_size(held + size, user=f"metric {metric}")
-    state.append(chunk)
-    return np.empty((0, 0), np.float32)
+class Measuring:
+    """One clip's measuring with one metric: `add` chunks in order, then `rows`.
+
+    A `temporal` metric without a streaming form of its own receives the whole clip at once. Raises ToonbenchError where that
+    would hold more than WHOLE_CLIP_BYTES of frames.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self._whole = metric.temporal and type(metric).add is Metric.add
+        self._state = None if self._whole else metric.start()
+        self._chunks: list[Sample] = []
+        self._held = 0
+        self._rows: list[Rows] = []
+
+    def add(self, chunk: Sample) -> None:
+        """Measure the next chunk, or keep it."""
+        if not self._whole:
+            self._rows.append(self._metric.add(self._state, chunk))
+            return
+        parts = (chunk.generated, chunk.driving, chunk.target)
+        self._held += sum(part.nbytes for part in parts if part is not None)
+        _check_size(self._held, user=f"metric {self._metric.name}")
+        self._chunks.append(chunk)
+
+    def rows(self) -> Rows:
+        """All rows of the clip, (rows, values) float32."""
+        if self._whole:
+            return self._metric.measure(join(self._chunks))
+        last = self._metric.finish(self._state)
+        parts = [part for part in (*self._rows, last) if part is not None and part.size]
+        if parts:
+            return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self._rows[0] if self._rows else np.empty((0, 1), np.float32)
 
 
 def join(chunks: Sequence[Sample]) -> Sample:

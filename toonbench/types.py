@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:  # the command line imports this module to print its help: it must be light
     import numpy as np
@@ -194,28 +194,21 @@ class Metric:
         """Rows of the sample's frames, (rows, values) float32; NaN where a frame cannot be measured."""
         raise NotImplementedError(f"metric {self.name} defines no measure(sample)")
 
-    def start(self) -> list[Sample]:
-        """The state of measuring one clip in chunks; `add` and `finish` receive it."""
-        return []
+    def start(self) -> Any:
+        """The state of measuring one clip in chunks, which `add` and `finish` receive; None where no state is needed."""
+        return None
 
-    def add(self, state: list[Sample], chunk: Sample) -> Rows:
-        """Rows of the next chunk of frames. A metric with `temporal` keeps the chunks until `finish`, unless it overrides this.
-
-        Raises ToonbenchError where more than WHOLE_CLIP_BYTES of frames would have to be kept.
+    def add(self, state: Any, chunk: Sample) -> Rows:
+        """Rows of the next chunk of frames; chunks come in order. A `temporal` metric that does not define this, `start` and
+        `finish` receives whole clips in `measure` (`toonbench.chunks.Measuring`), up to a size limit.
         """
-        if not self.temporal:
-            return self.measure(chunk)
-        from toonbench.chunks import keep
+        del state
+        return self.measure(chunk)
 
-        return keep(state, chunk, metric=self.name)
-
-    def finish(self, state: list[Sample]) -> Rows | None:
+    def finish(self, state: Any) -> Rows | None:
         """Rows that could not be given before the clip's end, or None."""
-        if not state:
-            return None
-        from toonbench.chunks import join
-
-        return self.measure(join(state))
+        del state
+        return None
 
     def extract_features(self, frames: Frames) -> Rows:
         """Features of (frames, height, width, 3) uint8 RGB, a row for each frame; NaN where there is no face."""

@@ -39,7 +39,7 @@ class MotionMetric(Metric):
 
     needs: frozenset[Need] = frozenset({"motion"})
 
-    def add(self, state: list[Sample], chunk: Sample) -> Rows:
+    def add(self, state: Any, chunk: Sample) -> Rows:
         """Rows of the chunk's frames."""
         del state
         return self.measure(chunk)
