@@ -27,8 +27,8 @@ def sort_of(shot: dict[str, Any]) -> str:
     return "text" if shot["text"] else "faceless" if shot["faceless"] else "faces"
 
 
-def told_frame(shot: dict[str, Any]) -> int:
-    """The frame that stands for a shot: one with both shots of a dissolve or wipe, else one after the middle."""
+def frame_of(shot: dict[str, Any]) -> int:
+    """The frame that represents a shot: one with both shots of a dissolve or wipe, otherwise one after the middle."""
     into = shot["transition_in"]
     if into["kind"] in ("dissolve", "wipe"):
         return int((into["start"] + into["end"]) // 2)
@@ -72,14 +72,14 @@ def draw_timeline(pen: ImageDraw.ImageDraw, truth: dict[str, Any], *, top: int, 
 def draw_page(root: Path) -> Image.Image:
     [path] = (root / "truth").glob("*.json")
     truth = json.loads(path.read_text())
-    wanted = {told_frame(shot): shot for shot in truth["shots"]}
-    rows = -(-len(wanted) // COLUMNS)
+    chosen = {frame_of(shot): shot for shot in truth["shots"]}
+    rows = -(-len(chosen) // COLUMNS)
     width = COLUMNS * (WIDE + GAP) + GAP
     page = Image.new("RGB", (width, rows * (HIGH + LABEL + GAP) + GAP + 110), "white")
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=13)
-    cells = (pair for pair in enumerate(iter_frames(root / truth["file"])) if pair[0] in wanted)
+    cells = (pair for pair in enumerate(iter_frames(root / truth["file"])) if pair[0] in chosen)
     for cell, (t, frame) in enumerate(cells):
-        shot, (row, column) = wanted[t], divmod(cell, COLUMNS)
+        shot, (row, column) = chosen[t], divmod(cell, COLUMNS)
         left, top = GAP + column * (WIDE + GAP), GAP + row * (HIGH + LABEL + GAP)
         page.paste(with_boxes(frame, truth, t), (left, top + LABEL))
         pen.text(
@@ -88,8 +88,8 @@ def draw_page(root: Path) -> Image.Image:
             fill=INK,
             font=font,
         )
-        told = f"{shot['transition_in']['kind'].replace('_', ' ')}, {shot['start']}-{shot['end'] - 1}"
-        pen.text((left + WIDE, top + 2), told, fill=PALE, font=font, anchor="ra")
+        caption = f"{shot['transition_in']['kind'].replace('_', ' ')}, {shot['start']}-{shot['end'] - 1}"
+        pen.text((left + WIDE, top + 2), caption, fill=PALE, font=font, anchor="ra")
     draw_timeline(pen, truth, top=rows * (HIGH + LABEL + GAP) + GAP, width=width, font=font)
     return page
 

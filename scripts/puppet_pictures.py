@@ -79,8 +79,8 @@ def landmarks() -> Image.Image:
         clip = render_clip(make_look(style, 31), rig({"yaw": 24 - 8 * number, "jaw_open": 0.4})[None], size=size * zoom)
         picture = Image.fromarray(clip.frames[0])
         pen = ImageDraw.Draw(picture)
-        for (x, y), seen in zip(clip.landmarks[0], clip.visible[0], strict=True):
-            pen.ellipse((x - 2.2, y - 2.2, x + 2.2, y + 2.2), fill="#2ecc40" if seen else "#ff4136", outline="black")
+        for (x, y), visible in zip(clip.landmarks[0], clip.visible[0], strict=True):
+            pen.ellipse((x - 2.2, y - 2.2, x + 2.2, y + 2.2), fill="#2ecc40" if visible else "#ff4136", outline="black")
         pictures.append(np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS)))
     return sheet({"landmarks": pictures})
 

@@ -1,4 +1,4 @@
-"""Draw docs/images/puppets.png: sources, drivers, exact answers and ToonTalker's mini model on two pairs each way."""
+"""Draw docs/images/puppets.png: sources, driving videos, targets and the output of ToonTalker's mini model on two pairs each way."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ PAIRS = ((("real2cartoon", 1), ("cartoon2real", 0)), (("real2cartoon", 4), ("car
 
 
 def strip(name: str, index: int) -> np.ndarray:
-    """One pair as three rows (driver, exact answer, model) after its source: (3 SIDE, 4 SIDE, 3)."""
+    """One pair as three rows (driving video, target, model) after its source: (3 SIDE, 4 SIDE, 3)."""
     data, task = load_data("puppets@1"), load_task(name)
     pair = draw_pairs(task, data.clips, targets=data.targets)[index]
     method = MethodSpec(name="toontalker").load()

@@ -1,8 +1,8 @@
-"""Train the landmark network from nothing: draw its pictures, train, measure its noise floor, write weights and card.
+"""Train the landmark network from the start: draw its pictures, train, measure its noise floor, write weights and card.
 
     python scripts/train_landmarks.py --work DIR
 
-Killed and started again, it goes on where it stopped. Draws 21,000 pictures of seven styles (1.1 GB) into DIR.
+It resumes after an interruption. It draws 21,000 pictures of seven styles (1.1 GB) into DIR.
 """
 
 from __future__ import annotations
