@@ -131,7 +131,7 @@ def test_interrupting_says_so_in_one_line_and_keeps_what_was_made(tiny_data, tmp
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; what was finished is kept" in errors
+    assert "interrupted; finished work is kept" in errors
     assert "Traceback" not in errors
     assert list(tmp_path.rglob("*~*.mkv"))
 
