@@ -25,7 +25,7 @@ Values = NDArray[np.float64]
 
 FEWEST_EVENTS = 3
 TOO_FEW = "too few events"
-PRIOR = 0.1  # correlation of events in a driving video that is assumed where the data do not show it
+PRIOR = 0.08  # correlation of events in a driving video that is assumed where the data do not show it
 PRIOR_WEIGHT = 1.5  # in degrees of freedom of the observed design effect
 
 
@@ -96,7 +96,7 @@ def effective_number(
     """The number of independent trials that say as much as `counts` (n, 2), successes and trials above 0, of pairs.
 
     The trials divided by the design effect 1 + e. The observed excess e of the variance over that of independent trials is
-    blended with the one that a correlation of 0.1 inside a driving video gives. The first weighs as much
+    blended with the one that a correlation of 0.08 inside a driving video gives. The first weighs as much
     as it has degrees of freedom, at most the number of rarer outcomes: without failures nothing is seen of how they cluster.
     It is multiplied by (t / z)^2, because it is an estimate. Never more than the trials.
     """
