@@ -27,7 +27,7 @@ from toonbench.metrics._frechet import Frechet
 from toonbench.metrics._pooled import pool
 from toonbench.metrics.fid import FID
 from toonbench.metrics.kid import KID
-from toonbench.networks.deterministic import recipe_features
+from toonbench.networks.deterministic import deterministic_features
 from toonbench.stats import intervals
 from toonbench.store import write_json
 from toonbench.types import Rows
@@ -54,7 +54,7 @@ def measured(name: str, counts: tuple[int, int]) -> dict[str, Any]:
     """Seconds of each way, and how far toonbench is from pytorch-fid on the scale of the traces."""
     linalg: Any = importlib.import_module("scipy.linalg")
     package: Any = importlib.import_module("pytorch_fid.fid_score")
-    first, second = recipe_features(name, counts=counts, width=WIDTH, kind="relu")
+    first, second = deterministic_features(name, counts=counts, width=WIDTH, kind="relu")
     one, other = [[mean, covariance] for mean, covariance in map(moments, (first, second))]
     product = one[1] @ other[1]
     ready = Frechet(pool([first]))
@@ -95,7 +95,7 @@ def moments(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
 
 def whole_result() -> dict[str, Any]:
     """FID and KID of many frames to few images, with the interval over 20 groups and the floor; rows as stored, float32."""
-    made, images = recipe_features("whole", counts=(FRAMES, IMAGES), width=WIDTH, kind="relu")
+    made, images = deterministic_features("whole", counts=(FRAMES, IMAGES), width=WIDTH, kind="relu")
     rows: list[Rows] = list(made.astype(np.float32).reshape(CLIPS, -1, WIDTH))
     reference: list[Rows] = list(images.astype(np.float32)[:, None])
     del made, images

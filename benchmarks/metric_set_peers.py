@@ -4,7 +4,7 @@
     python metric_set_peers.py cpbd GENERATED CPBD_PACKAGE OUT.json
     python metric_set_peers.py akd GENERATED TARGET OUT.json
 
-Folders hold one PNG a frame. `benchmarks/metric_set_speed.py` runs this with weights made by rule. S3FD finds no face with
+Folders hold one PNG a frame. `benchmarks/metric_set_speed.py` runs this with deterministic test weights. S3FD finds no face with
 them, so it is run, and the middle of the frame is taken for the face; toonbench does the same there (`AKDMiddle`).
 """
 
@@ -54,7 +54,7 @@ def middle_finder() -> LandmarkFinder:
 
 def found_and_middle(finder: LandmarkFinder) -> Callable[[Frames, str], list[Box | None]]:
     def detect(frames: Frames, device: str) -> list[Box | None]:
-        assert finder.detect(frames, device) == [None] * len(frames), "S3FD with weights made by rule finds a face"
+        assert finder.detect(frames, device) == [None] * len(frames), "S3FD with deterministic test weights finds a face"
         return [middle(frames.shape[1])] * len(frames)
 
     return detect

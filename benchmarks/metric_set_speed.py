@@ -10,7 +10,7 @@ each a process. For each method as they are, with PyTorch's threads, and with on
 not waiting for the other thread. Wall time on a machine that others use favours toonbench, whose two processes get two
 shares of it: each measurement has the load of its minute, and under load CPU time on one thread is the ratio to trust.
 
-Both sides load the same files of weights made by rule. S3FD finds no face with them (its background is made surer still, or
+Both sides load the same files of deterministic test weights. S3FD finds no face with them (its background is made surer still, or
 its Python loop over candidates would run on all 5465): both run it, and give FAN the middle of the frame.
 Values of both sides must be equal. Writes results/metric_set_speed.json.
 """
@@ -40,7 +40,7 @@ from PIL import Image
 
 from toonbench import video
 from toonbench.metrics.cpbd import cpbd
-from toonbench.networks.deterministic import recipe_state
+from toonbench.networks.deterministic import deterministic_state
 from toonbench.store import write_json
 
 HERE = Path(__file__).parent
@@ -129,7 +129,7 @@ def akd_part(theirs: list[dict[str, Usage]]) -> float:
 
 
 def write_weights(place: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Files of weights made by rule where PyTorch's hub and toonbench look for them: the environment, and their hashes."""
+    """Files of deterministic test weights where PyTorch's hub and toonbench look for them: the environment, and their hashes."""
     import torch
 
     models: Any = importlib.import_module("torchvision.models")
@@ -146,7 +146,7 @@ def write_weights(place: Path) -> tuple[dict[str, str], dict[str, str]]:
     folder.mkdir(parents=True)
     hashes: dict[str, str] = {}
     for name, (prefix, make) in networks.items():
-        state = recipe_state(make().state_dict(), prefix)
+        state = deterministic_state(make().state_dict(), prefix)
         for key, tensor in state.items():
             if key.endswith("conf.bias"):
                 tensor[:-1] = 6.0  # logits of the background

@@ -3,7 +3,7 @@
     python benchmarks/score_memory.py
 
 Each number of clips in a process of its own (`--child` is that process), which does what `toonbench score` does with one
-worker. Measured: lossless videos of 64 px and 4 frames, Inception and LPIPS with weights made by rule. Reduced: random rows of
+worker. Measured: lossless videos of 64 px and 4 frames, Inception and LPIPS with deterministic test weights. Reduced: random rows of
 40 frames a clip as `score` stores them (2048 values a frame), to 100 reference images, with intervals over 4 drivers: KID works
 on blocks of 4096 rows, which the drivers' groups fill from 410 clips on. Rows are memory-mapped, and the system counts
 the pages it holds of such files as the process's; `anonymous` is what the process itself holds, at its peak (sampled every 20 ms).
@@ -42,7 +42,7 @@ MB = 2**20
 
 
 class RecipeFID(FID):
-    """`fid` with weights made by rule, its features under a name of their own."""
+    """`fid` with deterministic test weights, its features under a name of their own."""
 
     features = "inception-recipe@1"
     weights = ()
@@ -52,7 +52,7 @@ class RecipeFID(FID):
 
 
 class RecipeLPIPS(LPIPSAlex):
-    """`lpips_alex` with weights made by rule."""
+    """`lpips_alex` with deterministic test weights."""
 
     name = "lpips_recipe"
     weights = ()

@@ -93,6 +93,6 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def recipe_weights(tmp_path_factory: pytest.TempPathFactory) -> WeightsFolder:
-    """Weights made by rule for every metric but aed_expression; set `recipe_weights.environment()` to use them."""
+def deterministic_weights(tmp_path_factory: pytest.TempPathFactory) -> WeightsFolder:
+    """Deterministic test weights for every metric but aed_expression; set `deterministic_weights.environment()` to use them."""
     return shared_weights(tmp_path_factory, worker=os.environ.get("PYTEST_XDIST_WORKER", ""))

@@ -1,10 +1,10 @@
-"""A weights folder and manifest made by rule, so that every metric but aed_expression runs without any download.
+"""A weights folder and manifest of deterministic test weights, so that every metric but aed_expression runs without any download.
 
 `write_weights(folder)` is quick (seconds); `shared_weights` makes it once for all tests, and all of pytest's workers. The
 environment that `WeightsFolder.environment` gives holds in subprocesses and spawned workers too. The networks measure
 nothing: their weights are drawn from names, the face networks of insightface are those of `synthetic_faces`.
 
-Two S3FDs lie in the folder. The recipe's finds no face in anything. The bright one, of the manifest `faces.toml`, finds a
+Two S3FDs lie in the folder. The one with deterministic test weights finds no face in anything. The bright one, of the manifest `faces.toml`, finds a
 face at each of four places of the 256-pixel square (`PLACES`) around which a picture is bright, the brightest first.
 """
 
@@ -66,8 +66,8 @@ def shared_weights(factory: pytest.TempPathFactory, *, worker: str = "") -> Weig
     from filelock import FileLock
 
     base = factory.getbasetemp().parent if worker else factory.getbasetemp()
-    made = WeightsFolder(base / "recipe-weights" / "weights")
-    with FileLock(base / "recipe-weights.lock"):
+    made = WeightsFolder(base / "deterministic-weights" / "weights")
+    with FileLock(base / "deterministic-weights.lock"):
         if not made.manifest.exists():
             write_weights(made.folder)
     return made
@@ -110,7 +110,7 @@ def _states():
     from face_alignment.models import FAN
     from torchvision import models
 
-    from toonbench.networks.deterministic import recipe_state
+    from toonbench.networks.deterministic import deterministic_state
     from toonbench.networks.dinov2 import DINOv2
     from toonbench.networks.openface import OpenFace
 
@@ -119,7 +119,7 @@ def _states():
         inception = models.inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
         fan, detector, dino, openface = FAN(4), s3fd(), DINOv2(), OpenFace()
     states = {
-        name: recipe_state({f"features.{key}": one for key, one in net.state_dict().items()}, name)
+        name: deterministic_state({f"features.{key}": one for key, one in net.state_dict().items()}, name)
         for name, net in backbones.items()
     }
     for name, network, prefix in (
@@ -129,7 +129,7 @@ def _states():
         ("openface", openface, "openface"),
         ("dinov2-small", dino, "dinov2-small"),
     ):
-        states[name] = recipe_state(network.state_dict(), prefix)
+        states[name] = deterministic_state(network.state_dict(), prefix)
     return states
 
 

@@ -169,10 +169,10 @@ NAMES = {
     "telling_apart": "discriminator_loss",
     "with_recipe_weights": "with_test_weights",
     "on_recipe_weights": "on_test_weights",
-    "from_recipe": "from_seed",
+    "from_recipe": "with_test_weights",
     "recipe_network": "test_network",
-    "recipe_state": "test_state",
-    "recipe_features": "test_features",
+    "recipe_state": "deterministic_state",
+    "recipe_features": "deterministic_features",
 }
 # Parts of identifiers between underscores.
 NAME_PARTS = {

@@ -1,6 +1,6 @@
 """What every registered metric must keep, ours or anybody's: name it in an entry point and it is tested here.
 
-A metric whose weights are not on this machine runs on recipe weights (`with_test_weights`): its arithmetic is the same,
+A metric whose weights are not on this machine runs on deterministic test weights (`with_test_weights`): its arithmetic is the same,
 only what it means is not, so tests of meaning are skipped for it, visibly.
 """
 
@@ -92,7 +92,7 @@ def metric(name):
 
 @functools.cache
 def build(name, copy=0, *, remember=True):
-    """A metric on its own weights, else on recipe weights, else why it cannot be had; another one for each `copy`.
+    """A metric on its own weights, else on deterministic test weights, else why it cannot be had; another one for each `copy`.
 
     With `remember` the features of frames that it saw before are not made again: two dozen tests ask for the same ones.
     """
@@ -107,7 +107,7 @@ def build(name, copy=0, *, remember=True):
     elif reason:
         return f"{name}: {reason}"
     if reason:
-        RECIPE.add(id(metric))
+        ON_TEST_WEIGHTS.add(id(metric))
     if remember and bool(metric.features):
         metric.extract_features = remembering(metric.extract_features)
     return metric
@@ -127,13 +127,13 @@ def remembering(extract):
     return described
 
 
-RECIPE: set[int] = set()
+ON_TEST_WEIGHTS: set[int] = set()
 
 
 def need_meaning(metric):
-    """Skip what asks for a network's judgement of faces: recipe weights have none."""
-    if id(metric) in RECIPE and bool(metric.features_of):
-        pytest.skip(f"{metric.name} runs on recipe weights, which know nothing of faces")
+    """Skip what asks for a network's judgement of faces: deterministic test weights have none."""
+    if id(metric) in ON_TEST_WEIGHTS and bool(metric.features_of):
+        pytest.skip(f"{metric.name} runs on deterministic test weights, which know nothing of faces")
 
 
 def is_set(metric):

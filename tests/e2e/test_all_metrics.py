@@ -1,4 +1,4 @@
-"""Every metric from the outside, on weights made by rule: what a run says, and what it says of bad input."""
+"""Every metric from the outside, on deterministic test weights: what a run says, and what it says of bad input."""
 
 from __future__ import annotations
 
@@ -99,9 +99,9 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def all_weights(monkeypatch, recipe_weights):
+def all_weights(monkeypatch, deterministic_weights):
     """All weights are there, and S3FD finds faces."""
-    for name, value in recipe_weights.environment(faces=True).items():
+    for name, value in deterministic_weights.environment(faces=True).items():
         monkeypatch.setenv(name, value)
 
 
@@ -128,13 +128,13 @@ def tool(command: str, data: Path, out: Path, *more: object, workers: int = 1) -
 
 
 @pytest.fixture(scope="module")
-def whole(data, recipe_weights, tmp_path_factory):
+def whole(data, deterministic_weights, tmp_path_factory):
     """One run with every metric: its folder, what was decoded, how many frames each described."""
     out = tmp_path_factory.mktemp("whole")
     decoded: list[Path] = []
     described: dict[str, list[int]] = {}
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in recipe_weights.environment(faces=True).items():
+        for name, value in deterministic_weights.environment(faces=True).items():
             patch.setenv(name, value)
         clear()
         read = video.read_video
@@ -170,10 +170,10 @@ def test_every_metric_of_a_task_has_a_value_or_says_why_not(whole):
         assert (row["pairs"], row["missing"], row["clusters"], row["coverage"]) == (4, 0, 2, 1.0), name
 
 
-def test_the_result_names_the_weights_it_was_made_with(whole, recipe_weights):
+def test_the_result_names_the_weights_it_was_made_with(whole, deterministic_weights):
     used = {"alexnet", "inception-fid", "scrfd-10g", "arcface-r50", "dinov2-small", "fan68", "openface"}
     told = result_in(whole[0])["weights"]
-    assert {name: told[name] for name in used} == {name: recipe_weights.sha256(name) for name in used}
+    assert {name: told[name] for name in used} == {name: deterministic_weights.sha256(name) for name in used}
     assert set(told) - used == {"s3fd"}, "and none that no metric of the task took"
 
 
@@ -283,18 +283,18 @@ def test_features_of_real_frames_are_shared_by_methods_and_tasks(whole, data, tm
 # --- weights that are not there, or not sound ------------------------------------------------------------------------
 
 
-def fetched(recipe, names, folder: Path) -> Path:
+def fetched(made, names, folder: Path) -> Path:
     """A weights folder with copies of only these files."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        shutil.copyfile(recipe.file(name), folder / recipe.file(name).name)
+        shutil.copyfile(made.file(name), folder / made.file(name).name)
     return folder
 
 
 def test_metrics_whose_weights_came_later_fill_their_cells_and_touch_no_other(
-    data, tmp_path, recipe_weights, use, capsys
+    data, tmp_path, deterministic_weights, use, capsys
 ):
-    use(tmp_path / "weights", recipe_weights.manifest)
+    use(tmp_path / "weights", deterministic_weights.manifest)
     out, metrics = tmp_path / "runs", ["--metrics", "l1", "csim_dinov2", "aed_identity", "lpips_alex"]
     assert cli.run(tool("eval", data, out, *metrics)) == 0
     shown, result = capsys.readouterr().out, result_in(out)
@@ -313,7 +313,7 @@ def test_metrics_whose_weights_came_later_fill_their_cells_and_touch_no_other(
     assert line == "weights fetch --for csim_dinov2 aed_identity lpips_alex"
     before = times(out)
     line = line.removesuffix(" lpips_alex")
-    assert cli.run([*line.split(), "--from", str(recipe_weights.folder)]) == 0
+    assert cli.run([*line.split(), "--from", str(deterministic_weights.folder)]) == 0
     assert cli.run(tool("score", data, out, "--method", "noisy-oracle", *metrics)) == 0
     filled = result_in(out)
     assert set(rows_of(filled)) == {"l1@1", "csim_dinov2@1", "aed_identity@1"}
@@ -350,12 +350,12 @@ DAMAGE = {
 
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_metric_of_damaged_weights_is_skipped_in_one_line_and_the_run_goes_on(
-    kind, data, tmp_path, recipe_weights, use, capsys
+    kind, data, tmp_path, deterministic_weights, use, capsys
 ):
     damage, word = DAMAGE[kind]
-    folder = fetched(recipe_weights, ["openface"], tmp_path / "weights")
+    folder = fetched(deterministic_weights, ["openface"], tmp_path / "weights")
     damage(folder / "openface.pth")
-    use(folder, recipe_weights.manifest)
+    use(folder, deterministic_weights.manifest)
     assert cli.run(tool("eval", data, tmp_path / "runs", "--metrics", "l1", "aed_identity", "--limit", 1)) == 0
     told = capsys.readouterr()
     (line,) = [line for line in told.out.splitlines() if line.startswith("aed_identity@1: ")]
@@ -369,14 +369,16 @@ def test_a_metric_of_damaged_weights_is_skipped_in_one_line_and_the_run_goes_on(
 
 
 @pytest.mark.parametrize("damaged", [True, False])
-def test_doctor_fails_for_damaged_weights_with_the_command(damaged, tmp_path, recipe_weights, use, monkeypatch, capsys):
+def test_doctor_fails_for_damaged_weights_with_the_command(
+    damaged, tmp_path, deterministic_weights, use, monkeypatch, capsys
+):
     for slow in ("_golden_clips", "_shipped"):
         monkeypatch.setattr(doctor, slow, lambda *_: [])
-    folder = fetched(recipe_weights, ["openface", "alexnet"], tmp_path / "weights")
+    folder = fetched(deterministic_weights, ["openface", "alexnet"], tmp_path / "weights")
     if damaged:
         flip(folder / "openface.pth")
     (folder / "dinov2.safetensors.part").write_bytes(b"half")
-    use(folder, recipe_weights.manifest)
+    use(folder, deterministic_weights.manifest)
     assert cli.run(["doctor", "--json"]) == (1 if damaged else 0)
     lines = {row["check"]: row for row in no_infinity(capsys.readouterr().out)["checks"]}
     assert lines["weights openface"]["status"] == ("FAIL" if damaged else "ok")
@@ -399,13 +401,13 @@ def test_doctor_fails_for_damaged_weights_with_the_command(damaged, tmp_path, re
     ],
 )
 def test_weights_without_a_known_hash_that_cannot_be_read_cost_their_own_metric_only(
-    metric, name, data, tmp_path, recipe_weights, use, capsys
+    metric, name, data, tmp_path, deterministic_weights, use, capsys
 ):
     others = ["s3fd"] if name == "fan68" else ["arcface-r50"] if name == "scrfd-10g" else []
-    folder = fetched(recipe_weights, others, tmp_path / "weights")
-    (folder / recipe_weights.file(name).name).write_bytes(b"this is nothing that holds weights" * 99)
+    folder = fetched(deterministic_weights, others, tmp_path / "weights")
+    (folder / deterministic_weights.file(name).name).write_bytes(b"this is nothing that holds weights" * 99)
     manifest = tmp_path / "manifest.toml"
-    lines = recipe_weights.manifest.read_text().splitlines()
+    lines = deterministic_weights.manifest.read_text().splitlines()
     manifest.write_text("\n".join(line for line in lines if not line.startswith("sha256")))
     use(folder, manifest)
     assert cli.run(tool("eval", data, tmp_path / "runs", "--metrics", "l1", metric, "--limit", 2)) == 0
@@ -421,7 +423,7 @@ def test_weights_without_a_known_hash_that_cannot_be_read_cost_their_own_metric_
     assert "weights" in lines[0].replace(str(tmp_path), "")
     assert "fetch" in lines[0]
     assert "weights_only" not in lines[0], "nobody is told to run what an untrusted file holds"
-    fetched(recipe_weights, [name], folder)
+    fetched(deterministic_weights, [name], folder)
     clear()
     assert cli.run(tool("score", data, tmp_path / "runs", "--metrics", "l1", metric, "--limit", 2, *ORACLE)) == 0
     row = rows_of(result_in(tmp_path / "runs"))[f"{metric}@1"]
@@ -430,13 +432,13 @@ def test_weights_without_a_known_hash_that_cannot_be_read_cost_their_own_metric_
 
 
 def test_metrics_that_share_features_both_say_why_they_failed_and_shards_do_not_wait_for_them(
-    data, tmp_path, recipe_weights, use
+    data, tmp_path, deterministic_weights, use
 ):
-    folder = fetched(recipe_weights, [], tmp_path / "weights")
-    recipe_file = folder / recipe_weights.file("inception-fid").name
-    recipe_file.write_bytes(b"this is nothing that holds weights" * 99)
+    folder = fetched(deterministic_weights, [], tmp_path / "weights")
+    broken_file = folder / deterministic_weights.file("inception-fid").name
+    broken_file.write_bytes(b"this is nothing that holds weights" * 99)
     manifest = tmp_path / "manifest.toml"
-    lines = recipe_weights.manifest.read_text().splitlines()
+    lines = deterministic_weights.manifest.read_text().splitlines()
     manifest.write_text("\n".join(line for line in lines if not line.startswith("sha256")))
     use(folder, manifest)
     for shard in ("1/2", "2/2"):
@@ -447,10 +449,11 @@ def test_metrics_that_share_features_both_say_why_they_failed_and_shards_do_not_
         assert any("4 of 4 pairs could not be measured" in note for note in found[name]["notes"]), name
 
 
-def test_without_a_network_fetch_tells_it_and_scoring_goes_on(data, tmp_path, recipe_weights, use, capsys):
+def test_without_a_network_fetch_tells_it_and_scoring_goes_on(data, tmp_path, deterministic_weights, use, capsys):
     manifest = tmp_path / "manifest.toml"
     manifest.write_text(
-        recipe_weights.manifest.read_text() + '\n[far]\nfile = "far.pth"\nurls = ["http://127.0.0.1:9/far.pth"]\n'
+        deterministic_weights.manifest.read_text()
+        + '\n[far]\nfile = "far.pth"\nurls = ["http://127.0.0.1:9/far.pth"]\n'
     )
     use(tmp_path / "weights", manifest)
     assert cli.run(["weights", "fetch", "far"]) == 1
@@ -470,9 +473,9 @@ WITHOUT_ROOTS_RIGHT = (
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="drops a right of root's the Linux way")
-def test_read_only_weights_and_cache_are_used_as_they_are(data, tmp_path, recipe_weights, use, monkeypatch):
-    folder = fetched(recipe_weights, ["openface"], tmp_path / "weights")
-    use(folder, recipe_weights.manifest)
+def test_read_only_weights_and_cache_are_used_as_they_are(data, tmp_path, deterministic_weights, use, monkeypatch):
+    folder = fetched(deterministic_weights, ["openface"], tmp_path / "weights")
+    use(folder, deterministic_weights.manifest)
     monkeypatch.setenv("TOONBENCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "cache").mkdir()
     for place in (folder, tmp_path / "cache"):
@@ -584,9 +587,9 @@ def test_real_frames_without_a_face_count_for_no_method(data, answers, tmp_path)
 
 
 def test_a_detector_that_finds_no_face_anywhere_leaves_no_value_and_says_so(
-    data, answers, tmp_path, recipe_weights, use, capsys
+    data, answers, tmp_path, deterministic_weights, use, capsys
 ):
-    use(recipe_weights.folder, recipe_weights.manifest)
+    use(deterministic_weights.folder, deterministic_weights.manifest)
     result = scored(answers, tmp_path / "videos", data, "l1", "akd_fan68", more=("--limit", "1"))
     row = rows_of(result)["akd_fan68@1"]
     assert (row["value"], row["low"], row["coverage"], row["missing"]) == (None, None, 0, 1)

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
+from toonbench.goldens import stored
 from toonbench.goldens.stored import run_goldens
-from toonbench.networks.deterministic import recipe_features
+from toonbench.networks.deterministic import deterministic_features
 from toonbench.types import GoldenCheck, ToonbenchError
 
 
@@ -67,8 +68,8 @@ def test_goldens_that_no_metric_uses_are_listed_with_the_reason(tmp_path):
 
 def test_a_wrong_value_is_noticed(copied, monkeypatch):
     folder = copied("cpbd_goldens_visible.json", "cpbd_goldens_visible.npz", "frechet_goldens.json")
-    monkeypatch.setattr(goldens, "cpbd", lambda gray: 0.5)
-    monkeypatch.setattr(goldens, "frechet", lambda one, other: 0.5)
+    monkeypatch.setattr(stored, "cpbd", lambda gray: 0.5)
+    monkeypatch.setattr(stored, "frechet", lambda one, other: 0.5)
     failed = [check for check in run_goldens(folder, "cpu") if not check.passed]
     assert len(failed) > 42
 
@@ -112,6 +113,6 @@ def test_the_features_of_the_frechet_goldens_are_those_of_their_recipe(folder, c
     import recipe
 
     first, second, width, kind = recipe.FRECHET_CASES[case]
-    ours = recipe_features(case, counts=(first, second), width=width, kind=kind)
+    ours = deterministic_features(case, counts=(first, second), width=width, kind=kind)
     for mine, theirs in zip(ours, recipe.frechet_features(case), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-14, atol=1e-14)

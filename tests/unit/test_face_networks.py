@@ -18,7 +18,7 @@ from toonbench.metrics.csim_arcface import CSIMArcFace
 from toonbench.metrics.csim_dinov2 import CSIMDINOv2
 from toonbench.networks import fan as fan_module
 from toonbench.networks.arcface import from_files
-from toonbench.networks.deterministic import recipe_state
+from toonbench.networks.deterministic import deterministic_state
 from toonbench.networks.dinov2 import DINOv2
 from toonbench.networks.dinov2 import from_state as dinov2_from_state
 from toonbench.networks.openface import OpenFace
@@ -253,7 +253,7 @@ def test_the_wrong_file_in_the_weights_folder_is_not_loaded(tmp_path, monkeypatc
 
 def test_dinov2_is_that_of_transformers():
     """Every 48th value of the class token that transformers 5.23 gives for the same weights and input."""
-    state = recipe_state(DINOv2().state_dict(), "dinov2-small")
+    state = deterministic_state(DINOv2().state_dict(), "dinov2-small")
     state["embeddings.position_embeddings"] *= 700  # else too small to be seen
     x = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 3, 224, 224)).astype(np.float32))
     with measuring("cpu"):

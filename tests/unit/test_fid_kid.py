@@ -12,11 +12,11 @@ import torch
 from toonbench import weights
 from toonbench.metrics import _frechet, _pooled, kid
 from toonbench.metrics._frechet import Frechet
-from toonbench.metrics._inception import inception
 from toonbench.metrics._pooled import pool
 from toonbench.metrics.fid import FID, FLOOR
 from toonbench.metrics.kid import APART, KID
-from toonbench.networks.deterministic import recipe_state
+from toonbench.networks import inception
+from toonbench.networks.deterministic import deterministic_state
 from toonbench.stats import intervals
 from toonbench.types import Clip, Pair, Sample, ToonbenchError
 
@@ -382,7 +382,7 @@ def test_features_are_those_of_pytorch_fid(network, pictures, monkeypatch):
     import torchvision
 
     names = torchvision.models.inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
-    state = recipe_state(names.state_dict(), "inception")
+    state = deterministic_state(names.state_dict(), "inception")
     monkeypatch.setattr(package, "load_state_dict_from_url", lambda url, progress: state)
     theirs = package.InceptionV3().eval()
     with torch.inference_mode():
@@ -421,7 +421,7 @@ def test_building_leaves_the_package_and_random_numbers_as_they_were(monkeypatch
     expected = torch.rand(3)
     torch.manual_seed(5)
     with pytest.raises(RuntimeError):
-        inception({"a": torch.zeros(1)})
+        inception.from_state({"a": torch.zeros(1)})
     assert package.load_state_dict_from_url is before
     assert torch.equal(torch.rand(3), expected)
 

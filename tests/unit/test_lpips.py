@@ -13,7 +13,7 @@ from toonbench import weights
 from toonbench.metrics import _lpips
 from toonbench.metrics.lpips_alex import LPIPSAlex
 from toonbench.metrics.lpips_vgg import LPIPSVGG
-from toonbench.networks.deterministic import recipe_state
+from toonbench.networks.deterministic import deterministic_state
 from toonbench.types import Clip, Pair, Sample, ToonbenchError
 
 CLIP = Clip(id="clip", path=Path("clip"), domain="real")
@@ -65,7 +65,9 @@ def test_the_network_is_the_one_the_package_builds(alex):
         warnings.simplefilter("ignore")
         theirs = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     state = theirs.state_dict()
-    theirs.load_state_dict({**state, **recipe_state({k: v for k, v in state.items() if k[:4] == "net."}, "lpips")})
+    theirs.load_state_dict(
+        {**state, **deterministic_state({k: v for k, v in state.items() if k[:4] == "net."}, "lpips")}
+    )
     ours = alex._network.state_dict()
     assert ours.keys() == state.keys()
     assert all(torch.equal(ours[key], value) for key, value in theirs.state_dict().items())
@@ -156,7 +158,7 @@ def torchvision_file(tmp_path, monkeypatch):
 
     with torch.device("meta"):
         names = torchvision.models.alexnet(weights=None).features.state_dict()
-    state = {f"features.{key}": one for key, one in recipe_state(names, "file").items()}
+    state = {f"features.{key}": one for key, one in deterministic_state(names, "file").items()}
 
     def put(state):
         path = tmp_path / "alexnet-test.pth"

@@ -1,7 +1,7 @@
 """Golden clips: every metric on two shipped puppets, and the values that they had when they were pinned.
 
 `toonbench doctor` measures them again, which tells in a minute whether this machine's decoder, PyTorch and processor give
-our numbers. Metrics with a network take recipe weights, so that nothing has to be fetched: their values mean nothing
+our numbers. Metrics with a network take deterministic test weights, so that nothing has to be fetched: their values mean nothing
 else. `scripts/pin_metrics.py` writes the file.
 """
 

@@ -2,7 +2,7 @@
 
 The folder holds `cpbd_goldens_*.json`, `lpips_goldens.json` and `inception_goldens.json` with the images in the `.npz` of
 the same name, `frechet_goldens.json`, whose features are made anew, and `small_goldens.json` with cases that can be checked
-by hand. Networks have recipe weights, so that nothing is downloaded. Goldens of metrics that this version does not have
+by hand. Networks have deterministic test weights, so that nothing is downloaded. Goldens of metrics that this version does not have
 are listed as skipped.
 """
 
@@ -31,7 +31,7 @@ from toonbench.metrics.l1 import L1
 from toonbench.metrics.lpips_alex import LPIPSAlex
 from toonbench.metrics.lpips_vgg import LPIPSVGG
 from toonbench.metrics.psnr import PSNR
-from toonbench.networks.deterministic import recipe_features
+from toonbench.networks.deterministic import deterministic_features
 from toonbench.types import Clip, Frames, GoldenCheck, Pair, Sample, ToonbenchError
 
 CPBD_TOLERANCE = 1e-12
@@ -123,7 +123,7 @@ def _inception_checks(golden: dict[str, Any], arrays: Images, *, device: str) ->
 def _frechet_checks(path: Path) -> Iterator[GoldenCheck]:
     for name, case in _read(path)["cases"].items():
         counts = (case["n1"], case["n2"])
-        first, second = recipe_features(name, counts=counts, width=case["d"], kind=case["kind"])
+        first, second = deterministic_features(name, counts=counts, width=case["d"], kind=case["kind"])
         error = abs(frechet(pool([first]), pool([second])) - case["reference"])
         yield GoldenCheck(f"frechet/{name}", error, case["atol"])
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
-from toonbench.networks.deterministic import recipe_state
-from toonbench.networks.running import laid_out, measuring, picture_batch, read_state
-from toonbench.types import Frames, Metric, Need, Rows, Sample, ToonbenchError
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from toonbench.networks import inception
+from toonbench.networks.running import measuring, picture_batch
+from toonbench.types import Frames, Metric, Need, Rows, Sample
 
 WIDTH = 2048
 BATCH = 8  # frames: more are no faster on a CPU, and what a batch holds must not depend on the machine
@@ -40,8 +34,8 @@ class InceptionFeatures(Metric):
 
     @classmethod
     def with_test_weights(cls) -> Self:
-        """With recipe weights: for tests and goldens, without any download."""
-        return cls(network=_recipe_network())
+        """With deterministic test weights: for tests and goldens, without any download."""
+        return cls(network=inception.with_test_weights())
 
     def extract_features(self, frames: Frames) -> Rows:
         """(frames, 2048) float32."""
@@ -60,52 +54,5 @@ class InceptionFeatures(Metric):
         if self._network is None:
             from toonbench import weights
 
-            self._network = _pretrained(weights.path(self.weights[0]))
+            self._network = inception.from_file(weights.path(self.weights[0]))
         return self._network.to(self.device)
-
-
-@lru_cache(maxsize=1)
-def _pretrained(path: Path) -> Any:
-    state = read_state(path)
-    try:
-        return inception(state)
-    except RuntimeError as error:  # keys or shapes
-        raise ToonbenchError(f"weights '{path}' are not of FID's Inception network: fetch the file again") from error
-
-
-@lru_cache(maxsize=1)
-def _recipe_network() -> Any:
-    import torch
-
-    models: Any = importlib.import_module("torchvision.models")
-    with torch.device("meta"):  # FID's network has the parameters of torchvision's
-        names = models.inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False).state_dict()
-    return inception(recipe_state(names, "inception"))
-
-
-def inception(state: Mapping[str, Tensor]) -> Any:
-    """pytorch_fid's `InceptionV3` with `state`, which has the keys of its weight file; RuntimeError if it has not.
-
-    Each convolution is joined with the normalisation behind it, which is a seventh faster and changes the
-    features by 3e-7 of the largest.
-    """
-    import torch
-    from torch.nn.utils.fusion import fuse_conv_bn_eval
-
-    module: Any = importlib.import_module("pytorch_fid.inception")
-    download = module.load_state_dict_from_url  # the package knows no other way to its weights
-
-    def ours(url: str, *, progress: bool = True) -> dict[str, Tensor]:  # noqa: ARG001
-        return dict(state)
-
-    module.load_state_dict_from_url = ours
-    try:
-        with torch.random.fork_rng(devices=[]):  # it draws weights first; who seeded PyTorch shall not notice
-            network = module.InceptionV3().eval()
-    finally:
-        module.load_state_dict_from_url = download
-    for part in network.modules():
-        if hasattr(part, "conv") and hasattr(part, "bn"):
-            part.conv = fuse_conv_bn_eval(part.conv, part.bn)
-            part.bn = torch.nn.Identity()
-    return laid_out(network.requires_grad_(False))

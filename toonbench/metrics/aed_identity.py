@@ -11,7 +11,7 @@ import numpy as np
 from toonbench import weights
 from toonbench.metrics._faces import generated_and_target
 from toonbench.metrics.shared import mean_of_found
-from toonbench.networks.deterministic import recipe_state
+from toonbench.networks.deterministic import deterministic_state
 from toonbench.networks.running import built, in_batches, measuring, read_state
 from toonbench.types import Domain, Frames, Metric, Need, Rows, Sample
 
@@ -47,10 +47,10 @@ class AEDIdentity(Metric):
 
     @classmethod
     def with_test_weights(cls) -> AEDIdentity:
-        """The metric with weights made by rule: it runs without any download and measures nothing."""
+        """The metric with deterministic test weights: it runs without any download and measures nothing."""
         from toonbench.networks.openface import OpenFace, from_state
 
-        return cls(network=from_state(recipe_state(OpenFace().state_dict(), "openface")))
+        return cls(network=from_state(deterministic_state(OpenFace().state_dict(), "openface")))
 
     def extract_features(self, frames: Frames) -> Rows:
         """(frames, 128) float32 embeddings of length 1."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from toonbench import weights
 from toonbench.metrics._faces import generated_and_target, in_square, with_worst
 from toonbench.metrics.shared import mean_of_found, share_found, value_with_losses
-from toonbench.networks.fan import POINTS, SIZE, LandmarkFinder, from_files, from_recipe
+from toonbench.networks.fan import POINTS, SIZE, LandmarkFinder, from_files, with_test_weights
 from toonbench.networks.running import measuring
 from toonbench.types import Domain, Frames, Metric, Need, Rows, Sample
 
@@ -45,8 +45,8 @@ class AKDFan68(Metric):
 
     @classmethod
     def with_test_weights(cls) -> AKDFan68:
-        """The metric with weights made by rule and a fixed face: it runs without any download and measures nothing."""
-        return cls(network=from_recipe())
+        """The metric with deterministic test weights and a fixed face: it runs without any download and measures nothing."""
+        return cls(network=with_test_weights())
 
     def extract_features(self, frames: Frames) -> Rows:
         """(frames, 136) float32: x and y of each landmark in pixels of the 256 x 256 frame; NaN where no face is found."""

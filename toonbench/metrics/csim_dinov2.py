@@ -9,7 +9,7 @@ import numpy as np
 from toonbench import weights
 from toonbench.metrics._faces import cosine_rows
 from toonbench.metrics.shared import value_with_losses
-from toonbench.networks.deterministic import recipe_state
+from toonbench.networks.deterministic import deterministic_state
 from toonbench.networks.running import built, in_batches, measuring, read_state
 from toonbench.types import Frames, Metric, Need, Rows, Sample
 
@@ -48,10 +48,10 @@ class CSIMDINOv2(Metric):
 
     @classmethod
     def with_test_weights(cls) -> CSIMDINOv2:
-        """The metric with weights made by rule: it runs without any download and measures nothing."""
+        """The metric with deterministic test weights: it runs without any download and measures nothing."""
         from toonbench.networks.dinov2 import DINOv2, from_state
 
-        return cls(network=from_state(recipe_state(DINOv2().state_dict(), "dinov2-small")))
+        return cls(network=from_state(deterministic_state(DINOv2().state_dict(), "dinov2-small")))
 
     def extract_features(self, frames: Frames) -> Rows:
         """(frames, 384) float32 class tokens of length 1."""

@@ -1,4 +1,4 @@
-"""Recipe weights: a network's parameters made from their names alone, the same on every machine, without any download.
+"""Deterministic test weights: a network's parameters made from their names alone, the same on every machine, without any download.
 
 With them a network measures nothing, but its arithmetic can be compared with stored values (goldens, doctor) and its
 metric can run in tests. Features for the goldens of the Fréchet distance are made in the same way.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Values = NDArray[np.float64]
 
 
-def recipe_state(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def deterministic_state(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """A state dict of `state`'s keys, shapes and types, filled by this rule.
 
     Weights of rank two and more: `numpy.random.default_rng(crc32("prefix:key"))`, standard normal / sqrt(fan in), where
@@ -42,7 +42,7 @@ def _filled(key: str, tensor: Tensor, *, prefix: str) -> Tensor:
     return torch.from_numpy((draws / math.sqrt(math.prod(shape[1:]))).astype(np.float32)).to(tensor.dtype)
 
 
-def recipe_features(case: str, *, counts: tuple[int, int], width: int, kind: str) -> tuple[Values, Values]:
+def deterministic_features(case: str, *, counts: tuple[int, int], width: int, kind: str) -> tuple[Values, Values]:
     """Two sets of features, (counts[0], width) and (counts[1], width) float64, like those of a network: correlated and not negative.
 
     `kind`: "relu" for two distributions, "same" for the same set twice, "shift" for the first moved by 1/8. Every set is

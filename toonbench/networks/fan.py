@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.networks.deterministic import recipe_state
+from toonbench.networks.deterministic import deterministic_state
 from toonbench.networks.running import built, in_batches, laid_out, read_state
 from toonbench.types import Frames
 
@@ -31,7 +31,7 @@ _FIELD = 200.0  # pixels a side that FAN sees at scale 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandmarkFinder:
-    """A face detector and FAN. Build it with `from_files`, or with `from_recipe` for tests."""
+    """A face detector and FAN. Build it with `from_files`, or with `with_test_weights` for tests."""
 
     network: nn.Module
     detect: Detector
@@ -62,13 +62,14 @@ def from_files(landmarks: Path, detector: Path) -> LandmarkFinder:
     return LandmarkFinder(network=fan, detect=lambda frames, device: first_faces(s3fd.to(device), frames, device))
 
 
-def from_recipe() -> LandmarkFinder:
-    """FAN with weights made by rule, and the middle of each frame for a face: a detector made by rule finds none."""
+def with_test_weights() -> LandmarkFinder:
+    """FAN with deterministic test weights, and the middle of each frame for a face: a detector with such weights finds none."""
     models: Any = importlib.import_module("face_alignment.models")
     fan = models.FAN(4)
     middle = np.array([0.2, 0.2, 0.8, 0.8]) * SIZE
     return LandmarkFinder(
-        network=_ready(fan, recipe_state(fan.state_dict(), "fan68")), detect=lambda frames, _: [middle] * len(frames)
+        network=_ready(fan, deterministic_state(fan.state_dict(), "fan68")),
+        detect=lambda frames, _: [middle] * len(frames),
     )
 
 

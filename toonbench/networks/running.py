@@ -1,4 +1,4 @@
-"""Networks that measure: quiet construction, weights from a file or from the recipe, and the same numbers everywhere."""
+"""Networks that measure: quiet construction, weights from a file, and the same numbers everywhere."""
 
 from __future__ import annotations
 
