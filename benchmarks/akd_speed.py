@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/akd_speed.py [--frames 8] [--rounds 3] [--compiled]
 
 One process, one thread, puppets at 256 px, both sides on the same frames in turn; the models are loaded and each side has
-seen a frame before. The weights are deterministic test weights, the same files on both sides. S3FD finds no face with them: both run it, and give
+seen a frame before. Deterministic test weights, the same files on both sides. S3FD finds no face with them: both run it, and give
 FAN the middle of the frame (`metric_set_peers.py`). face-alignment runs without `torch.compile`, which it asks for by default;
 `--compiled` lets it, with the seconds that compiling takes told apart. Writes results/akd_speed.json.
 """

@@ -54,7 +54,9 @@ def middle_finder() -> LandmarkFinder:
 
 def found_and_middle(finder: LandmarkFinder) -> Callable[[Frames, str], list[Box | None]]:
     def detect(frames: Frames, device: str) -> list[Box | None]:
-        assert finder.detect(frames, device) == [None] * len(frames), "S3FD with deterministic test weights finds a face"
+        assert finder.detect(frames, device) == [None] * len(frames), (
+            "S3FD with deterministic test weights finds a face"
+        )
         return [middle(frames.shape[1])] * len(frames)
 
     return detect
