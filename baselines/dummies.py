@@ -5,6 +5,7 @@ All take and return uint8 RGB, channels last, and are exact functions of their a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,11 @@ class Static(_Dummy):
         """Repeat the source as often as `driving` has frames."""
         return np.repeat(source[None], len(driving), axis=0)
 
+    def animate_chunks(self, source: Frame, driving: Iterator[Frames], **_: object) -> Iterator[Frames]:
+        """Repeat the source as often as each chunk has frames."""
+        for chunk in driving:
+            yield np.repeat(source[None], len(chunk), axis=0)
+
 
 class Paste(_Dummy):
     """The driving video itself, in the source's size: perfect motion, the wrong character."""
@@ -61,14 +67,21 @@ class Paste(_Dummy):
         driving_domain: Domain = "real",  # noqa: ARG002
     ) -> Frames:
         """Return `driving`, resized (bicubic, antialiased) where its size differs from the source's."""
-        if driving.shape[1:] == source.shape:
-            return driving.copy()
-        from PIL import Image
+        return _resized(driving, like=source)
 
-        size = (source.shape[1], source.shape[0])
-        return np.stack(
-            [np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)) for frame in driving]
-        )
+    def animate_chunks(self, source: Frame, driving: Iterator[Frames], **_: object) -> Iterator[Frames]:
+        """`animate` of each chunk."""
+        for chunk in driving:
+            yield _resized(chunk, like=source)
+
+
+def _resized(frames: Frames, *, like: Frame) -> Frames:
+    if frames.shape[1:] == like.shape:
+        return frames.copy()
+    from PIL import Image
+
+    size = (like.shape[1], like.shape[0])
+    return np.stack([np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)) for frame in frames])
 
 
 class Oracle(_Dummy):

@@ -5,19 +5,20 @@ from __future__ import annotations
 import functools
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from toonbench import registry, video
-from toonbench.data.clips import read_frames, read_source
-from toonbench.pool import Progress, map_items
+from toonbench.chunks import whole_clip
+from toonbench.data.clips import iter_chunks, read_source
+from toonbench.pool import IN_PROCESS, Pool
 from toonbench.store import Run, reason_of
 from toonbench.tasks import pair_seed
-from toonbench.types import Frames, Method, Motion, Pair, TargetMethod, ToonbenchError
+from toonbench.types import ChunkMethod, Domain, Frame, Frames, Method, Motion, Pair, TargetMethod, ToonbenchError
 
 log = logging.getLogger(__name__)
 
@@ -46,19 +47,19 @@ class Job:
     seed: int
 
 
-def generate(
+def generate_pairs(
     run: Run,
     pairs: Sequence[Pair],
     *,
     method: MethodSpec,
     motion: Motion,
     seed: int = 0,
-    workers: int = 1,
-    on_progress: Progress | None = None,
+    pool: Pool = IN_PROCESS,
 ) -> dict[str, str]:
     """Make what is missing of `pairs`; return the failures, pair id to reason.
 
-    A failed pair is tried again on the next call. Bytes do not depend on `workers`, order or interruptions.
+    A failed pair is tried again on the next call. Bytes do not depend on `pool`, order or interruptions. A method with
+    `animate_chunks` takes the memory of one chunk, others that of a whole clip.
     Raises ToonbenchError only for what stops the whole run: a full disk, a method that cannot be built.
     """
     todo = [
@@ -66,7 +67,7 @@ def generate(
         for pair in pairs
         if not run.video(pair.id).exists()
     ]
-    reasons = map_items(_generate_pair, todo, workers=workers, on_progress=on_progress)
+    reasons = pool.map(_generate_pair, todo, title="generating")
     return {job.pair.id: reason for job, reason in zip(todo, reasons, strict=True) if reason}
 
 
@@ -84,41 +85,101 @@ def _generate_pair(job: Job) -> str:
     """Generate one pair and write it; return why it failed, or an empty string."""
     method = job.method.load()
     try:
-        frames, fps = _animate(method, job)
-    except Exception as error:
-        log.debug("pair %s failed", job.pair.id, exc_info=True)
-        reason = reason_of(error)
-    else:
-        video.write_lossless(job.run.video(job.pair.id), frames, fps=fps)
-        job.run.clear_failure(job.pair.id)
-        return ""
+        chunks, fps = _chunks(method, job)
+    except Exception as error:  # noqa: BLE001 - whatever a method raises is the failure of its pair
+        return _fail(job, error)
+    try:
+        video.write_lossless_chunks(job.run.video(job.pair.id), chunks, fps=fps)
+    except _MethodFailed as error:
+        return _fail(job, error.__cause__ or error)
+    job.run.clear_failure(job.pair.id)
+    return ""
+
+
+def _fail(job: Job, error: BaseException) -> str:
+    log.debug("pair %s failed", job.pair.id, exc_info=error)
+    log.debug("pair %s failed", job.pair.id, exc_info=error)
+    reason = reason_of(error)
     job.run.fail(job.pair.id, stage="generate", reason=reason)
     return reason
 
 
-def _animate(method: Method | TargetMethod, job: Job) -> tuple[Frames, float]:
+class _MethodFailed(Exception):
+    """The method, or reading what it is given, failed while its video was written; the cause says how."""
+
+
+class _Counted:
+    """Chunks on their way to a method, counted."""
+
+    def __init__(self, chunks: Iterator[Frames]) -> None:
+        self._chunks = chunks
+        self.frames = 0
+
+    def __iter__(self) -> Iterator[Frames]:
+        for chunk in self._chunks:
+            self.frames += len(chunk)
+            yield chunk
+
+
+def _chunks(method: Method | TargetMethod, job: Job) -> tuple[Iterator[Frames], float]:
+    """What the method makes of a pair, checked, and its frames per second."""
     pair = job.pair
     source = read_source(pair.source)
-    if isinstance(method, TargetMethod):
-        if pair.target is None:
-            raise ToonbenchError(
-                f"{method.name} needs an exact target and this pair has none: use puppets or a same-identity task"
-            )
-        target = read_frames(pair.target)
-        frames: Any = method.animate_target(source, target.frames, seed=job.seed)
-        expected, fps = target.frames.shape, target.fps
-    else:
-        driving = read_frames(pair.driving)
-        frames = method.animate(
-            source,
-            driving.frames,
-            motion=job.motion,
-            seed=job.seed,
-            source_domain=pair.source.domain,
-            driving_domain=pair.driving.domain,
+    guide = pair.target if isinstance(method, TargetMethod) else pair.driving
+    if guide is None:
+        raise ToonbenchError(
+            f"{method.name} needs a target and this pair has none: use puppets or a same-identity task"
         )
-        expected, fps = (len(driving.frames), *source.shape), driving.fps
-    if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8 or frames.shape != expected:
-        seen = f"{frames.dtype} {frames.shape}" if isinstance(frames, np.ndarray) else type(frames).__name__
-        raise ToonbenchError(f"the method returned {seen}; it must return uint8 {tuple(expected)}")
-    return frames, fps
+    given = _Counted(iter_chunks(guide))
+    return _checked(_made(method, job, source, given), given, like=source), video.probe(guide.path).fps
+
+
+def _made(method: Method | TargetMethod, job: Job, source: Frame, given: _Counted) -> Iterator[Any]:
+    """The method's chunks: as it yields them, or all at once from a method that takes whole clips."""
+    if isinstance(method, TargetMethod):
+        whole = whole_clip(given, user=f"method {method.name}")
+        return iter([method.animate_target(source, whole, seed=job.seed)])
+    options = Options(
+        motion=job.motion,
+        seed=job.seed,
+        source_domain=job.pair.source.domain,
+        driving_domain=job.pair.driving.domain,
+    )
+    if isinstance(method, ChunkMethod):
+        return iter(method.animate_chunks(source, iter(given), **options))
+    return iter([method.animate(source, whole_clip(given, user=f"method {method.name}"), **options)])
+
+
+class Options(TypedDict):
+    """What a method is told beside the pictures."""
+
+    motion: Motion
+    seed: int
+    source_domain: Domain
+    driving_domain: Domain
+
+
+def _checked(made: Iterator[Any], given: _Counted, *, like: Frame) -> Iterator[Frames]:
+    """The chunks of a method, refused unless they are uint8 of the source's size, with a frame for each frame given."""
+    count = 0
+    try:
+        for chunk in made:
+            good = isinstance(chunk, np.ndarray) and chunk.dtype == np.uint8 and chunk.ndim == 4
+            if not good or chunk.shape[1:] != like.shape:
+                raise _wrong(chunk, expected=(given.frames, *like.shape))
+            count += len(chunk)
+            if len(chunk):
+                yield chunk
+        for _ in given:  # a method that stopped early
+            pass
+        if count != given.frames:
+            raise ToonbenchError(f"the method returned {count} frames; it must return {given.frames}")
+    except GeneratorExit:
+        raise
+    except Exception as error:
+        raise _MethodFailed from error
+
+
+def _wrong(chunk: Any, *, expected: tuple[int, ...]) -> ToonbenchError:
+    seen = f"{chunk.dtype} {chunk.shape}" if isinstance(chunk, np.ndarray) else type(chunk).__name__
+    return ToonbenchError(f"the method returned {seen}; it must return uint8 {expected}")

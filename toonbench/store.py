@@ -53,7 +53,7 @@ def safe_name(text: str) -> str:
     return SAFE.sub("-", text).strip("-.")[:150] or "unnamed"
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """An error as one line for a failure: a ToonbenchError's own words, else with the error's kind before them."""
     if isinstance(error, ToonbenchError):
         return str(error)

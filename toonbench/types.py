@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -119,8 +119,7 @@ class Sample:
 class Method(Protocol):
     """Something that animates a source. `revision` names weights and code, so that a changed one never mixes with the old.
 
-    A method may also define `animate_chunks(source, driving, *, ...)` with the same arguments, where `driving` is an iterator
-    of chunks of frames, and yield chunks: then a clip of any length takes the memory of one chunk.
+    It is given whole clips, up to a size limit. One that is a `ChunkMethod` too is given chunks.
     """
 
     name: str
@@ -137,6 +136,27 @@ class Method(Protocol):
         driving_domain: Domain,
     ) -> Frames:
         """Return as many frames as `driving` has, RGB uint8, in the source's size."""
+        ...
+
+
+@runtime_checkable
+class ChunkMethod(Protocol):
+    """A method that takes and gives clips in chunks, so that a clip of any length needs the memory of one chunk."""
+
+    name: str
+    revision: str
+
+    def animate_chunks(
+        self,
+        source: Frame,
+        driving: Iterator[Frames],
+        *,
+        motion: Motion,
+        seed: int,
+        source_domain: Domain,
+        driving_domain: Domain,
+    ) -> Iterator[Frames]:
+        """Yield chunks of RGB uint8 frames in the source's size: as many frames as the chunks of `driving` have, in order."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
@@ -56,7 +56,7 @@ class ToonTalker:
         driving: Frames,
         *,
         motion: Motion,
-        seed: int,  # noqa: ARG002 - nothing here is drawn
+        seed: int,
         source_domain: Domain = "cartoon",
         driving_domain: Domain = "real",
     ) -> Frames:
@@ -66,27 +66,47 @@ class ToonTalker:
         published demo does. "relative" moves the source's pose as the driver moved since its first frame (Eq. 5, 6),
         "absolute" takes the driver's pose over (Eq. 3).
         """
+        chunks = self.animate_chunks(
+            source,
+            iter([driving]),
+            motion=motion,
+            seed=seed,
+            source_domain=source_domain,
+            driving_domain=driving_domain,
+        )
+        return np.concatenate(list(chunks))
+
+    def animate_chunks(
+        self,
+        source: Frame,
+        driving: Iterator[Frames],
+        *,
+        motion: Motion,
+        seed: int,  # noqa: ARG002 - nothing here is drawn
+        source_domain: Domain = "cartoon",
+        driving_domain: Domain = "real",
+    ) -> Iterator[Frames]:
+        """`animate` of a clip in chunks: a batch is filled across chunks, so the frames do not depend on how it is cut."""
         import torch
 
         of, by = self._domains(source_domain, driving_domain)
-        check_pixels(source, driving)
-        network, frames = self._network, []
-        with torch.inference_mode():
-            encoded = network.source(self._tensor(resized(source, self._size)[None]), of)
-            start = None
-            for index in range(0, len(driving), self._batch):
-                codes = network.motion(self._tensor(shrunk(driving[index : index + self._batch], self._size)), by)
+        encoded = start = None
+        for batch in _batches(driving, self._batch):
+            check_pixels(source, batch)
+            with torch.inference_mode():
+                if encoded is None:
+                    encoded = self._network.source(self._tensor(resized(source, self._size)[None]), of)
+                codes = self._network.motion(self._tensor(shrunk(batch, self._size)), by)
                 start = codes[:1] if start is None else start
                 if motion == "relative":
-                    images = network.relative(encoded, codes, start=start, domain=of)
+                    images = self._network.relative(encoded, codes, start=start, domain=of)
                 else:
-                    images = network.absolute(encoded, codes, domain=of)
+                    images = self._network.absolute(encoded, codes, domain=of)
                 pixels = ((images.float().clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8)
-                frames.append(pixels.permute(0, 2, 3, 1).cpu().numpy())
-        made: Frames = np.concatenate(frames)
-        if made.shape[1:] == source.shape:
-            return made
-        return np.stack([resized(frame, source.shape[:2]) for frame in made])
+                made: Frames = pixels.permute(0, 2, 3, 1).cpu().numpy()
+            if made.shape[1:] != source.shape:
+                made = np.stack([resized(frame, source.shape[:2]) for frame in made])
+            yield made
 
     def _domains(self, source: Domain, driving: Domain) -> tuple[Domain, Domain]:
         match self._direction:
@@ -130,6 +150,18 @@ class ToonTalker:
         from .goldens import run_goldens
 
         return run_goldens(folder, device)
+
+
+def _batches(chunks: Iterator[Frames], size: int) -> Iterator[Frames]:
+    """Chunks of any length as batches of `size` frames, the last one shorter."""
+    kept: Frames | None = None
+    for chunk in chunks:
+        kept = chunk if kept is None else np.concatenate([kept, chunk])
+        while len(kept) > size:
+            yield kept[:size]
+            kept = kept[size:]
+    if kept is not None:
+        yield kept
 
 
 def check_pixels(source: Frame, driving: Frames) -> None:

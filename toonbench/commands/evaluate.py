@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import Names, Talk, open_data, parse_shard
-from toonbench.types import Pair, Task, ToonbenchError
+from toonbench.commands.shared import DATA, Names, Talk, parse_shard, report_problems
+from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
-    from toonbench.data import Dataset
-    from toonbench.store import Run
-
-DATA = "puppets@1"
+    from toonbench.evaluate import Evaluation, Generation, Plan
+    from toonbench.pool import Pool
 
 
 @Parameter(name="*")
@@ -43,32 +41,6 @@ class What:
     """Begin anew and delete what this run had; the default goes on with what is there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """A resolved request: data, task, all its pairs, and those that are this call's share."""
-
-    what: What
-    data: Dataset
-    task: Task
-    pairs: list[Pair]
-    share: list[Pair]
-    metrics: list[str]
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What the pairs are, for run.json and result.json."""
-        from toonbench.tasks import fingerprint
-
-        return {
-            "data": self.data.id,
-            "data_fingerprint": self.data.fingerprint,
-            "task": self.task.id,
-            "seed": self.what.seed,
-            "limit": self.what.limit,
-            "pairs_fingerprint": fingerprint(self.task, self.pairs),
-        }
-
-
 def evaluate(
     *,
     what: What | None = None,
@@ -91,9 +63,13 @@ def evaluate(
     checkpoint
         The method's weights; without it, those that come with toonbench.
     """
-    return _generate(
-        what or What(), method, device=device, checkpoint=checkpoint, metrics=metrics, talk=talk or Talk(), scoring=True
-    )
+    from toonbench.evaluate import score_run
+
+    what, talk = what or What(), talk or Talk()
+    made = _generated(what, method, device=device, checkpoint=checkpoint, metrics=metrics, talk=talk)
+    if made is None:
+        return 0
+    return _show(score_run(made.plan, made.run, pool=_pool(what, device, talk)), talk=talk)
 
 
 def generate(
@@ -115,9 +91,9 @@ def generate(
     checkpoint
         The method's weights; without it, those that come with toonbench.
     """
-    return _generate(
-        what or What(), method, device=device, checkpoint=checkpoint, metrics=None, talk=talk or Talk(), scoring=False
-    )
+    what, talk = what or What(), talk or Talk()
+    made = _generated(what, method, device=device, checkpoint=checkpoint, metrics=None, talk=talk)
+    return 0 if made is None else _show_generation(made, talk=talk)
 
 
 def score(
@@ -151,168 +127,92 @@ def score(
     what, talk = what or What(), talk or Talk()
     if (videos is None) == (method is None):
         raise ToonbenchError("score needs one of --videos DIR (somebody's outputs) and --method NAME (a run in --out)")
-    plan = make_plan(what, metrics=metrics, talk=talk)
-    if videos is None:
-        run, _ = _method_run(plan, method or "", device=device, checkpoint=checkpoint)
-        if not run.description.exists():
-            raise ToonbenchError(f"{run.root} does not exist: run `toonbench generate` with the same options first")
-        return _score(plan, run, device=device, talk=talk)
-    return _score_videos(plan, videos, name=name, device=device, talk=talk)
+    from toonbench.evaluate import method_run, score_run, score_videos
+
+    plan, pool = make_plan(what, metrics=metrics, talk=talk), _pool(what, device, talk)
+    if videos is not None:
+        return _show(score_videos(plan, videos, name=name, fresh=what.fresh, pool=pool), talk=talk)
+    run, _ = method_run(plan, method or "", device=pool.device, checkpoint=checkpoint)
+    if not run.description.exists():
+        raise ToonbenchError(f"{run.root} does not exist: run `toonbench generate` with the same options first")
+    return _show(score_run(plan, run, pool=pool), talk=talk)
 
 
 def make_plan(what: What, *, metrics: list[str] | None, talk: Talk) -> Plan:
-    """Resolve names, open the data and draw the pairs. Raises ToonbenchError for anything unknown."""
-    from toonbench import registry
-    from toonbench.tasks import draw_pairs, shard_of
+    """The plan of the options, with a message for every file that cannot be used."""
+    from toonbench.evaluate import plan
 
-    task = registry.load_task(what.task)
-    chosen = [registry.full_name(name) for name in metrics or task.metrics]
-    shard = parse_shard(what.shard)
-    if what.limit is not None and what.limit < 1:
-        raise ToonbenchError(f"--limit {what.limit}: give 1 or more pairs")
-    data = open_data(what.data, talk=talk, pool=talk.pool(what.workers))
-    pairs = draw_pairs(task, data.clips, targets=data.targets, seed=what.seed)[: what.limit]
-    return Plan(what=what, data=data, task=task, pairs=pairs, share=shard_of(pairs, shard), metrics=chosen)
+    made = plan(
+        task=what.task,
+        data=what.data,
+        metrics=metrics,
+        out=what.out,
+        limit=what.limit,
+        shard=parse_shard(what.shard),
+        seed=what.seed,
+        pool=talk.pool(what.workers),
+    )
+    report_problems(made.data, what.data, talk=talk)
+    return made
 
 
-def _generate(
-    what: What,
-    method: str,
-    *,
-    device: str,
-    checkpoint: Path | None,
-    metrics: list[str] | None,
-    talk: Talk,
-    scoring: bool,
-) -> int:
-    from toonbench import generate as generating
-    from toonbench.pool import auto_workers
+def _pool(what: What, device: str, talk: Talk) -> Pool:
+    from toonbench.environment import pick_device
+
+    return talk.pool(what.workers, device=pick_device(device))
+
+
+def _generated(
+    what: What, method: str, *, device: str, checkpoint: Path | None, metrics: list[str] | None, talk: Talk
+) -> Generation | None:
+    """The generated share, or None after a dry run."""
+    from toonbench.evaluate import generate_run, method_run
 
     plan = make_plan(what, metrics=metrics, talk=talk)
     if what.dry_run:
-        return _show_plan(plan, method, talk=talk)
-    run, spec = _method_run(plan, method, device=device, checkpoint=checkpoint)
-    run.begin(_description(plan, run, device=spec.device), fresh=what.fresh)
+        _show_plan(plan, method, talk=talk)
+        return None
+    pool = _pool(what, device, talk)
+    run, _ = method_run(plan, method, device=pool.device, checkpoint=checkpoint)
     talk.say(f"{method} on {plan.task.id} of {plan.data.id}: {len(plan.share)} pairs, in {run.root}")
-    with talk.progress("generating") as on_progress:
-        failures = generating.generate(
-            run,
-            plan.share,
-            method=spec,
-            motion=plan.task.motion,
-            seed=what.seed,
-            workers=auto_workers(what.workers, device=spec.device),
-            on_progress=on_progress,
-        )
-    if scoring:
-        return _score(plan, run, device=device, talk=talk)
-    console = talk.start()
+    return generate_run(plan, method, pool=pool, checkpoint=checkpoint, fresh=what.fresh)
+
+
+def _show_generation(made: Generation, *, talk: Talk) -> int:
+    """Print how many videos there are and why pairs failed."""
+    console, pairs = talk.start(), len(made.plan.share)
     if talk.json:
         from toonbench.store import to_json
 
-        console.out(to_json({"run": run.root, "pairs": len(plan.share), "failures": failures}), end="")
+        console.out(to_json({"run": made.run.root, "pairs": pairs, "failures": dict(made.failures)}), end="")
     else:
         from toonbench.report.terminal import print_failures
 
-        console.print(
-            f"{len(plan.share) - len(failures)} of {len(plan.share)} videos in {run.root / 'videos'}", markup=False
-        )
-        print_failures(console, failures, pairs=len(plan.share))
-    return 1 if len(failures) == len(plan.share) else 0
+        console.print(f"{pairs - len(made.failures)} of {pairs} videos in {made.run.root / 'videos'}", markup=False)
+        print_failures(console, dict(made.failures), pairs=pairs)
+    return 1 if len(made.failures) == pairs else 0
 
 
-def _method_run(plan: Plan, method: str, *, device: str, checkpoint: Path | None) -> tuple[Run, Any]:
-    """The run folder of a method; builds the method once to learn its revision."""
-    from toonbench.environment import pick_device
-    from toonbench.generate import MethodSpec
-    from toonbench.store import Run, safe_name
-
-    spec = MethodSpec(name=method, device=pick_device(device), checkpoint=checkpoint)
-    revision = spec.load().revision
-    return Run(plan.what.out / plan.data.id / plan.task.id / safe_name(f"{method}@{revision}")), spec
-
-
-def _description(plan: Plan, run: Run, *, device: str) -> dict[str, Any]:
-    """What makes this run itself: everything but `environment` must be equal to go on with it."""
-    from toonbench import __version__
-    from toonbench.environment import record
-    from toonbench.tasks import fingerprint
-
-    about = {key: value for key, value in plan.about.items() if key not in ("limit", "pairs_fingerprint")}
-    return {
-        "schema": 1,
-        "toonbench": __version__,
-        **about,
-        "task_fingerprint": fingerprint(plan.task, []),
-        "method": run.root.name,
-        "device": device,
-        "environment": record(),
-    }
-
-
-def _score_videos(plan: Plan, videos: Path, *, name: str | None, device: str, talk: Talk) -> int:
-    import hashlib
-
-    from toonbench.data.folder import file_sha256
-    from toonbench.store import Run, safe_name
-
-    if not videos.is_dir():
-        raise ToonbenchError(f"--videos {videos} is not a folder: give one with a video for every pair")
-    found = {path.stem: path for path in sorted(videos.iterdir()) if path.is_file() and not path.name.startswith(".")}
-    mine = {pair.id: found[pair.id] for pair in plan.pairs if pair.id in found}
-    if not mine:
-        example = plan.pairs[0].id
-        raise ToonbenchError(
-            f"--videos {videos}: none of its {len(found)} files is named after one of the {len(plan.pairs)} pairs; "
-            f"name them like {example}.mkv (`toonbench generate --dry-run --json` lists all)"
-        )
-    content = hashlib.sha256("".join(f"{p}:{file_sha256(path)}\n" for p, path in mine.items()).encode())
-    folder = safe_name(f"{name or videos.resolve().name}@{content.hexdigest()[:12]}")
-    run = Run(plan.what.out / plan.data.id / plan.task.id / folder)
-    run.begin(_description(plan, run, device="given videos"), fresh=plan.what.fresh)
-    return _score(plan, run, device=device, talk=talk, videos=mine)
-
-
-def _score(plan: Plan, run: Run, *, device: str, talk: Talk, videos: dict[str, Path] | None = None) -> int:
-    from toonbench import score as scoring
-    from toonbench.environment import pick_device
-    from toonbench.pool import auto_workers
+def _show(found: Evaluation, *, talk: Talk) -> int:
+    """Print the results, or that other shards are not finished."""
     from toonbench.report.terminal import print_scores
 
-    missing, device = Path("missing"), pick_device(device)
-    workers = auto_workers(plan.what.workers, device=device)
-    with talk.progress("scoring") as on_progress:
-        scoring.measure(
-            run,
-            plan.share,
-            task=plan.task,
-            metrics=plan.metrics,
-            video_of=(lambda pair: (videos or {}).get(pair, missing)) if videos is not None else None,
-            device=device,
-            workers=workers,
-            on_progress=on_progress,
+    plan, scores = found.plan, found.scores
+    if scores is None:
+        talk.say(
+            f"this shard is finished; {len(found.waiting)} of {len(plan.pairs)} pairs belong to other shards and are missing"
         )
-    waiting = scoring.unfinished(run, plan.pairs, metrics=plan.metrics)
-    if waiting and len(plan.share) < len(plan.pairs):
-        talk.say(f"this share is done; {len(waiting)} of {len(plan.pairs)} pairs are other shards' and not there yet")
         return 0
-    with talk.progress("reference") as on_progress:
-        scoring.extract_references(
-            run, plan.pairs, task=plan.task, clips=plan.data.clips, metrics=plan.metrics, device=device, workers=workers,
-            on_progress=on_progress,
-        )  # fmt: skip
-    scoring.release_weights(run, plan.pairs, metrics=plan.metrics)
-    about = {**plan.about, "method": run.root.name}
-    scores = scoring.reduce(run, plan.pairs, task=plan.task, metrics=plan.metrics, clips=plan.data.clips, about=about)
-    print_scores(talk.start(), scores, run=run, metrics=plan.metrics, as_json=talk.json, title=_title(plan, run))
+    print_scores(talk.start(), scores, run=found.run, metrics=plan.metrics, as_json=talk.json, title=_title(found))
     return 1 if len(scores.failures) == len(plan.pairs) else 0
 
 
-def _title(plan: Plan, run: Run) -> str:
-    return f"{run.root.name.partition('@')[0]} on {plan.task.id} of {plan.data.id}"
+def _title(found: Evaluation) -> str:
+    return f"{found.run.root.name.partition('@')[0]} on {found.plan.task.id} of {found.plan.data.id}"
 
 
-def _show_plan(plan: Plan, method: str, *, talk: Talk) -> int:
+def _show_plan(plan: Plan, method: str, *, talk: Talk) -> None:
+    """Print what would be done."""
     from toonbench.store import to_json
 
     rows = [
@@ -327,10 +227,9 @@ def _show_plan(plan: Plan, method: str, *, talk: Talk) -> int:
     console = talk.start()
     if talk.json:
         console.out(to_json({**plan.about, "method": method, "metrics": plan.metrics, "pairs": rows}), end="")
-        return 0
+        return
     console.print(f"{method} on {plan.task.id} of {plan.data.id}, motion {plan.task.motion}", markup=False)
     console.print(f"metrics: {', '.join(plan.metrics)}", markup=False)
     console.print(f"{len(rows)} of {len(plan.pairs)} pairs, each with a video <pair>.mkv:", markup=False)
     for row in rows:
         console.print(f"  {row['pair']}{'' if row['target'] else '  (no exact target)'}", markup=False)
-    return 0

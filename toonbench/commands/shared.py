@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from toonbench.pool import Pool, Progress
 
 
+DATA = "puppets@1"  # `toonbench.data.DEFAULT_DATA`, which is not imported to print help
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
 Paths = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)]
 
@@ -97,10 +98,16 @@ def open_data(spec: str, *, talk: Talk, pool: Pool | None = None) -> Dataset:
     from toonbench.data.open import open_data as open_silently
 
     data = open_silently(spec, pool=pool or talk.pool(1))
-    if bad := [clip for clip in data.clips if clip.problem]:
+    report_problems(data, spec, talk=talk)
+    return data
+
+
+def report_problems(data: Dataset, spec: str, *, talk: Talk) -> None:
+    """A message for every clip of the data set that cannot be used."""
+    bad = [clip for clip in data.clips if clip.problem]
+    if bad:
         talk.say(
             f"{len(bad)} of {len(data.clips)} files of {spec} cannot be used, and their pairs will count as failed:"
         )
-        for clip in bad:
-            talk.say(f"  {clip.id}: {clip.problem}")
-    return data
+    for clip in bad:
+        talk.say(f"  {clip.id}: {clip.problem}")

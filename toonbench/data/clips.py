@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
 from toonbench import video
-from toonbench.types import Clip, Frame, ToonbenchError
+from toonbench.chunks import chunk_frames, in_chunks
+from toonbench.types import Clip, Frame, Frames, ToonbenchError
 
 
 def read_source(clip: Clip) -> Frame:
@@ -23,3 +30,25 @@ def read_frames(clip: Clip) -> video.Video:
 def _refuse_problem(clip: Clip) -> None:
     if clip.problem:
         raise ToonbenchError(f"{clip.id}: {clip.problem}")
+
+
+def iter_chunks(clip: Clip, *, first: int = 0, size: int | None = None) -> Iterator[Frames]:
+    """The frames of a clip in chunks of `size` (by default what `chunk_frames` says of its pictures); the first is `first` longer."""
+    _refuse_problem(clip)
+    return file_chunks(clip.path, first=first, size=size)
+
+
+def file_chunks(path: Path, *, first: int = 0, size: int | None = None) -> Iterator[Frames]:
+    """The frames of a video file in chunks; see `iter_chunks`."""
+    frames = iter(video.iter_frames(path))
+    start = next(frames)
+    size = size or chunk_frames(*start.shape[:2])
+    head = [start, *itertools.islice(frames, first + size - 1)]
+    yield np.stack(head)
+    yield from in_chunks(frames, size)
+
+
+def count_frames(clip: Clip) -> int:
+    """The number of frames of a clip: what its data set states, or decoded and counted."""
+    _refuse_problem(clip)
+    return clip.frames or sum(1 for _ in video.iter_frames(clip.path))

@@ -23,6 +23,8 @@ from toonbench.registry import unknown
 from toonbench.types import Clip, Motion, ToonbenchError
 
 FROZEN = Path(__file__).parent.parent / "puppets" / "frozen"
+DEFAULT_DATA = "puppets@1"
+PUPPETS = "toonbench puppets"  # how the provenance of every drawn clip begins
 PLAIN_FOLDERS = ("real_videos", "real_images", "cartoon_videos", "cartoon_images")
 
 
@@ -40,6 +42,13 @@ class Dataset:
     def id(self) -> str:
         """The name, and for a data set without a version the start of its fingerprint."""
         return self.name if "@" in self.name else f"{self.name}-{self.fingerprint[:8]}"
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What must be said beside every number measured on this data, by the provenance of its clips."""
+        if any(clip.provenance.startswith(PUPPETS) for clip in self.clips):
+            return ("Measured on puppets, not on people: do not compare with the numbers of the paper.",)
+        return ()
 
 
 def shipped() -> dict[str, Path]:

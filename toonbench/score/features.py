@@ -12,14 +12,14 @@ from __future__ import annotations
 import functools
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from toonbench.data.clips import read_frames, read_source
-from toonbench.pool import Progress, map_items
+from toonbench.data.clips import count_frames, iter_chunks, read_source
+from toonbench.pool import IN_PROCESS, Pool
 from toonbench.score.availability import load, needs_reference, unavailable
 from toonbench.store import Run, read_array, reason_of, write_array
 from toonbench.types import Clip, Frames, Metric, Pair, Reference, Rows, Task
@@ -37,12 +37,12 @@ def evenly(total: int, count: int) -> list[int]:
     return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
 
-def dataset_features(run: Run, metric: Metric, clip: Clip, *, part: str, read: Callable[[], Frames]) -> Rows:
+def dataset_features(run: Run, metric: Metric, clip: Clip, *, part: str, read: Callable[[], Iterator[Frames]]) -> Rows:
     """The stored features of a part of a real clip; where there are none, `read` gives the frames and they are made."""
     path = _path(run, metric, clip, part)
     stored = read_array(path)
     if stored is None:
-        stored = np.asarray(metric.extract_features(read()), np.float32)
+        stored = np.concatenate([np.asarray(metric.extract_features(chunk), np.float32) for chunk in read()])
         write_array(path, stored)
     return stored
 
@@ -54,9 +54,7 @@ def extract_references(
     task: Task,
     clips: Sequence[Clip],
     metrics: Sequence[str],
-    device: str = "cpu",
-    workers: int = 1,
-    on_progress: Progress | None = None,
+    pool: Pool = IN_PROCESS,
 ) -> None:
     """Make the features of every reference image that `reduce` will ask for and that is not stored yet."""
     jobs: dict[Path, _Job] = {}
@@ -67,10 +65,9 @@ def extract_references(
         for image in reference_images(task.reference, pairs, clips):
             path = _path(run, metric, image.clip, image.part)
             if not path.exists():
-                jobs[path] = _Job(run=run, metric=name, image=image, resize=task.reference.resize, device=device)
+                jobs[path] = _Job(run=run, metric=name, image=image, resize=task.reference.resize, device=pool.device)
     frames = sum(job.image.frames or job.image.clip.frames for job in jobs.values())
-    workers = max(1, min(workers, frames // WORTH))
-    map_items(_extract, list(jobs.values()), workers=workers, on_progress=on_progress)
+    pool.at_most(frames // WORTH).map(_extract, list(jobs.values()), title="extracting features")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,13 +144,25 @@ def _extract(job: _Job) -> None:
         job.run.clear_failure(name)
 
 
-def _read(image: Image, *, resize: str) -> Frames:
+def _read(image: Image, *, resize: str) -> Iterator[Frames]:
+    """The frames of a reference image in chunks."""
     if image.frames == 1:
-        frames = read_source(image.clip)[None]
+        chunks = iter([read_source(image.clip)[None]])
+    elif image.frames:
+        chunks = _chosen(image.clip, evenly(count_frames(image.clip), image.frames))
     else:
-        frames = read_frames(image.clip).frames
-        frames = frames[evenly(len(frames), image.frames)]
-    return frames if image.size is None else resized(frames, image.size, resize=resize)
+        chunks = iter_chunks(image.clip)
+    size = image.size
+    yield from chunks if size is None else (resized(chunk, size, resize=resize) for chunk in chunks)
+
+
+def _chosen(clip: Clip, indices: Sequence[int]) -> Iterator[Frames]:
+    start = 0
+    for chunk in iter_chunks(clip):
+        own = [at - start for at in indices if start <= at < start + len(chunk)]
+        start += len(chunk)
+        if own:
+            yield chunk[own]
 
 
 def resized(frames: Frames, size: Size, *, resize: str) -> Frames:

@@ -1,19 +1,20 @@
-"""Each video decoded once and measured with every metric: videos to rows."""
+"""Each video decoded once and measured with every metric, chunk by chunk: videos to rows."""
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from toonbench import lint, video
-from toonbench.chunks import cut_truth
+from toonbench import lint
+from toonbench.chunks import Measuring, chunk_frames, cut_truth
 from toonbench.data import read_motion
-from toonbench.data.clips import read_frames, read_source
-from toonbench.pool import Progress, map_items
+from toonbench.data.clips import count_frames, file_chunks, iter_chunks, read_source
+from toonbench.pool import IN_PROCESS, Pool
 from toonbench.score.availability import (
     applicable,
     claim_weights,
@@ -50,14 +51,12 @@ def measure(
     task: Task,
     metrics: Sequence[str],
     video_of: Callable[[str], Path] | None = None,
-    device: str = "cpu",
-    workers: int = 1,
-    on_progress: Progress | None = None,
+    pool: Pool = IN_PROCESS,
 ) -> None:
     """Store the rows of every pair that has a video and lacks them. Each video is decoded once, whatever the metrics.
 
     The task's first `skip` frames are left out, but never the only frame. Metrics that this machine cannot measure
-    (`unavailable`) are left for another. `device` is where networks run.
+    (`unavailable`) are left for another.
     """
     video_of = video_of or run.video
     able = [name for name in metrics if not unavailable(load(name))]
@@ -67,8 +66,10 @@ def measure(
     for pair in pairs:
         wanted = {rows_name(load(n)): n for n in able if not _done(run, pair, load(n))}  # once for those who share rows
         if (wanted or not run.rows(LINT, pair.id).exists()) and (path := video_of(pair.id)).exists():
-            todo.append(Job(run=run, pair=pair, video=path, metrics=tuple(wanted.values()), task=task, device=device))
-    map_items(_measure_pair, todo, workers=workers, on_progress=on_progress)
+            todo.append(
+                Job(run=run, pair=pair, video=path, metrics=tuple(wanted.values()), task=task, device=pool.device)
+            )
+    pool.map(_measure_pair, todo, title="scoring")
 
 
 def unfinished(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) -> list[str]:
@@ -90,123 +91,245 @@ def _measure_pair(job: Job) -> None:
     """Measure one pair with the linter and every metric asked for; what fails is recorded, and tried again next time."""
     metrics = [load(name, device=job.device) for name in job.metrics]
     try:
-        frames = _read(job)
-        if not job.run.rows(LINT, job.pair.id).exists():
-            job.run.write_rows(LINT, job.pair.id, _lint(job, frames))
-        sample = _sample(job, metrics, frames)
+        measured = _measured(job, metrics)
     except ToonbenchError as error:
         job.run.fail(job.pair.id, stage="measure", reason=str(error))
         return
     job.run.clear_failure(job.pair.id)
-    for metric in metrics:
-        failure = failed_name(metric, job.pair.id)
+    for one in measured:
+        one.write()
+
+
+def _measured(job: Job, metrics: Sequence[Metric]) -> list[_Measured]:
+    """Every metric with the whole video measured. Raises ToonbenchError where the video does not fit its clips."""
+    pair, source = job.pair, read_source(job.pair.source)
+    parts = _Parts(job=job, source=source)
+    truth = _read_truth(pair) if any("motion" in metric.needs for metric in metrics) else None
+    found = [_Measured(job, metric) for metric in metrics]
+    linter = None if job.run.rows(LINT, pair.id).exists() else _Linter(job, source)
+    start = 0
+    for chunk in parts.chunks():
+        if linter:
+            linter.add(chunk)
+        if not parts.fit(chunk):
+            continue
+        skip = parts.skip(chunk) if start == 0 else 0
+        sample = _sample(pair, chunk, source=source, skip=skip, start=start)
+        if truth is not None and not parts.beyond(truth):
+            sample = replace(sample, ground_truth=cut_truth(truth, parts.frames - len(sample.generated), parts.frames))
+        for one in found:
+            one.add(sample, first=parts.frames - len(sample.generated), chosen=parts.chosen)
+        start += len(sample.generated)
+    if linter:
+        linter.write()
+    parts.check(truth)
+    return found
+
+
+class _Measured:
+    """One metric and its rows of one pair, chunk by chunk; a metric that raises loses its own rows only."""
+
+    def __init__(self, job: Job, metric: Metric) -> None:
+        self._job, self._metric = job, metric
+        self._measuring = Measuring(metric)
+        self._error: Exception | None = None
+        self._features: dict[tuple[Need, str], Rows] = {}
         try:
-            rows = _rows(job, metric, sample, frames)
+            self._features = _features(job, metric)
         except Exception as error:
             log.debug("%s of pair %s failed", metric.name, job.pair.id, exc_info=True)
-            job.run.fail(failure, stage="measure", reason=reason_of(error))
+            self._error = error
+
+    def add(self, sample: Sample, *, first: int, chosen: Callable[[int], Sequence[int]]) -> None:
+        """Measure a chunk whose first frame is number `first` of its clip."""
+        if self._error is not None:
+            return
+        try:
+            if needs_reference(self._metric):
+                frames = sample.generated[_inside(chosen(first - sample.start), sample)]
+                sample = Sample(pair=sample.pair, generated=frames, start=sample.start)
+            else:
+                sample = replace(sample, features=self._of_chunk(first, len(sample.generated)))
+            if len(sample.generated):
+                self._measuring.add(sample)
+        except Exception as error:
+            log.debug("%s of pair %s failed", self._metric.name, sample.pair.id, exc_info=True)
+            self._error = error
+
+    def write(self) -> None:
+        """Store the rows, or why there are none."""
+        run, failure = self._job.run, failed_name(self._metric, self._job.pair.id)
+        try:
+            if self._error is not None:
+                raise self._error
+            rows = self._measuring.rows()
+        except Exception as error:
+            log.debug("%s of pair %s failed", self._metric.name, self._job.pair.id, exc_info=True)
+            run.fail(failure, stage="measure", reason=reason_of(error))
         else:
-            job.run.write_rows(rows_name(metric), job.pair.id, rows)
-            job.run.clear_failure(failure)
+            run.write_rows(rows_name(self._metric), self._job.pair.id, rows)
+            run.clear_failure(failure)
+
+    def _of_chunk(self, first: int, count: int) -> dict[tuple[Need, str], Rows]:
+        return {
+            key: rows if key[0] == "source" else rows[first : first + count] for key, rows in self._features.items()
+        }
 
 
-def _rows(job: Job, metric: Metric, sample: Sample, frames: _Read) -> Rows:
-    if not needs_reference(metric):
-        skipped = len(frames.generated) - len(sample.generated)
-        return metric.measure(replace(sample, features=_features(job, metric, frames, skip=skipped)))
-    chosen = evenly(len(sample.generated), job.task.reference.frames)
-    return metric.measure(Sample(pair=sample.pair, generated=sample.generated[chosen]))
+def _inside(chosen: Sequence[int], sample: Sample) -> list[int]:
+    """The chosen measured frames that are in this chunk, counted from its first one."""
+    stop = sample.start + len(sample.generated)
+    return [at - sample.start for at in chosen if sample.start <= at < stop]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """The whole clips of a pair."""
-
-    generated: Frames
-    source: Frame
-    driving: Frames
-    target: Frames | None
+Chunk = tuple[Frames | None, Frames | None, Frames | None]  # generated, driving, target
 
 
-def _read(job: Job) -> _Read:
-    pair = job.pair
-    driving = read_frames(pair.driving).frames
-    same = pair.target is pair.driving
-    return _Read(
-        generated=video.read_video(job.video).frames,
-        source=read_source(pair.source),
-        driving=driving,
-        target=driving if same else read_frames(pair.target).frames if pair.target else None,
-    )
+class _Parts:
+    """The video of a pair beside its driving video and target, in chunks of the same frames."""
 
+    def __init__(self, *, job: Job, source: Frame) -> None:
+        self._job, self._source = job, source
+        self._counts = {"generated": 0, "driving": 0, "target": 0}
+        self._wrong_size = ""
 
-def _lint(job: Job, frames: _Read) -> Rows:
-    try:
-        return lint.measure(
-            job.pair, job.video, generated=frames.generated, source=frames.source, driving=frames.driving,
-            target=frames.target,
-        )  # fmt: skip
-    except Exception:  # the linter only warns: what it cannot look at is scored all the same
-        log.debug("the linter failed on pair %s", job.pair.id, exc_info=True)
-        return np.full((1, 1), np.nan, np.float32)
+    @property
+    def frames(self) -> int:
+        """The number of generated frames that were read."""
+        return self._counts["generated"]
 
+    def chunks(self) -> Iterator[Chunk]:
+        """All frames; a part that ends earlier than the others is None from there on."""
+        pair, size = self._job.pair, chunk_frames(*self._source.shape[:2])
+        first, same = self._job.task.skip, pair.target is pair.driving
+        streams = (
+            file_chunks(self._job.video, first=first, size=size),
+            iter_chunks(pair.driving, first=first, size=size),
+            iter(()) if same or pair.target is None else iter_chunks(pair.target, first=first, size=size),
+        )
+        for generated, driving, target in itertools.zip_longest(*streams):
+            chunk = (generated, driving, driving if same else target)
+            for name, part in zip(self._counts, chunk, strict=True):
+                self._counts[name] += 0 if part is None else len(part)
+            yield chunk
 
-def _sample(job: Job, metrics: Sequence[Metric], frames: _Read) -> Sample:
-    _check_shapes(job, frames)
-    pair, needs = job.pair, frozenset[Need]().union(*(metric.needs for metric in metrics))
-    truth = _read_truth(pair, frames=len(frames.generated)) if "motion" in needs else None
-    skip = min(job.task.skip, len(frames.generated) - 1)
-    return Sample(
-        pair=pair,
-        generated=frames.generated[skip:],
-        source=frames.source,
-        driving=frames.driving[skip:],
-        target=None if frames.target is None else frames.target[skip:],
-        ground_truth=None if truth is None else cut_truth(truth, skip),
-    )
+    def fit(self, chunk: Chunk) -> bool:
+        """Whether everything read so far has one length and the source's size."""
+        generated, _, target = chunk
+        if generated is not None and not self._wrong_size:
+            self._wrong_size = self._size_error(generated, target)
+        return not self._wrong_size and not self._length_error()
 
+    def skip(self, chunk: Chunk) -> int:
+        """How many frames at the beginning are not measured: the task's `skip`, but never the only frame."""
+        frames = 0 if chunk[0] is None else len(chunk[0])
+        return min(self._job.task.skip, frames - 1)
 
-def _check_shapes(job: Job, frames: _Read) -> None:
-    pair, generated = job.pair, frames.generated
-    for other, clip in ((frames.target, pair.target), (frames.driving, pair.driving)):
-        if other is not None and clip is not None and len(other) != len(generated):
+    def chosen(self, skip: int) -> Sequence[int]:
+        """The measured frames that a set of images is compared with, of the task's rule."""
+        wanted = self._job.task.reference.frames
+        if not wanted:
+            return range(2**62)
+        return evenly(count_frames(self._job.pair.driving) - skip, wanted)
+
+    def beyond(self, truth: GroundTruth) -> bool:
+        """Whether more frames were read than the ground-truth motion has."""
+        return self.frames > len(truth.rig)
+
+    def check(self, truth: GroundTruth | None) -> None:
+        """Raise ToonbenchError where the video does not have the length and size of its clips."""
+        if error := self._length_error() or self._wrong_size:
+            raise ToonbenchError(error)
+        target = self._job.pair.target
+        if truth is not None and target is not None and target.motion and len(truth.rig) != self.frames:
             raise ToonbenchError(
-                f"{job.video.name} has {len(generated)} frames and {clip.id} has {len(other)}: "
+                f"{target.motion.name} has the motion of {len(truth.rig)} frames and the video has {self.frames}: "
                 "write one frame for every driving frame"
             )
-    for what, other in (("target", frames.target), ("source", frames.source[None])):
-        if other is not None and other.shape[1:] != generated.shape[1:]:
-            raise ToonbenchError(
-                f"{job.video.name} is {_size(generated)} and its {what} {_size(other)}: write videos in the source's size"
+
+    def _length_error(self) -> str:
+        pair, name = self._job.pair, self._job.video.name
+        for what, clip in (("target", pair.target), ("driving", pair.driving)):
+            if clip is not None and self._counts[what] != self.frames:
+                return (
+                    f"{name} has {self.frames} frames and {clip.id} has {self._counts[what]}: "
+                    "write one frame for every driving frame"
+                )
+        return ""
+
+    def _size_error(self, generated: Frames, target: Frames | None) -> str:
+        for what, other in (("target", target), ("source", self._source[None])):
+            if other is not None and other.shape[1:] != generated.shape[1:]:
+                return (
+                    f"{self._job.video.name} is {_size(generated)} and its {what} {_size(other)}: "
+                    "write videos in the source's size"
+                )
+        return ""
+
+
+def _sample(pair: Pair, chunk: Chunk, *, source: Frame, skip: int, start: int) -> Sample:
+    """A chunk as metrics receive it, without its first `skip` frames."""
+    generated, driving, target = (None if part is None else part[skip:] for part in chunk)
+    frames = np.empty((0, *source.shape), np.uint8) if generated is None else generated
+    return Sample(pair=pair, generated=frames, source=source, driving=driving, target=target, start=start)
+
+
+class _Linter:
+    """The linter's row of one pair."""
+
+    def __init__(self, job: Job, source: Frame) -> None:
+        self._job, self._source = job, source
+        self._chunks: list[Chunk] = []
+
+    def add(self, chunk: Chunk) -> None:
+        """Keep a chunk."""
+        self._chunks.append(chunk)
+
+    def write(self) -> None:
+        """Measure and store the row; the linter only warns, so what it cannot look at is scored all the same."""
+        pair = self._job.pair
+        try:
+            generated, driving, target = (_joined([chunk[at] for chunk in self._chunks]) for at in range(3))
+            rows = lint.measure(
+                pair,
+                self._job.video,
+                generated=np.empty((0, *self._source.shape), np.uint8) if generated is None else generated,
+                source=self._source,
+                driving=driving,
+                target=target,
             )
+        except Exception:
+            log.debug("the linter failed on pair %s", pair.id, exc_info=True)
+            rows = np.full((1, 1), np.nan, np.float32)
+        self._job.run.write_rows(LINT, pair.id, rows)
 
 
-def _features(job: Job, metric: Metric, frames: _Read, *, skip: int) -> dict[tuple[Need, str], Rows]:
-    """Features of the pair's real frames for a metric that compares with them, stored for the next method."""
-    known: dict[tuple[Need, str], Rows] = {}
-    pair, target = job.pair, frames.target
+def _joined(parts: Sequence[Frames | None]) -> Frames | None:
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given) if given else None
+
+
+def _features(job: Job, metric: Metric) -> dict[tuple[Need, str], Rows]:
+    """Features of the pair's source and target for a metric that compares with them, stored for the next method."""
+    found: dict[tuple[Need, str], Rows] = {}
+    pair = job.pair
     if "source" in metric.features_of:
-        known["source", metric.features] = dataset_features(
-            job.run, metric, pair.source, part=FIRST, read=lambda: frames.source[None]
+        found["source", metric.features] = dataset_features(
+            job.run, metric, pair.source, part=FIRST, read=lambda: iter([read_source(pair.source)[None]])
         )
-    if "target" in metric.features_of and target is not None and pair.target is not None:
-        features = dataset_features(job.run, metric, pair.target, part=ALL, read=lambda: target)
-        known["target", metric.features] = features[skip:]
-    return known
+    if "target" in metric.features_of and (target := pair.target) is not None:
+        found["target", metric.features] = dataset_features(
+            job.run, metric, target, part=ALL, read=lambda: iter_chunks(target)
+        )
+    return found
 
 
-def _read_truth(pair: Pair, *, frames: int) -> GroundTruth:
-    """The exact motion of the pair's target, known to have as many frames as were generated."""
+def _read_truth(pair: Pair) -> GroundTruth:
+    """The ground-truth motion of the pair's target."""
     target = pair.target
     if target is None or target.motion is None:
-        raise ToonbenchError(f"{pair.id} has no exact motion: leave out the metrics that need it")
-    truth = read_motion(target.motion, fps=target.fps)
-    if len(truth.rig) != frames:
-        raise ToonbenchError(
-            f"{target.motion.name} tells the motion of {len(truth.rig)} frames and the video has {frames}: "
-            "write one frame for every driving frame"
-        )
-    return truth
+        raise ToonbenchError(f"{pair.id} has no ground-truth motion: leave out the metrics that need it")
+    return read_motion(target.motion, fps=target.fps)
 
 
 def _size(frames: Frames) -> str:

@@ -9,7 +9,7 @@ never gives fewer frames silently.
 from toonbench.video.image import read_image, write_png
 from toonbench.video.read import Video, VideoInfo, iter_frames, probe, read_video
 from toonbench.video.reader import FrameReader
-from toonbench.video.write import write_film, write_for_viewing, write_lossless
+from toonbench.video.write import write_film, write_for_viewing, write_lossless, write_lossless_chunks
 
 __all__ = [
     "FrameReader",
@@ -22,5 +22,6 @@ __all__ = [
     "write_film",
     "write_for_viewing",
     "write_lossless",
+    "write_lossless_chunks",
     "write_png",
 ]

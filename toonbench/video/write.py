@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
+import tempfile
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import IO, TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from toonbench.store import write_bytes
+from toonbench.store import PART, write_bytes, writing
 from toonbench.types import Frame, Frames, ToonbenchError
 from toonbench.video.read import COUNT_TAG, DIGEST_TAG, decoded, loud, open_container
 
@@ -43,6 +45,74 @@ def write_lossless(path: Path, frames: Frames, *, fps: float, codec: Codec = "ff
     if read != len(frames):
         raise ToonbenchError(f"{path}: {encoder} returned {read} of {len(frames)} frames unchanged; use another codec")
     write_bytes(path, data)
+
+
+def write_lossless_chunks(path: Path, chunks: Iterable[Frames], *, fps: float, codec: Codec = "ffv1") -> int:
+    """Write chunks of RGB frames as `write_lossless` does, in the memory of one chunk; return the number of frames.
+
+    A video of one chunk has the bytes of `write_lossless`. A longer one is encoded into a partial file, which is copied with its
+    checksum and read once more before it gets its name.
+    """
+    source = iter(chunks)
+    first = next(source, None)
+    if first is None:
+        raise ToonbenchError(f"{path}: a video needs at least one frame")
+    second = next(source, None)
+    if second is None:
+        write_lossless(path, first, fps=fps, codec=codec)
+        return len(first)
+    encoder, options = _LOSSLESS[codec]
+    hashed = _Hashed(itertools.chain((first, second), source), like=first, fps=fps)
+    with writing(path) as final, tempfile.NamedTemporaryFile(dir=path.parent, prefix=PART, suffix=".mkv") as raw:
+        height, width = first.shape[1:3]
+        _encode_into(path, raw.name, hashed, width=width, height=height, fps=fps, container="matroska", codec=encoder,
+                     pixels="bgr0", options=options)  # fmt: skip
+        tags = {DIGEST_TAG: hashed.digest.hexdigest(), COUNT_TAG: str(hashed.count)}
+        with loud(path):
+            _copy_with_tags(raw.name, final, tags)
+        with loud(path), open_container(str(final)) as container:
+            read = sum(1 for _ in decoded(container, path))  # raises if the pixels do not have their checksum
+    if read != hashed.count:
+        raise ToonbenchError(f"{path}: {encoder} returned {read} of {hashed.count} frames; use another codec")
+    return hashed.count
+
+
+class _Hashed:
+    """The frames of chunks one by one, counted, checked and hashed on the way."""
+
+    def __init__(self, chunks: Iterable[Frames], *, like: Frames, fps: float) -> None:
+        self._chunks, self._like, self._fps = chunks, like, fps
+        self.digest = hashlib.sha256()
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for chunk in self._chunks:
+            _check_frames(chunk, self._fps)
+            if chunk.shape[1:] != self._like.shape[1:]:
+                raise ToonbenchError(
+                    f"a chunk has frames of {chunk.shape[1:]}, the first one had {self._like.shape[1:]}"
+                )
+            self.digest.update(np.ascontiguousarray(chunk).data)
+            self.count += len(chunk)
+            yield from chunk
+
+
+def _copy_with_tags(source: str, target: Path, tags: dict[str, str]) -> None:
+    """The packets of one file in another one with `tags`, neither decoded nor encoded."""
+    import av
+
+    options = {"fflags": "+bitexact"}
+    with (
+        open_container(source) as one,
+        av.open(str(target), "w", format="matroska", container_options=options) as other,
+    ):
+        other.metadata.update(tags)
+        stream = one.streams.video[0]
+        copied = other.add_stream_from_template(stream)
+        for packet in one.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copied
+                other.mux(packet)
 
 
 def write_for_viewing(path: Path, frames: Frames, *, fps: float) -> None:
@@ -104,15 +174,36 @@ def _encode(
     options: dict[str, str],
     tags: dict[str, str] | None = None,
 ) -> bytes:
-    """Encode in memory. Bit-exact flags leave out dates and random ids; one thread gives the same bytes on every machine."""
+    """Encode in memory; see `_encode_into`."""
+    buffer = io.BytesIO()
+    _encode_into(path, buffer, frames, width=width, height=height, fps=fps, container=container, codec=codec, pixels=pixels,
+                 options=options, tags=tags)  # fmt: skip
+    return buffer.getvalue()
+
+
+def _encode_into(
+    path: Path,
+    target: IO[bytes] | str,
+    frames: Iterable[Frame],
+    *,
+    width: int,
+    height: int,
+    fps: float,
+    container: str,
+    codec: str,
+    pixels: str,
+    options: dict[str, str],
+    tags: dict[str, str] | None = None,
+) -> None:
+    """Encode into a file. Bit-exact flags leave out dates and random ids; one thread gives the same bytes on every machine."""
     import av
     from av.codec.context import Flags
     from av.error import FFmpegError
     from av.video.reformatter import VideoReformatter
 
-    buffer, reformatter = io.BytesIO(), VideoReformatter()
+    reformatter = VideoReformatter()
     try:
-        with av.open(buffer, "w", format=container, container_options={"fflags": "+bitexact"}) as output:
+        with av.open(target, "w", format=container, container_options={"fflags": "+bitexact"}) as output:
             output.metadata.update(tags or {})
             rate = Fraction(fps).limit_denominator(1001)
             stream = cast("VideoStream", output.add_stream(codec, rate=rate, options=options))
@@ -128,7 +219,6 @@ def _encode(
             output.mux(stream.encode())
     except (FFmpegError, ValueError) as error:
         raise ToonbenchError(f"{path}: cannot be encoded as {codec} ({error})") from error
-    return buffer.getvalue()
 
 
 def _tag_bt709(stream: VideoStream) -> dict[str, int]:

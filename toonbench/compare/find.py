@@ -1,0 +1,126 @@
+"""Which runs are compared, and where the reference of a corpus metric comes from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from toonbench import registry
+from toonbench.compare.comparison import ReferenceOf
+from toonbench.compare.runs import same_pairs
+from toonbench.data.open import open_data
+from toonbench.score import reference_rows
+from toonbench.store import Run, safe_name
+from toonbench.types import Clip, Metric, Pair, Rows, Task, ToonbenchError
+
+TASK = "real2cartoon"
+
+
+class Planned(Protocol):
+    """The part of a plan that a reference needs."""
+
+    @property
+    def task(self) -> Task:
+        """The task."""
+        ...
+
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """All its pairs."""
+        ...
+
+    @property
+    def clips(self) -> Sequence[Clip]:
+        """All clips of the data set."""
+        ...
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What the pairs are."""
+        ...
+
+
+def find_runs(methods: Sequence[str], *, task: str | None, data: str, out: Path) -> dict[str, Run]:
+    """The run of each method, by the shortest name that tells them apart.
+
+    Raises ToonbenchError for fewer than two, for a method without a run or with several, and for one given twice.
+    """
+    if len(methods) < 2:
+        raise ToonbenchError(
+            f"compare needs two methods or more, {len(methods)} given: toonbench compare A B --task {TASK}"
+        )
+    roots = [Path(name) if (Path(name) / "run.json").is_file() else None for name in methods]
+    folder = Path()
+    if None in roots:
+        folder = out / _data_id(data, out=out) / registry.load_task(task or TASK).id
+    found = [
+        root or _only_run(name, folder, again=f"--task {task or TASK} --data {data} --out {out}")
+        for name, root in zip(methods, roots, strict=True)
+    ]
+    seen: dict[Path, str] = {}
+    for name, root in zip(methods, found, strict=True):
+        if (other := seen.get(root.resolve())) is not None:
+            raise ToonbenchError(f"{other} and {name} are the same run, {root}: give two different ones")
+        seen[root.resolve()] = name
+    for root in found:
+        if task is not None and root.resolve().parent.name != registry.load_task(task).id:
+            raise ToonbenchError(
+                f"{root} is not a run of {registry.load_task(task).id}: leave out --task or give others"
+            )
+    return {name: Run(root) for name, root in zip(_short_names(found), found, strict=True)}
+
+
+def _data_id(data: str, *, out: Path) -> str:
+    """The data set's name in OUT; opened only where `data` is not that name already."""
+    return data if (out / data).is_dir() and Path(data).name == data else open_data(data).id
+
+
+def _only_run(name: str, folder: Path, *, again: str) -> Path:
+    runs = sorted(path.parent for path in folder.glob("*/run.json"))
+    start = safe_name(name) if "@" in name else f"{safe_name(name)}@"
+    found = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(start)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ToonbenchError(
+            f"{name} has {len(found)} runs in {folder}: write one of {', '.join(run.name for run in found)}"
+        )
+    there = ", ".join(run.name for run in runs) or "none"
+    raise ToonbenchError(
+        f"no run of {name} in {folder} (runs there: {there}): make it with `toonbench eval --method {name} {again}`"
+    )
+
+
+def _short_names(roots: Sequence[Path]) -> list[str]:
+    """Method names; with the revision, or the whole path, where two would be called the same."""
+    for names in ([root.resolve().name.partition("@")[0] for root in roots], [root.resolve().name for root in roots]):
+        if len(set(names)) == len(names):
+            return names
+    return [str(root) for root in roots]
+
+
+def reference_of(runs: Mapping[str, Run], *, plan: Callable[..., Planned], data: str) -> ReferenceOf:
+    """The function that finds a metric's reference rows. Only it needs the data set, which says what the images are."""
+
+    @functools.cache
+    def planned() -> Planned:
+        about, _ = same_pairs(runs)
+        found = plan(task=about["task"], seed=about["seed"], limit=about["limit"])
+        for key, value in found.about.items():
+            if key != "limit" and value != about[key]:
+                raise ToonbenchError(
+                    f"not compared, its reference images are in the data set of the runs and --data {data} is another: "
+                    f"{key} is {value}, not {about[key]}"
+                )
+        return found
+
+    def rows_of(metric: Metric) -> tuple[Sequence[Rows], bool]:
+        for run in runs.values():
+            images = reference_rows(run, metric, planned().pairs, task=planned().task, clips=planned().clips)
+            if images.rows:
+                return images.rows, planned().task.reference.equal
+        raise ToonbenchError("not compared, the features of its reference images are missing: score a method again")
+
+    return rows_of

@@ -1,0 +1,304 @@
+"""Evaluation as a library: plan, generate, measure, reduce. Every function returns data; the commands print it.
+
+import toonbench
+
+result = toonbench.evaluate("static", task="real2cartoon", data="puppets@1", metrics=["psnr", "rig_corr"])
+for one in result.results:
+    print(one.metric, one.value, one.low, one.high)
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toonbench import __version__, registry
+from toonbench.compare import Comparison
+from toonbench.compare import compare as compare_runs
+from toonbench.compare.find import find_runs, reference_of
+from toonbench.data import DEFAULT_DATA, Dataset
+from toonbench.data.folder import file_sha256
+from toonbench.data.open import open_data
+from toonbench.environment import pick_device, record
+from toonbench.generate import MethodSpec, generate_pairs
+from toonbench.pool import OpenProgress, Pool, auto_workers, no_progress
+from toonbench.score.availability import release_weights
+from toonbench.score.features import extract_references
+from toonbench.score.measure import measure, unfinished
+from toonbench.score.results import Scores, reduce
+from toonbench.store import Run, safe_name
+from toonbench.tasks import draw_pairs, fingerprint, shard_of
+from toonbench.types import Clip, Pair, Result, Task, ToonbenchError
+
+TASK = "real2cartoon"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A resolved request: data, task, all its pairs, those of this shard, and the metrics."""
+
+    data: Dataset
+    task: Task
+    pairs: list[Pair]
+    share: list[Pair]
+    metrics: list[str]
+    out: Path
+    seed: int
+    limit: int | None
+
+    @property
+    def clips(self) -> tuple[Clip, ...]:
+        """All clips of the data set."""
+        return self.data.clips
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the pairs are, for run.json and result.json."""
+        return {
+            "data": self.data.id,
+            "data_fingerprint": self.data.fingerprint,
+            "task": self.task.id,
+            "seed": self.seed,
+            "limit": self.limit,
+            "pairs_fingerprint": fingerprint(self.task, self.pairs),
+        }
+
+    def run(self, folder: str) -> Run:
+        """The run folder of a method: OUT/<data>/<task>/<folder>."""
+        return Run(self.out / self.data.id / self.task.id / safe_name(folder))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """What `generate` did: the run, the pairs of this shard, and why pairs failed (pair id to reason)."""
+
+    plan: Plan
+    run: Run
+    failures: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A scored run. `scores` is None while pairs of other shards are still `waiting`."""
+
+    plan: Plan
+    run: Run
+    scores: Scores | None
+    waiting: tuple[str, ...] = field(default=())
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """A `Result` for each metric that has one; empty while pairs are waiting."""
+        return self.scores.results if self.scores else ()
+
+
+def plan(
+    *,
+    task: str = TASK,
+    data: str | None = None,
+    metrics: Sequence[str] | None = None,
+    out: Path | str = "runs",
+    limit: int | None = None,
+    shard: tuple[int, int] = (1, 1),
+    seed: int = 0,
+    pool: Pool | None = None,
+) -> Plan:
+    """Resolve names, open the data and draw the pairs; `shard` (i, n) is part i of n.
+
+    Raises ToonbenchError for anything unknown.
+    """
+    rule = registry.load_task(task)
+    chosen = [registry.full_name(name) for name in metrics or rule.metrics]
+    if limit is not None and limit < 1:
+        raise ToonbenchError(f"limit is {limit}: give 1 or more pairs")
+    opened = open_data(data or DEFAULT_DATA, pool=pool or Pool())
+    pairs = draw_pairs(rule, opened.clips, targets=opened.targets, seed=seed)[:limit]
+    return Plan(
+        data=opened,
+        task=rule,
+        pairs=pairs,
+        share=shard_of(pairs, shard),
+        metrics=chosen,
+        out=Path(out),
+        seed=seed,
+        limit=limit,
+    )
+
+
+def evaluate(
+    method: str,
+    *,
+    task: str = TASK,
+    data: str | None = None,
+    metrics: Sequence[str] | None = None,
+    out: Path | str = "runs",
+    limit: int | None = None,
+    shard: tuple[int, int] = (1, 1),
+    seed: int = 0,
+    workers: int = 0,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    fresh: bool = False,
+    progress: OpenProgress = no_progress,
+) -> Evaluation:
+    """Generate the pairs of a task with a method, and score them; what is stored from an earlier call is kept.
+
+    `method` is a registered name or `module:Class`; `metrics` replaces the task's own. Raises ToonbenchError for unknown
+    names, a folder that holds another run, and what stops a whole run. A failed pair is a failure in the result.
+    """
+    made = generate(
+        method, task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, workers=workers,
+        device=device, checkpoint=checkpoint, fresh=fresh, progress=progress,
+    )  # fmt: skip
+    return score_run(made.plan, made.run, pool=_pool(workers, device, progress))
+
+
+def generate(
+    method: str,
+    *,
+    task: str = TASK,
+    data: str | None = None,
+    metrics: Sequence[str] | None = None,
+    out: Path | str = "runs",
+    limit: int | None = None,
+    shard: tuple[int, int] = (1, 1),
+    seed: int = 0,
+    workers: int = 0,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    fresh: bool = False,
+    progress: OpenProgress = no_progress,
+) -> Generation:
+    """Generate the pairs of a task with a method, without scoring; arguments as of `evaluate`."""
+    pool = _pool(workers, device, progress)
+    made = plan(task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, pool=pool)
+    return generate_run(made, method, pool=pool, checkpoint=checkpoint, fresh=fresh)
+
+
+def score(
+    videos: Path | str | None = None,
+    *,
+    method: str | None = None,
+    name: str | None = None,
+    task: str = TASK,
+    data: str | None = None,
+    metrics: Sequence[str] | None = None,
+    out: Path | str = "runs",
+    limit: int | None = None,
+    shard: tuple[int, int] = (1, 1),
+    seed: int = 0,
+    workers: int = 0,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    fresh: bool = False,
+    progress: OpenProgress = no_progress,
+) -> Evaluation:
+    """Score a folder of videos, `<pair>.mkv` or another format each, or what `generate` made with `method`.
+
+    `name` is what the method of `videos` is called; its folder's name by default. Raises ToonbenchError as `evaluate` does.
+    """
+    if (videos is None) == (method is None):
+        raise ToonbenchError("score needs exactly one of a folder of videos and a method with a run in OUT")
+    pool = _pool(workers, device, progress)
+    made = plan(task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, pool=pool)
+    if videos is not None:
+        return score_videos(made, Path(videos), name=name, fresh=fresh, pool=pool)
+    run = method_run(made, method or "", device=pool.device, checkpoint=checkpoint)[0]
+    if not run.description.exists():
+        raise ToonbenchError(f"{run.root} does not exist: run `toonbench generate` with the same options first")
+    return score_run(made, run, pool=pool)
+
+
+def compare(
+    *methods: str,
+    task: str | None = None,
+    data: str | None = None,
+    out: Path | str = "runs",
+    metrics: Sequence[str] | None = None,
+) -> Comparison:
+    """Compare scored methods on the same pairs: names of methods with a run in `out`, or run folders; two or more.
+
+    Raises ToonbenchError for a method without a run and for runs of different pairs.
+    """
+    runs = find_runs(methods, task=task, data=data or DEFAULT_DATA, out=Path(out))
+
+    named = data or DEFAULT_DATA
+    reference = reference_of(runs, plan=functools.partial(plan, data=named), data=named)
+    return compare_runs(runs, metrics=metrics, reference_of=reference)
+
+
+def method_run(plan: Plan, method: str, *, device: str, checkpoint: Path | None) -> tuple[Run, MethodSpec]:
+    """The run folder of a method, and how to build it; the method is built once to learn its revision."""
+    spec = MethodSpec(name=method, device=device, checkpoint=checkpoint)
+    return plan.run(f"{method}@{spec.load().revision}"), spec
+
+
+def generate_run(
+    plan: Plan, method: str, *, pool: Pool, checkpoint: Path | None = None, fresh: bool = False
+) -> Generation:
+    """Generate the share of a plan; see `generate`."""
+    run, spec = method_run(plan, method, device=pool.device, checkpoint=checkpoint)
+    run.begin(_description(plan, run, device=spec.device), fresh=fresh)
+    failures = generate_pairs(run, plan.share, method=spec, motion=plan.task.motion, seed=plan.seed, pool=pool)
+    return Generation(plan=plan, run=run, failures=failures)
+
+
+def score_videos(plan: Plan, videos: Path, *, name: str | None = None, fresh: bool = False, pool: Pool) -> Evaluation:
+    """Score a folder of videos that are named after the pairs; see `score`."""
+    if not videos.is_dir():
+        raise ToonbenchError(f"--videos {videos} is not a folder: give one with a video for every pair")
+    found = {path.stem: path for path in sorted(videos.iterdir()) if path.is_file() and not path.name.startswith(".")}
+    mine = {pair.id: found[pair.id] for pair in plan.pairs if pair.id in found}
+    if not mine:
+        raise ToonbenchError(
+            f"--videos {videos}: none of its {len(found)} files is named after one of the {len(plan.pairs)} pairs; "
+            f"name them like {plan.pairs[0].id}.mkv (`toonbench generate --dry-run --json` lists all)"
+        )
+    content = hashlib.sha256("".join(f"{p}:{file_sha256(path)}\n" for p, path in mine.items()).encode())
+    run = plan.run(f"{name or videos.resolve().name}@{content.hexdigest()[:12]}")
+    run.begin(_description(plan, run, device="given videos"), fresh=fresh)
+    return score_run(plan, run, pool=pool, videos=mine)
+
+
+def score_run(plan: Plan, run: Run, *, pool: Pool, videos: Mapping[str, Path] | None = None) -> Evaluation:
+    """Measure the videos of a run and reduce the rows, once the pairs of all shards are there; see `score`."""
+    missing = Path("missing")
+    measure(
+        run,
+        plan.share,
+        task=plan.task,
+        metrics=plan.metrics,
+        video_of=None if videos is None else lambda pair: videos.get(pair, missing),
+        pool=pool,
+    )
+    waiting = unfinished(run, plan.pairs, metrics=plan.metrics)
+    if waiting and len(plan.share) < len(plan.pairs):
+        return Evaluation(plan=plan, run=run, scores=None, waiting=tuple(waiting))
+    extract_references(run, plan.pairs, task=plan.task, clips=plan.data.clips, metrics=plan.metrics, pool=pool)
+    release_weights(run, plan.pairs, metrics=plan.metrics)
+    about = {**plan.about, "method": run.root.name, "environment": record(), "caveats": list(plan.data.caveats)}
+    scores = reduce(run, plan.pairs, task=plan.task, metrics=plan.metrics, clips=plan.data.clips, about=about)
+    return Evaluation(plan=plan, run=run, scores=scores)
+
+
+def _pool(workers: int, device: str, progress: OpenProgress) -> Pool:
+    chosen = pick_device(device)
+    return Pool(workers=auto_workers(workers, device=chosen), device=chosen, progress=progress)
+
+
+def _description(plan: Plan, run: Run, *, device: str) -> dict[str, Any]:
+    """What makes this run itself: everything but `environment` must be equal to resume it."""
+    about = {key: value for key, value in plan.about.items() if key not in ("limit", "pairs_fingerprint")}
+    return {
+        "schema": 1,
+        "toonbench": __version__,
+        **about,
+        "task_fingerprint": fingerprint(plan.task, []),
+        "method": run.root.name,
+        "device": device,
+        "environment": record(),
+    }
