@@ -28,10 +28,11 @@ from typing import Any
 
 import numpy as np
 
-from toonbench import score, video
+from toonbench import video
 from toonbench.metrics.fid import FID
 from toonbench.metrics.kid import KID
 from toonbench.metrics.lpips_alex import LPIPSAlex
+from toonbench.score import extract_references, measure, reduce
 from toonbench.store import Run, write_array, write_json
 from toonbench.types import Clip, Frames, Pair, Rows, Sample, Task
 
@@ -169,9 +170,9 @@ def child(what: str, count: int, place: Path) -> dict[str, float]:
     pairs = pairs_of(count, place, IMAGES if what == "reduce" else DRIVERS)
     peak = Peak()
     if what == "measure":
-        score.measure(run, pairs, task=task, metrics=task.metrics)
-    score.extract_references(run, pairs, task=task, clips=(), metrics=task.metrics)
-    scores = score.reduce(run, pairs, task=task, metrics=task.metrics, about={})
+        measure(run, pairs, task=task, metrics=task.metrics)
+    extract_references(run, pairs, task=task, clips=(), metrics=task.metrics)
+    scores = reduce(run, pairs, task=task, metrics=task.metrics, about={})
     assert not {**scores.failures, **scores.skipped}, (scores.failures, scores.skipped)
     assert all(np.isfinite(one.value) and one.coverage == 1 for one in scores.results), scores.results
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -280,8 +280,16 @@ def score_run(plan: Plan, run: Run, *, pool: Pool, videos: Mapping[str, Path] | 
         return Evaluation(plan=plan, run=run, scores=None, waiting=tuple(waiting))
     extract_references(run, plan.pairs, task=plan.task, clips=plan.data.clips, metrics=plan.metrics, pool=pool)
     release_weights(run, plan.pairs, metrics=plan.metrics)
-    about = {**plan.about, "method": run.root.name, "environment": record(), "caveats": list(plan.data.caveats)}
-    scores = reduce(run, plan.pairs, task=plan.task, metrics=plan.metrics, clips=plan.data.clips, about=about)
+    about = {**plan.about, "method": run.root.name, "environment": record()}
+    scores = reduce(
+        run,
+        plan.pairs,
+        task=plan.task,
+        metrics=plan.metrics,
+        clips=plan.data.clips,
+        about=about,
+        caveats=plan.data.caveats,
+    )
     return Evaluation(plan=plan, run=run, scores=scores)
 
 

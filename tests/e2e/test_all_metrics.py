@@ -163,7 +163,7 @@ def test_every_metric_of_a_task_has_a_value_or_says_why_not(whole):
     found = rows_of(result)
     assert list(found) == MEASURED
     assert set(result["skipped"]) == SKIPPED
-    assert "pip install mediapipe" in result["skipped"]["aed_expression@1"]
+    assert "pip install mediapipe" in result["skipped"]["aed_expression@1"]["reason"]
     assert not result["failures"]
     for name, row in found.items():
         assert math.isfinite(row["value"]), name
@@ -303,7 +303,7 @@ def test_metrics_whose_weights_came_later_fill_their_cells_and_touch_no_other(
         ("aed_identity", "openface"),
         ("lpips_alex", "alexnet"),
     ):
-        assert result["skipped"][f"{metric}@1"] == (
+        assert result["skipped"][f"{metric}@1"]["reason"] == (
             f"skipped, weights '{name}' are missing: run toonbench weights fetch {name}"
         )
         assert cells_of(shown, metric).count("—") >= 4

@@ -101,7 +101,7 @@ def _refused(metric: Metric) -> str:
     """Why a metric cannot be calibrated here, or an empty string."""
     if rows_name(metric) != registry.metric_id(metric):
         return "only a whole set of clips has its number, beside a reference; choose another metric"
-    return unavailable(metric)
+    return str(unavailable(metric) or "")
 
 
 def _measure(job: _Job) -> None:

@@ -66,7 +66,7 @@ def _metrics() -> list[dict[str, Any]]:
         better = "higher" if metric.higher_is_better else "lower"
         needs = ", ".join(sorted(metric.needs)) or "nothing else"
         reason = unavailable(metric)
-        state = "ready" if not reason else "no weights" if "weights" in reason else "no package"
+        state = "ready" if not reason else "no weights" if reason.kind == "weights" else "no package"
         rows.append(
             {
                 "metric": registry.metric_id(metric),

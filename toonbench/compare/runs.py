@@ -69,7 +69,11 @@ def scored(run: Run) -> dict[str, list[str]]:
 
 def _skipped(runs: Mapping[str, Run]) -> dict[str, str]:
     """Metrics that a run's result says were left out, and why."""
-    return {name: why for run in runs.values() for name, why in read_json(run.result).get("skipped", {}).items()}
+    return {
+        name: str(skip["reason"])
+        for run in runs.values()
+        for name, skip in read_json(run.result).get("skipped", {}).items()
+    }
 
 
 def noted(runs: Mapping[str, Run], metric: Metric) -> list[str]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from toonbench.types import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
-    from toonbench.score import Scores
+    from toonbench.score import Scores, Skip
     from toonbench.store import Run
 
 
@@ -36,10 +38,9 @@ def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[st
         ("coverage", "right"),
     ):
         table.add_column(column, justify=justify)  # pyright: ignore[reportArgumentType]
-    cells = {name: (name, "—", "—", "0", "—", "—", "—") for name in scores.skipped}
-    cells |= {result.metric: _cells(result) for result in scores.results}
+    cells = {result.metric: _cells(result) for result in scores.results}
     for name in sorted(cells, key=lambda name: metrics.index(name) if name in metrics else len(metrics)):
-        table.add_row(*(Text(cell, style="dim" if name in scores.skipped else "") for cell in cells[name]))
+        table.add_row(*(Text(cell) for cell in cells[name]))
     console.print(table)
     for line in _left_out(scores.skipped):
         console.print(line, markup=False, soft_wrap=True)
@@ -54,18 +55,17 @@ def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[st
         console.print("warnings of the linter (explained in docs/lint.md):", style="yellow", markup=False)
     for finding in scores.warnings:
         console.print(f"  {finding.message}", markup=False, soft_wrap=True)
-    if "puppets" in title:
-        caption = "Measured on puppets, not on people: do not compare with the paper's numbers."
-        console.print(caption, style="dim", soft_wrap=True)
+    for caveat in scores.caveats:
+        console.print(caveat, style="dim", markup=False, soft_wrap=True)
     console.print(f"written: {run.scores} and {run.result.name}", markup=False, soft_wrap=True)
 
 
-def _left_out(skipped: dict[str, str]) -> list[str]:
-    """Why metrics were left out, one line for each reason; metrics without weights share a line with one command."""
-    without_weights = [name for name, why in skipped.items() if "are missing: run toonbench weights fetch" in why]
-    if len({skipped[name] for name in without_weights}) < 2:
+def _left_out(skipped: Mapping[str, Skip]) -> list[str]:
+    """Why metrics were skipped, one line for each reason; metrics without weights share a line with one command."""
+    without_weights = [name for name, skip in skipped.items() if skip.kind == "weights"]
+    if len({skipped[name].missing for name in without_weights}) < 2:
         without_weights = []
-    others = {name: why for name, why in skipped.items() if name not in without_weights}
+    others = {name: skip.reason for name, skip in skipped.items() if name not in without_weights}
     lines = [f"{', '.join(n for n in others if others[n] == why)}: {why}" for why in dict.fromkeys(others.values())]
     if without_weights:
         command = f"toonbench weights fetch --for {' '.join(name.partition('@')[0] for name in without_weights)}"

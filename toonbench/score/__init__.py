@@ -1,6 +1,7 @@
 """From videos to rows, and from rows to results: scoring never imports a method."""
 
 from toonbench.score.availability import (
+    Skip,
     applicable,
     claimed_weights,
     failed_name,
@@ -16,6 +17,7 @@ from toonbench.score.results import SCHEMA, Scores, equal_sets, pair_values, red
 __all__ = [
     "SCHEMA",
     "Scores",
+    "Skip",
     "applicable",
     "claimed_weights",
     "equal_sets",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from toonbench import registry, weights
 from toonbench.store import Run, read_json, write_json
@@ -32,13 +34,27 @@ def applicable(metric: Metric, pair: Pair) -> bool:
     return "target" not in metric.needs or pair.target is not None
 
 
-def unavailable(metric: Metric) -> str:
-    """Why this machine cannot measure the metric, with the command that helps; empty if it can."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """Why a metric was skipped: what it lacks (weights, packages, or something of the data), and the message."""
+
+    kind: Literal["weights", "package", "data"]
+    missing: tuple[str, ...]
+    reason: str
+
+    def __str__(self) -> str:
+        """The message."""
+        return self.reason
+
+
+def unavailable(metric: Metric) -> Skip | None:
+    """Why this machine cannot measure the metric, with the command that helps; None if it can."""
     absent = [install for module, install in metric.packages.items() if importlib.util.find_spec(module) is None]
     if absent:
-        return f"skipped, its package is not installed: pip install {' '.join(absent)}"
+        reason = f"skipped, its package is not installed: pip install {' '.join(absent)}"
+        return Skip(kind="package", missing=tuple(absent), reason=reason)
     reason = weights.missing(metric.weights)
-    return f"skipped, {reason}" if reason else ""
+    return Skip(kind="weights", missing=metric.weights, reason=f"skipped, {reason}") if reason else None
 
 
 def claim_weights(run: Run, metric: Metric) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from toonbench import lint, registry
 from toonbench.score.availability import (
     ABSENT,
+    Skip,
     applicable,
     claimed_weights,
     failed_name,
@@ -37,14 +38,15 @@ SCHEMA = 3
 class Scores:
     """A scored run: a result for each metric, the metrics left out and why, and the pairs without a video.
 
-    `warnings` are what the linter found.
+    `warnings` are the findings of the linter; `caveats` must be said beside every number of this data.
     """
 
     results: tuple[Result, ...]
-    skipped: dict[str, str]
+    skipped: dict[str, Skip]
     failures: dict[str, str]
     pairs: int
     warnings: tuple[lint.Finding, ...] = field(default=())
+    caveats: tuple[str, ...] = field(default=())
 
 
 def reduce(
@@ -55,6 +57,7 @@ def reduce(
     metrics: Sequence[str],
     clips: Sequence[Clip] = (),
     about: dict[str, Any],
+    caveats: Sequence[str] = (),
 ) -> Scores:
     """Rows to `scores.csv` and `result.json`: a pure function of the stored rows and the list of pairs.
 
@@ -63,7 +66,7 @@ def reduce(
     able = [metric for metric in map(load, metrics) if not unavailable(metric)]
     failures = {pair.id: run.reason(pair.id) or "no video" for pair in pairs if not _measured(run, pair, able)}
     results: list[Result] = []
-    skipped: dict[str, str] = {}
+    skipped: dict[str, Skip] = {}
     table: dict[str, dict[str, float]] = {pair.id: {} for pair in pairs}
     for name in metrics:
         metric = load(name)
@@ -77,7 +80,14 @@ def reduce(
         results.append(_result(run, metric, own, values=values, task=task, clips=clips))
     looked = ((pair.id, run.read_rows(LINT, pair.id)) for pair in pairs)
     warnings = lint.findings({pair: rows for pair, rows in looked if rows is not None})
-    scores = Scores(results=tuple(results), skipped=skipped, failures=failures, pairs=len(pairs), warnings=warnings)
+    scores = Scores(
+        results=tuple(results),
+        skipped=skipped,
+        failures=failures,
+        pairs=len(pairs),
+        warnings=warnings,
+        caveats=tuple(caveats),
+    )
     columns = [name for name in metrics if any(name in row for row in table.values())]
     write_bytes(run.scores, _csv(pairs, table, metrics=columns, failures=failures))
     used = {name: sha for m in metrics if m not in skipped for name, sha in claimed_weights(run, load(m)).items()}
@@ -92,13 +102,14 @@ def pair_values(run: Run, metric: Metric, pairs: Sequence[Pair]) -> dict[str, fl
     return {pair.id: pair_value(metric, run.read_rows(rows_name(metric), pair.id)) for pair in pairs}
 
 
-def _left_out(run: Run, metric: Metric, own: Sequence[Pair]) -> str:
-    """Why the metric has no result, or an empty string; rows from another machine need no weights here."""
+def _left_out(run: Run, metric: Metric, own: Sequence[Pair]) -> Skip | None:
+    """Why the metric has no result, or None; rows from another machine need no weights here."""
     if not own:
-        return next(ABSENT[need] for need in ABSENT if need in metric.needs)
-    if (reason := unavailable(metric)) and not any(run.rows(rows_name(metric), pair.id).exists() for pair in own):
-        return reason
-    return ""
+        need, reason = next((need, reason) for need, reason in ABSENT.items() if need in metric.needs)
+        return Skip(kind="data", missing=(need,), reason=reason)
+    if (skip := unavailable(metric)) and not any(run.rows(rows_name(metric), pair.id).exists() for pair in own):
+        return skip
+    return None
 
 
 def _measured(run: Run, pair: Pair, metrics: Sequence[Metric]) -> bool:
