@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -182,7 +183,7 @@ def _inside(chosen: Sequence[int], sample: Sample) -> list[int]:
     return [at - sample.start for at in chosen if sample.start <= at < stop]
 
 
-Chunk = tuple[Frames | None, Frames | None, Frames | None]  # generated, driving, target
+Chunk: TypeAlias = "tuple[Frames | None, Frames | None, Frames | None]"  # generated, driving, target
 
 
 class _Parts:
