@@ -139,7 +139,7 @@ def evaluate(
     limit: int | None = None,
     shard: tuple[int, int] = (1, 1),
     seed: int = 0,
-    workers: int = 0,
+    workers: int = 1,
     device: str = "auto",
     checkpoint: Path | None = None,
     fresh: bool = False,
@@ -147,7 +147,8 @@ def evaluate(
 ) -> Evaluation:
     """Generate the pairs of a task with a method, and score them; what is stored from an earlier call is kept.
 
-    `method` is a registered name or `module:Class`; `metrics` replaces the task's own. Raises ToonbenchError for unknown
+    `method` is a registered name or `module:Class`; `metrics` replaces the task's own. `workers` is the number of processes,
+    0 for one per core; a script that uses more than one must start under `if __name__ == "__main__":`. Raises ToonbenchError for unknown
     names, a folder that holds another run, and what stops a whole run. A failed pair is a failure in the result.
     """
     made = generate(
@@ -167,7 +168,7 @@ def generate(
     limit: int | None = None,
     shard: tuple[int, int] = (1, 1),
     seed: int = 0,
-    workers: int = 0,
+    workers: int = 1,
     device: str = "auto",
     checkpoint: Path | None = None,
     fresh: bool = False,
@@ -191,7 +192,7 @@ def score(
     limit: int | None = None,
     shard: tuple[int, int] = (1, 1),
     seed: int = 0,
-    workers: int = 0,
+    workers: int = 1,
     device: str = "auto",
     checkpoint: Path | None = None,
     fresh: bool = False,

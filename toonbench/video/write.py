@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 Codec = Literal["ffv1", "h264"]
+SHORT = 64  # frames that are encoded in memory
 
 _LOSSLESS: dict[Codec, tuple[str, dict[str, str]]] = {
     "ffv1": ("ffv1", {"level": "3", "coder": "1", "g": "1", "slicecrc": "1"}),
@@ -50,19 +51,23 @@ def write_lossless(path: Path, frames: Frames, *, fps: float, codec: Codec = "ff
 def write_lossless_chunks(path: Path, chunks: Iterable[Frames], *, fps: float, codec: Codec = "ffv1") -> int:
     """Write chunks of RGB frames as `write_lossless` does, in the memory of one chunk; return the number of frames.
 
-    A video of one chunk has the bytes of `write_lossless`. A longer one is encoded into a partial file, which is copied with its
-    checksum and read once more before it gets its name.
+    The bytes depend on the frames alone, not on how they are cut. A video of at most SHORT frames has those of `write_lossless`. A
+    longer one is encoded into a partial file, which is copied with its checksum and read once more before it gets its name.
     """
-    source = iter(chunks)
-    first = next(source, None)
-    if first is None:
+    source, short, held = iter(chunks), list[Frames](), 0
+    for chunk in source:
+        short.append(chunk)
+        held += len(chunk)
+        if held > SHORT:
+            break
+    if not held:
         raise ToonbenchError(f"{path}: a video needs at least one frame")
-    second = next(source, None)
-    if second is None:
-        write_lossless(path, first, fps=fps, codec=codec)
-        return len(first)
+    if held <= SHORT:
+        write_lossless(path, np.concatenate(short), fps=fps, codec=codec)
+        return held
+    first = short[0]
     encoder, options = _LOSSLESS[codec]
-    hashed = _Hashed(itertools.chain((first, second), source), like=first, fps=fps)
+    hashed = _Hashed(itertools.chain(short, source), like=first, fps=fps)
     with writing(path) as final, tempfile.NamedTemporaryFile(dir=path.parent, prefix=PART, suffix=".mkv") as raw:
         height, width = first.shape[1:3]
         _encode_into(path, raw.name, hashed, width=width, height=height, fps=fps, container="matroska", codec=encoder,
