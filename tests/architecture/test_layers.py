@@ -15,6 +15,7 @@ LAYERS = [
     {"prepare"},
     {"data.open"},
     {"generate", "score", "lint", "compare", "puppets", "landmarks", "calibrate", "goldens"},
+    {"evaluate"},
     {"hub", "report"},
     {"cli", "commands"},
 ]
