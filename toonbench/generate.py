@@ -173,7 +173,9 @@ def _checked(made: Iterator[Any], given: _Counted, *, like: Frame) -> Iterator[F
         for _ in given:  # a method that stopped early
             pass
         if count != given.frames:
-            raise ToonbenchError(f"the method returned {count} frames; it must return {given.frames}")
+            raise ToonbenchError(
+                f"the method returned {count} frames; it must return uint8 {(given.frames, *like.shape)}"
+            )
     except GeneratorExit:
         raise
     except Exception as error:

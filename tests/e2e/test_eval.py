@@ -368,7 +368,7 @@ def test_a_run_of_another_version_is_refused_and_fresh_begins_anew(tiny_data, tm
         (["eval", "--method", "oracle", "--data", "no/such/folder"], "no/such/folder does not exist"),
         (["eval", "--method", "oracle", "--data", "pupets@0"], "unknown data set"),
         (["eval", "--method", "oracle", "--shard", "3/2"], "--shard 3/2: write i/n with 1 <= i <= n"),
-        (["eval", "--method", "oracle", "--limit", "0"], "--limit 0: give 1 or more pairs"),
+        (["eval", "--method", "oracle", "--limit", "0"], "limit is 0: give 1 or more pairs"),
         (["eval", "--method", "oracle", "--workers", "-1"], "--workers -1 is negative"),
         (["eval", "--method", "oracle", "--device", "tpu"], "tpu"),
         (["eval", "--method", "nowhere:Nothing"], "cannot load 'nowhere:Nothing'"),
