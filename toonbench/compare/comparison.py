@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toonbench import registry
-from toonbench.compare.runs import choose, same_pairs, scored
+from toonbench.compare.runs import caveats, choose, same_pairs, scored
 from toonbench.compare.table import MetricComparison, Table
 from toonbench.score import claimed_weights, needs_reference
 from toonbench.stats import paired
@@ -30,6 +30,7 @@ class Comparison:
     clusters: int
     metrics: tuple[MetricComparison, ...]
     skipped: Mapping[str, str]
+    caveats: tuple[str, ...] = ()
     alpha: float = paired.ALPHA
     power: float = paired.POWER
     schema: int = SCHEMA
@@ -60,6 +61,7 @@ def compare(
         clusters=len({clips.driving for clips in pairs.values()}),
         metrics=tuple(found),
         skipped=skipped,
+        caveats=caveats(runs),
     )
 
 

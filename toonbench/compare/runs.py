@@ -76,6 +76,11 @@ def _skipped(runs: Mapping[str, Run]) -> dict[str, str]:
     }
 
 
+def caveats(runs: Mapping[str, Run]) -> tuple[str, ...]:
+    """What must be said beside every number of the runs' data."""
+    return tuple(dict.fromkeys(one for run in runs.values() for one in read_json(run.result).get("caveats", ())))
+
+
 def noted(runs: Mapping[str, Run], metric: Metric) -> list[str]:
     """What the results say of a metric, as that its network knows no cartoons."""
     name = registry.metric_id(metric)

@@ -96,8 +96,7 @@ def _print_remarks(console: Console, found: Comparison) -> None:
                    for m in found.metrics for d in m.differences if d.partial]),
         *_grouped([(reason, name) for name, reason in found.skipped.items()]),
     ]  # fmt: skip
-    if "puppets" in str(found.about["data"]):
-        lines.append("Measured on puppets, not on people: do not compare with the paper's numbers.")
+    lines.extend(found.caveats)
     for line in legend:
         console.print(line, markup=False, soft_wrap=True, style="dim")
     for line in lines:
