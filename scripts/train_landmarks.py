@@ -37,7 +37,7 @@ def main() -> None:
         pool=pool,
     )
     drawn = time.monotonic()
-    plan = dataclasses.replace(PLAN, steps=options.steps, team=options.workers)
+    plan = dataclasses.replace(PLAN, steps=options.steps, workers=options.workers)
     network = train(data, plan, folder=options.work)
     with writing(WEIGHTS) as temporary:
         write_weights(network, temporary)
@@ -48,7 +48,7 @@ def main() -> None:
         f"--steps {options.steps} --workers {options.workers}`:\n"
         f"{len(data.frames):,} pictures ({options.looks} looks of each of {len(data.names)} styles, {options.frames} poses "
         f"each, drawn in {(drawn - begun) / 60:.0f} min), {plan.steps} steps of {plan.batch}\n"
-        f"pictures on {plan.team} CPU processes ({platform.machine()}, {(trained - drawn) / 60:.0f} min, other work on the same "
+        f"pictures on {plan.workers} CPU processes ({platform.machine()}, {(trained - drawn) / 60:.0f} min, other work on the same "
         f"machine). Seed {plan.seed}. Times are of the last start.\n"
         "Training pictures are mirrored, turned, zoomed, bent, tinted, blurred, smeared, softened, ghosted, wrecked, made\n"
         "noisy and compressed (`toonbench/landmarks/damage.py`); a tenth of them show no face.\n"
@@ -72,7 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=PLAN.steps, help="training steps")
     parser.add_argument("--clips", type=int, default=5, help="held-out clips of each style")
     parser.add_argument("--clip-frames", type=int, default=90, help="frames of each")
-    parser.add_argument("--workers", type=int, default=2, help="processes; others are other bytes")
+    parser.add_argument("--workers", type=int, default=2, help="processes; another number gives other bytes")
     return parser.parse_args()
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from toonbench.networks.flow_heads import FlowHead, RGBHead
+from toonbench.networks.stylegan2 import ConstantInput, EqualLinear, StyledConv
+
 from .config import NetworkConfig
-from .layers import ConstantInput, EqualLinear, FlowHead, RGBHead, StyledConv
 from .transformers import Memory, TransformerLayer
 
 Trace = dict[str, Tensor]  # intermediates by name, such as l64.flow_skip

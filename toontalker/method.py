@@ -13,6 +13,8 @@ from toonbench.types import DOMAINS, Domain, Frame, Frames, GoldenCheck, Motion,
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from toonbench.training.clips import ClipNeeds, TrainingClips
+
 CODE_VERSION = "1"  # raised whenever the same weights come to mean other pixels
 CPU_PIXELS = 2 * 256**2  # per forward pass: larger maps outgrow the caches and come from the system anew each time
 Direction = Literal["real2cartoon", "cartoon2real", "real", "cartoon"]  # driver's domain to source's, or one for both
@@ -130,8 +132,17 @@ class ToonTalker:
         return (pixels.permute(0, 3, 1, 2).float() / 255.0 - 0.5) * 2.0
 
     @staticmethod
+    def clip_needs(config: str = "mini") -> ClipNeeds:
+        """The clips that `train` needs in the configuration `config`."""
+        from toonbench.training.clips import ClipNeeds
+
+        from .train.config import find_config
+
+        return ClipNeeds(size=find_config(config).network.size)
+
+    @staticmethod
     def train(
-        data: Path,
+        clips: TrainingClips,
         out: Path,
         *,
         config: str = "mini",
@@ -142,7 +153,7 @@ class ToonTalker:
         """See `toontalker.train.train.train`."""
         from .train.train import train
 
-        return train(data, out, config=config, device=device, resume=resume, on_progress=on_progress)
+        return train(clips, out, config=config, device=device, resume=resume, on_progress=on_progress)
 
     @staticmethod
     def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from toonbench.networks.image_encoder import ImageEncoder
+
 from .config import NetworkConfig
-from .encoders import ImageEncoder
 from .generator import Decoder, SourceFeatures, Trace
 
 

@@ -1,13 +1,13 @@
 """The landmark network: its damages, its training batches, its weights, and what it sees in damaged faces."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import torch
 
 from toonbench.landmarks import damage as spoil
-from toonbench.landmarks import training
 from toonbench.landmarks.batches import make_batch, mirror_landmarks
 from toonbench.landmarks.card import DAMAGES, METRICS, damaged, held_out, sample
 from toonbench.landmarks.data import LOOKS, Pictures, draw_pictures, poses
@@ -143,8 +143,12 @@ def test_pictures_come_in_whole_shards(tmp_path):
 # training
 
 
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
 def test_training_killed_and_resumed_gives_the_same_bytes(pictures, tmp_path, monkeypatch):
-    plan = Plan(steps=4, batch=8, team=1, warmup=2, save_every=2)
+    plan = Plan(steps=4, batch=8, workers=1, warmup=2, save_every=2)
     whole = train(pictures, plan, folder=tmp_path / "whole")
     original = torch.nn.utils.clip_grad_norm_
     calls = []
@@ -155,16 +159,28 @@ def test_training_killed_and_resumed_gives_the_same_bytes(pictures, tmp_path, mo
             raise KeyboardInterrupt
         return original(*args)
 
-    path = tmp_path / "killed" / "checkpoint.pt"
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", dies)
     with pytest.raises(KeyboardInterrupt):
-        training._learn(0, pictures, plan, path, training._Mean(plan))
+        train(pictures, plan, folder=tmp_path / "killed")
     monkeypatch.undo()
-    resumed = train(pictures, plan, folder=path.parent)
-    for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
-        assert torch.equal(one, other)
-    with pytest.raises(ToonbenchError, match="was trained with"):
-        train(pictures, dataclasses.replace(plan, steps=9), folder=path.parent)
+    assert torch.load(tmp_path / "killed" / "checkpoint.pt", weights_only=True)["step"] == 2
+    assert same(whole, train(pictures, plan, folder=tmp_path / "killed"))
+    files = [(tmp_path / name / "checkpoint.pt").read_bytes() for name in ("whole", "killed")]
+    assert files[0] == files[1]
+    with pytest.raises(ToonbenchError, match="was trained with steps = 4"):
+        train(pictures, dataclasses.replace(plan, steps=9), folder=tmp_path / "killed")
+
+
+def test_a_checkpoint_of_version_0_1_0_loads(pictures, tmp_path):
+    plan = Plan(steps=2, batch=8, workers=1, warmup=2)
+    trained = train(pictures, plan, folder=tmp_path)
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    names = {"team": 1, "steps": 2, "batch": 8, "rate": 2e-3, "warmup": 2, "decay": 0.02, "average": 0.998, "seed": 1}
+    del content["config"]  # version 0.1.0 named it `plan`, and the workers `team`
+    torch.save(content | {"plan": json.dumps(names | {"save_every": 250})}, tmp_path / "checkpoint.pt")
+    assert same(trained, train(pictures, plan, folder=tmp_path))
+    with pytest.raises(ToonbenchError, match="workers = 1, but workers is 2 now"):
+        train(pictures, dataclasses.replace(plan, workers=2), folder=tmp_path)
 
 
 # weights

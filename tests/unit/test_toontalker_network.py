@@ -2,8 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from toonbench.networks.flow_heads import FlowHead
+from toonbench.networks.stylegan2 import ModulatedConv2d, fir_kernel, smooth, up2
 from toontalker.config import NetworkConfig
-from toontalker.layers import FlowHead, ModulatedConv2d, fir_kernel, smooth, up2
 from toontalker.model import DomainNetwork, ToonTalkerNetwork, infer_config
 
 TINY = NetworkConfig(

@@ -1,24 +1,26 @@
 import json
-import threading
+import lzma
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
+from toonbench import cli
+from toonbench.data.table import CLIPS
+from toonbench.training.clips import ClipSet
 from toonbench.types import ToonbenchError
 from toonbench.video import write_lossless
 from toontalker.config import NetworkConfig
+from toontalker.method import ToonTalker
 from toontalker.train.config import CONFIGS, MINI, TrainConfig, find_config
-from toontalker.train.data import draw_gap, draw_pairs, load_clips
-from toontalker.train.discriminator import Discriminator, minibatch_stddev
-from toontalker.train.losses import VGGLoss, analogy, fooling, perceptual_loss, pyramid_l1, telling_apart, warp_l1
+from toontalker.train.losses import analogy, perceptual_loss, pyramid_l1, warp_l1
 from toontalker.train.state import begin_stage2, load_state, new_state, set_rate
-from toontalker.train.team import Team, shared_board
-from toontalker.train.train import run, trim_log
+from toontalker.train.train import run
 from toontalker.weights_io import load_network
 
+OLD = Path(__file__).parent.parent / "golden" / "training_0.1.0" / "toontalker.pt.xz"
 TINY = NetworkConfig(
     size=64, channels=tuple((4 << i, 8) for i in range(5)), style=8, motions=3, heads=2, feedforward=8, dropout=0.1
 )
@@ -28,18 +30,14 @@ QUICK = replace(
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clips")
-    rng, rows = np.random.default_rng(0), []
+def data():
+    """Three clips of two domains: a picture of noise that moves to the right."""
+    rng, found = np.random.default_rng(0), {}
     for domain in ("real", "cartoon"):
-        for index in range(3):
-            ground = rng.integers(0, 255, (1, 80, 72, 3), dtype=np.uint8)
-            frames = np.concatenate([np.roll(ground, 3 * t, axis=2) for t in range(4)])
-            file = f"{domain}{index}.mkv"
-            write_lossless(folder / file, frames, fps=10)
-            rows.append({"file": file, "domain": domain, "kind": "video", "split": "train", "identity": file})
-    pd.DataFrame(rows).to_parquet(folder / "metadata.parquet")
-    return folder
+        grounds = rng.integers(0, 255, (3, 1, 64, 64, 3), dtype=np.uint8)
+        clips = [np.concatenate([np.roll(ground, 3 * t, axis=2) for t in range(4)]) for ground in grounds]
+        found[domain] = ClipSet((clips[1], clips[2]), (clips[0],))
+    return found
 
 
 def same(first, second):
@@ -100,36 +98,13 @@ def test_two_workers_share_a_batch_and_resume(data, tmp_path):
     same(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_a_killed_runs_log_is_cut_back_to_its_checkpoint(tmp_path):
-    lines = [json.dumps({"step": step}) + "\n" for step in (1, 2, 3)]
-    (tmp_path / "log.jsonl").write_text("".join(lines))
-    trim_log(tmp_path, 2)
-    assert (tmp_path / "log.jsonl").read_text() == "".join(lines[:2])
-
-
-def test_workers_average_their_gradients_and_notice_a_missing_one():
-    gate, board = threading.Barrier(2), shared_board(2, 8)
-    weights = [torch.nn.Parameter(torch.zeros(3)) for _ in range(2)]
-    teams = [Team(rank, 2, board, gate) for rank in range(2)]
-    for rank, weight in enumerate(weights):
-        weight.grad = torch.full((3,), float(rank))
-    other = threading.Thread(target=teams[1].average, args=([weights[1]],))
-    other.start()
-    teams[0].average([weights[0]])
-    other.join()
-    assert all(torch.equal(weight.grad, torch.full((3,), 0.5)) for weight in weights)
-    gate.abort()
-    with pytest.raises(ToonbenchError, match="worker ended"):
-        teams[0].meet()
-
-
 def test_a_batch_that_workers_cannot_share_is_refused(data, tmp_path):
     with pytest.raises(ToonbenchError, match="batch1 is 3"):
         run(replace(QUICK, workers=2, batch1=3), data, tmp_path, device="cpu")
 
 
 def test_a_checkpoint_of_other_choices_is_refused_but_more_steps_are_welcome(whole):
-    with pytest.raises(ToonbenchError, match=r"motion = 4\.0, now 5\.0"):
+    with pytest.raises(ToonbenchError, match=r"motion = 4\.0, but motion is 5\.0 now"):
         load_state(replace(QUICK, motion=5.0), "cpu", whole)
     assert load_state(replace(QUICK, steps2=9), "cpu", whole).step == 4
 
@@ -170,50 +145,13 @@ def test_an_unknown_configuration_lists_the_known_ones():
         find_config("maxi")
 
 
-def test_pairs_come_from_one_clip_and_share_flip_and_colours(data):
-    clips = load_clips(data, size=64, domains=("real",))["real"]
-    assert len(clips.train) == 2
-    assert len(clips.heldout) == 1
-    still = [np.repeat(clip[:1], 4, axis=0) for clip in clips.train]
-    first, second = draw_pairs(still, np.random.default_rng(0), batch=8, config=QUICK, step=0, device="cpu")
-    assert first.shape == (8, 3, 64, 64)
-    assert torch.equal(first, second)
-    assert first.abs().max() <= 1
-    assert len({image.mean().item() for image in first}) == 8
-
-
-def test_gaps_begin_small_and_grow_to_the_whole_clip():
-    def gaps(step):
-        rng = np.random.default_rng(0)
-        return [draw_gap(rng, 40, growth=100, step=step) for _ in range(300)]
-
-    assert set(gaps(0)) == {1, 2}
-    assert max(gaps(1000)) == 39
-    assert min(gaps(1000)) <= 3
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (None, "no metadata.parquet"),
-        ([], "column file is missing"),
-        ([{"file": "a", "domain": "real", "split": "test"}], "0 real training clips"),
-    ],
-)
-def test_an_unusable_data_set_is_refused(tmp_path, rows, message):
-    if rows is not None:
-        pd.DataFrame(rows).to_parquet(tmp_path / "metadata.parquet")
-    with pytest.raises(ToonbenchError, match=message):
-        load_clips(tmp_path, size=64, domains=("real",))
-
-
 def test_analogy_is_zero_exactly_when_both_moved_alike():
     s, a, moved = (torch.randn(2, 3, 8) for _ in range(3))
     assert analogy(s + moved, s, a, a + moved) < 1e-6
     assert analogy(s + 2 * moved, s, a, a + moved) == pytest.approx(moved.abs().mean().item(), rel=1e-4)
 
 
-def test_the_drivers_side_of_the_analogy_can_be_held_fixed():
+def test_the_driving_side_of_the_analogy_can_be_held_fixed():
     codes = [torch.randn(1, 2, 4, requires_grad=True) for _ in range(4)]
     analogy(*codes, detach_driving=True).backward()
     assert [code.grad is not None for code in codes] == [True, True, False, False]
@@ -226,35 +164,61 @@ def test_the_pyramid_averages_over_scales():
     assert pyramid_l1(checker, torch.zeros_like(checker), levels=2) == 0.5  # stripes vanish at half the size
 
 
-def test_warp_loss_prefers_the_flow_that_moves_the_source_onto_the_answer():
+def test_warp_loss_prefers_the_flow_that_moves_the_source_onto_the_target():
     source = torch.rand(1, 3, 1, 16).repeat(1, 1, 16, 1).cumsum(3) / 8
-    wanted = source.roll(-2, 3)
+    target = source.roll(-2, 3)
     fields = torch.zeros(1, 3, 16, 16)
     moved = fields.clone()
     moved[:, 0] = np.arctanh(2 * 2 / 16)
-    assert warp_l1(source, wanted, [moved]) < 0.7 * warp_l1(source, wanted, [fields])
+    assert warp_l1(source, target, [moved]) < 0.7 * warp_l1(source, target, [fields])
 
 
-def test_the_adversarial_losses_fall_when_their_side_wins():
-    good, bad = torch.full((4,), 3.0), torch.full((4,), -3.0)
-    assert fooling(good) < fooling(bad)
-    assert telling_apart(good, bad) < telling_apart(bad, good)
-
-
-def test_the_discriminator_sees_when_all_samples_are_alike():
-    alike, varied = torch.ones(4, 2, 4, 4), torch.randn(4, 2, 4, 4)
-    assert minibatch_stddev(alike)[:, 2].max() < 1e-3 < minibatch_stddev(varied)[:, 2].min()
-    assert Discriminator(TINY)(torch.randn(3, 3, 64, 64)).shape == (3,)
-
-
-def test_vgg_features_are_five_and_tell_pictures_apart():
-    loss = VGGLoss(None)
-    image = torch.rand(1, 3, 64, 64)
-    assert len(loss._slices(image)) == 5
-    assert loss(image, image) == 0
-    assert loss(image, image.flip(3)) > 0
-
-
-def test_vgg_without_weights_says_where_to_get_them():
+def test_without_vgg_weights_the_error_shows_how_to_get_them():
     with pytest.raises(ToonbenchError, match="TOONTALKER_VGG19"):
         perceptual_loss("vgg19")
+
+
+def test_clips_of_another_size_or_domain_are_refused(data, tmp_path):
+    with pytest.raises(ToonbenchError, match="no cartoon training clips"):
+        run(QUICK, {"real": data["real"]}, tmp_path, device="cpu")
+    small = {
+        domain: ClipSet(tuple(c[:, ::2, ::2] for c in clips.train), clips.heldout) for domain, clips in data.items()
+    }
+    with pytest.raises(ToonbenchError, match="32 x 32 px; 64 x 64 is needed"):
+        run(QUICK, small, tmp_path, device="cpu")
+
+
+def test_a_checkpoint_of_version_0_1_0_resumes(data, tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(lzma.decompress(OLD.read_bytes()))
+    least = replace(TINY, channels=tuple((4 << i, 1) for i in range(5)), style=1, motions=1, heads=1, feedforward=1)
+    config = replace(QUICK, name="least", network=replace(least, dropout=0.0), steps1=1, levels=2)
+    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    state = load_state(config, "cpu", tmp_path)
+    assert state.step == 2
+    for part in ("network", "average"):
+        loaded = getattr(state, part).state_dict()
+        assert all(torch.equal(loaded[key], value) for key, value in saved[part].items())
+    assert state.optimiser.state_dict()["state"].keys() == saved["optimiser"]["state"].keys()
+    run(config, data, tmp_path, device="cpu")
+    assert load_state(config, "cpu", tmp_path).step == 3
+
+
+def test_the_command_trains_on_a_folder(data, tmp_path, monkeypatch, capsys):
+    rows = []
+    for domain, clips in data.items():
+        for index, frames in enumerate((*clips.heldout, *clips.train)):
+            name = f"{domain}{index}"
+            write_lossless(tmp_path / "set" / f"{name}.mkv", frames, fps=10)
+            row = {"id": name, "file": f"{name}.mkv", "domain": domain, "kind": "video", "identity": name}
+            rows.append(row | {"split": "train", "sha256": "0" * 64})
+    CLIPS.write(tmp_path / "set", rows)
+    monkeypatch.setitem(CONFIGS, "tiny", QUICK)
+    arguments = ["train", "--config", "tiny", "--data", str(tmp_path / "set"), "--out", str(tmp_path / "out")]
+    assert cli.run([*arguments, "--device", "cpu"]) == 0
+    assert "trained" in capsys.readouterr().err
+    assert load_network(tmp_path / "out" / "weights.safetensors").domain("real").config == TINY
+
+
+def test_the_clips_that_the_method_needs_have_the_size_of_its_network():
+    assert ToonTalker.clip_needs("mini").size == 64
+    assert ToonTalker.clip_needs("paper").size == 256

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from toonbench.commands.shared import Talk
 from toonbench.types import ToonbenchError
+
+if TYPE_CHECKING:
+    from toonbench.training.clips import TrainingClips
 
 
 def train(
@@ -26,9 +29,9 @@ def train(
     Parameters
     ----------
     data
-        A data set's folder (`toonbench make-puppets --split train` makes one).
+        The folder of a data set (`toonbench make-puppets --split train` makes one).
     out
-        Checkpoints, sample pictures and the log go here; a run found here goes on.
+        The folder for checkpoints, sample pictures and the log; a run in it resumes.
     method
         The method to train.
     config
@@ -36,25 +39,34 @@ def train(
     device
         auto, cpu, cuda or mps.
     fresh
-        Begin anew instead of going on.
+        Start again from the first step instead of resuming.
     """
     from toonbench import registry
-    from toonbench.data import load, locate
     from toonbench.environment import pick_device
 
     talk = talk or Talk()
     talk.start()
-    trainer = getattr(registry.load("methods", method), "train", None)
-    if trainer is None:
+    cls = registry.load("methods", method)
+    if not hasattr(cls, "train"):
         able = [name for name in registry.names("methods") if hasattr(registry.load("methods", name), "train")]
         raise ToonbenchError(f"method '{method}' has no training: methods that have are {', '.join(able)}")
-    root = locate(str(data))
-    usable = [clip for clip in load(root).clips if clip.kind == "video" and clip.split == "train" and not clip.problem]
-    if not usable:
+    clips = _clips(cls, str(data), config=config)
+    with talk.progress(f"training {method}") as on_progress:
+        cls.train(clips, out, config=config, device=pick_device(device), resume=not fresh, on_progress=on_progress)
+    talk.say(f"trained; see {out}")
+    return 0
+
+
+def _clips(cls: Any, data: str, *, config: str) -> TrainingClips:
+    """The training clips of the data set `data` that the method's class `cls` needs."""
+    from toonbench.data import load, locate
+    from toonbench.training.clips import ClipNeeds, load_clips
+
+    root = locate(data)
+    clips = load(root).clips
+    if not any(clip.kind == "video" and clip.split == "train" for clip in clips):
         raise ToonbenchError(
             f"{root} has no training videos: make some with `toonbench make-puppets --split train --out DIR`"
         )
-    with talk.progress(f"training {method}") as on_progress:
-        trainer(root, out, config=config, device=pick_device(device), resume=not fresh, on_progress=on_progress)
-    talk.say(f"trained; see {out}")
-    return 0
+    needs = cls.clip_needs(config) if hasattr(cls, "clip_needs") else ClipNeeds()
+    return load_clips(clips, size=needs.size, domains=needs.domains)

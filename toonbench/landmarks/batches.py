@@ -12,6 +12,7 @@ from toonbench.landmarks.damage import Random, bend_field, damage, no_face, pixe
 from toonbench.landmarks.data import Pictures
 from toonbench.networks.landmarks import SIZE, limits
 from toonbench.puppets.rig import INDEX
+from toonbench.training.sampling import step_rng
 from toonbench.types import CHANNELS, LANDMARKS
 
 NO_FACE = 0.1  # share of a batch
@@ -43,7 +44,7 @@ def mirror_landmarks() -> list[int]:
 
 def make_batch(data: Pictures, *, size: int, seed: int, step: int) -> Batch:
     """Batch number `step`, (size, ...): the same bytes whenever it is made."""
-    random = np.random.default_rng([seed, step])
+    random = step_rng(seed, step)
     chosen = np.sort(random.choice(len(data.frames), size, replace=False))
     x = torch.from_numpy(data.frames[chosen]).permute(0, 3, 1, 2).float() / 255
     order = torch.from_numpy(random.permutation(size))  # neighbours, which share damages, shall not share a style

@@ -1,115 +1,144 @@
-"""Training of the landmark network: one explicit loop, resumable to the same bytes at a given number of threads."""
+"""Training of the landmark network: one explicit loop, which resumes to the same bytes at a given number of workers."""
 
 from __future__ import annotations
 
 import copy
-import dataclasses
 import json
 import logging
 import math
-import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.multiprocessing.spawn import spawn
 from torch.nn import functional
 
 from toonbench.landmarks.batches import Batch, make_batch
 from toonbench.landmarks.data import Pictures
 from toonbench.networks.landmarks import LandmarkNet, Output
-from toonbench.store import writing
-from toonbench.types import ToonbenchError
+from toonbench.training.checkpoint import CHECKPOINT, CONFIG, Content, load_checkpoint, open_folder, save_checkpoint
+from toonbench.training.ema import ema_decay, update_average
+from toonbench.training.log import append_log, trim_log
+from toonbench.training.processes import ProcessGroup, one_thread, run_processes
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How the network is trained.
-
-    `team` processes of one thread each share every step's batch: threads of one process would wait for each other at
-    every layer, which on a busy machine takes longer than the work.
-    """
+    """How the network is trained: `workers` processes of one thread each share the batch of every step."""
 
     steps: int = 7000
     batch: int = 32
-    team: int = 2
+    workers: int = 2
     rate: float = 2e-3
     warmup: int = 200
     decay: float = 0.02  # of weights
-    average: float = 0.998  # of the moving average that is shipped
+    average: float = 0.998  # the decay of the moving average that is shipped
     seed: int = 1
     save_every: int = 250
+    log_every: int = 50
 
 
-class _Mean:
-    """Averages the gradients of a team through shared memory; ends the team when the process that started it is gone."""
+@dataclass(slots=True)
+class State:
+    """The network, the moving average of its weights, the optimiser, and the number of finished steps."""
 
-    def __init__(self, plan: Plan) -> None:
-        size = sum(p.numel() for p in LandmarkNet().parameters())
-        self._shared = torch.zeros(plan.team, size).share_memory_()
-        self._parent = os.getpid()
-        self._barrier: Any = torch.multiprocessing.get_context("spawn").Barrier(plan.team)
-
-    def __call__(self, network: LandmarkNet, *, rank: int) -> None:
-        """Replace every gradient by the team's mean. Raises BrokenBarrierError, in all members, once the parent is gone."""
-        if self._parent not in (os.getpid(), os.getppid()):
-            self._barrier.abort()
-        gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        torch.cat([g.reshape(-1) for g in gradients], out=self._shared[rank])
-        self._barrier.wait()
-        mean = self._shared.mean(0)
-        self._barrier.wait()  # nobody writes the next step's before all have read this one's
-        for gradient, part in zip(gradients, mean.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(part.view_as(gradient))
+    network: LandmarkNet
+    average: LandmarkNet
+    optimiser: torch.optim.Optimizer
+    step: int = 0
 
 
 def train(data: Pictures, plan: Plan, *, folder: Path) -> LandmarkNet:
-    """Train on `data`; returns the moving average of the weights. Killed and called again, it goes on.
+    """Train on `data`, and return the moving average of the weights; a run in `folder` resumes.
 
     Raises ToonbenchError if `folder` holds the checkpoint of another plan.
     """
-    path = folder / "checkpoint.pt"
-    average = LandmarkNet()
-    if _restore(path, plan, average=average) < plan.steps:
-        spawn(_learn, args=(data, plan, path, _Mean(plan)), nprocs=plan.team)
-        _restore(path, plan, average=average)
-    return average.eval()
+    open_folder(folder)
+    work = partial(_loop, data, plan, folder)
+    with one_thread():
+        run_processes(work, work, workers=plan.workers, values=_parameters())
+        return _state(plan, folder).average.eval()
 
 
-def _learn(rank: int, data: Pictures, plan: Plan, path: Path, mean: _Mean) -> None:
-    """One member's part: its share of each batch, the common gradient, the same step as all others."""
-    torch.set_num_threads(1)
-    torch.manual_seed(plan.seed)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    network = LandmarkNet().to(memory_format=torch.channels_last).train()
+def _parameters() -> int:
+    with torch.device("meta"):
+        return sum(p.numel() for p in LandmarkNet().parameters())
+
+
+def _state(plan: Plan, folder: Path) -> State:
+    """The state in the checkpoint in `folder`, otherwise that before the first step."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        network = LandmarkNet().to(memory_format=torch.channels_last).train()
     average = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=plan.decay)
-    for step in range(_restore(path, plan, network=network, average=average, optimiser=optimiser), plan.steps):
-        batch = make_batch(data, size=plan.batch // plan.team, seed=plan.seed, step=step * plan.team + rank)
-        for group in optimiser.param_groups:
-            group["lr"] = rate(plan, step)
-        with torch.autocast("cpu", torch.bfloat16):
-            output = network(batch.pictures)
-        parts = losses(output, batch)
-        optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(parts.values())).sum().backward()
-        mean(network, rank=rank)
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        if rank:
+    state = State(network, average, optimiser)
+    path = folder / CHECKPOINT
+    if path.exists():
+        content = load_checkpoint(path, config=plan, may_change=("log_every",), upgrade=_upgrade)
+        network.load_state_dict(content["network"])
+        average.load_state_dict(content["average"])
+        optimiser.load_state_dict(content["optimiser"])
+        state.step = content["step"]
+    return state
+
+
+def _upgrade(content: Content) -> Content:
+    """A checkpoint of version 0.1.0 under today's names."""
+    if "plan" not in content:
+        return content
+    plan = json.loads(content["plan"])
+    plan["workers"] = plan.pop("team")
+    return {CONFIG: json.dumps(plan)} | {name: value for name, value in content.items() if name != "plan"}
+
+
+def _loop(data: Pictures, plan: Plan, folder: Path, group: ProcessGroup) -> None:
+    """The steps of one process: its share of each batch, the mean of all gradients, the same update as all others."""
+    state = _state(plan, folder)
+    group.barrier()  # all have read the checkpoint before the first writes another
+    if group.leads:
+        trim_log(folder, step=state.step)
+    while state.step < plan.steps:
+        terms = train_step(state, data, plan, group=group)
+        state.step += 1
+        if not group.leads:
             continue
-        _follow(average, network, share=min(plan.average, (step + 1) / (step + 10)))
-        if step % 50 == 0:
-            log.info("step %d: %s", step, {name: round(part.item(), 3) for name, part in parts.items()})
-        if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
-            state = {"network": network.state_dict(), "average": average.state_dict(),
-                     "optimiser": optimiser.state_dict(), "step": step + 1, "plan": _plan_text(plan)}  # fmt: skip
-            with writing(path) as temporary:
-                torch.save(state, temporary)
+        update_average(state.average, state.network, decay=ema_decay(plan.average, state.step - 1))
+        last = state.step == plan.steps
+        if last or state.step % plan.log_every == 0:
+            log.info("step %d: %s", state.step, {name: round(term, 3) for name, term in terms.items()})
+            append_log(folder, {"step": state.step} | terms)
+        if last or state.step % plan.save_every == 0:
+            save_checkpoint(folder / CHECKPOINT, _content(state), config=plan)
+
+
+def _content(state: State) -> Content:
+    return {
+        "network": state.network.state_dict(),
+        "average": state.average.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "step": state.step,
+    }
+
+
+def train_step(state: State, data: Pictures, plan: Plan, *, group: ProcessGroup) -> dict[str, float]:
+    """One update of the network; returns the terms of the loss on this process's share of the batch."""
+    number = state.step * group.workers + group.rank
+    batch = make_batch(data, size=plan.batch // group.workers, seed=plan.seed, step=number)
+    for parameters in state.optimiser.param_groups:
+        parameters["lr"] = rate(plan, state.step)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = state.network(batch.pictures)
+    terms = losses(output, batch)
+    state.optimiser.zero_grad(set_to_none=True)
+    torch.stack(list(terms.values())).sum().backward()
+    group.all_reduce(state.network.parameters())
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+    state.optimiser.step()
+    return {name: term.item() for name, term in terms.items()}
 
 
 def rate(plan: Plan, step: int) -> float:
@@ -131,39 +160,3 @@ def losses(output: Output, batch: Batch) -> dict[str, Tensor]:
         "rig": 20 * (rig * rig_weight).sum(),
         "face": 0.3 * functional.binary_cross_entropy_with_logits(output.face, batch.face),
     }
-
-
-@torch.no_grad()
-def _follow(average: LandmarkNet, network: LandmarkNet, *, share: float) -> None:
-    """Move the average's weights and statistics towards the network's."""
-    for slow, fast in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if slow.is_floating_point():
-            slow.lerp_(fast, 1 - share)
-        else:
-            slow.copy_(fast)
-
-
-def _plan_text(plan: Plan) -> str:
-    return json.dumps(dataclasses.asdict(plan), sort_keys=True)
-
-
-def _restore(
-    path: Path,
-    plan: Plan,
-    *,
-    average: LandmarkNet,
-    network: LandmarkNet | None = None,
-    optimiser: torch.optim.Optimizer | None = None,
-) -> int:
-    """Load a checkpoint, if there is one; returns the step to go on with."""
-    if not path.exists():
-        return 0
-    state: dict[str, Any] = torch.load(path, weights_only=True)
-    if state["plan"] != _plan_text(plan):
-        raise ToonbenchError(f"{path} was trained with {state['plan']}; delete it, or choose another --work folder.")
-    average.load_state_dict(state["average"])
-    if network is not None:
-        network.load_state_dict(state["network"])
-    if optimiser is not None:
-        optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"])

@@ -1,11 +1,9 @@
-"""What a training run carries from step to step, and its checkpoints."""
+"""The state of a training run between two steps, and its checkpoints."""
 
 from __future__ import annotations
 
 import copy
-import json
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +11,21 @@ import torch
 from torch import nn
 from torch.optim import Adam
 
-from toonbench.types import ToonbenchError
+from toonbench.networks.discriminator import Discriminator
+from toonbench.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 
 from ..model import DomainNetwork, ToonTalkerNetwork
 from .config import TrainConfig
-from .discriminator import Discriminator
 
-CHECKPOINT = "checkpoint.pt"
 MAY_CHANGE = ("steps1", "steps2", "checkpoint_every", "sample_every", "log_every")
 
 
 @dataclass(slots=True)
 class TrainState:
-    """Networks, their running average, optimisers, and the number of finished steps.
+    """Networks, the moving average of their weights, optimisers, and the number of finished steps.
 
     In stage 1 only the real domain learns; `begin_stage2` copies it to the cartoon domain. The query transformers are
-    one pair of modules in both domains throughout.
+    the same pair of modules in both domains, in both stages.
     """
 
     config: TrainConfig
@@ -47,12 +44,14 @@ class TrainState:
 
 
 def new_state(config: TrainConfig, device: str) -> TrainState:
-    """Fresh networks from the configuration's seed."""
+    """New networks from the configuration's seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = ToonTalkerNetwork(DomainNetwork(config.network), DomainNetwork(config.network))
         domains = ("real", "cartoon") if config.adversarial else ()
-        critics = nn.ModuleDict({domain: Discriminator(config.network) for domain in domains})
+        critics = nn.ModuleDict(
+            {domain: Discriminator(config.network.size, config.network.table) for domain in domains}
+        )
     network.share_queries()
     with torch.no_grad():
         for domain in ("cartoon", "real"):
@@ -65,7 +64,7 @@ def new_state(config: TrainConfig, device: str) -> TrainState:
 
 
 def begin_stage2(state: TrainState) -> None:
-    """Copy the real domain's components to the cartoon domain's (section 3.3); optimisers start afresh."""
+    """Copy the real domain's components to the cartoon domain's (section 3.3); the optimisers are new."""
     for network in (state.network, state.average):
         network.domain("cartoon").load_state_dict(network.domain("real").state_dict())
     if state.critics:
@@ -109,19 +108,9 @@ def set_rate(state: TrainState) -> None:
             group["lr"] = rate
 
 
-@torch.no_grad()
-def update_average(state: TrainState) -> None:
-    """Exponential average of all weights, faster in the first steps, when the beginning would weigh too much."""
-    decay = min(state.config.ema, (1.0 + state.step) / (10.0 + state.step))
-    for ours, theirs in zip(state.average.parameters(), state.network.parameters(), strict=True):
-        ours.lerp_(theirs, 1.0 - decay)
-
-
-def save_state(state: TrainState, out: Path) -> Path:
-    """Write a checkpoint whole, by rename: a killed run leaves the one before."""
-    path = out / CHECKPOINT
+def save_state(state: TrainState, out: Path) -> None:
+    """Write the checkpoint in `out`."""
     content = {
-        "config": json.dumps(state.config.to_dict()),
         "step": state.step,
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
@@ -129,34 +118,12 @@ def save_state(state: TrainState, out: Path) -> Path:
         "optimiser": state.optimiser.state_dict(),
         "critic_optimiser": state.critic_optimiser.state_dict() if state.critic_optimiser else {},
     }
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise ToonbenchError(
-            f"{path}: cannot be written ({error}); free some space and start again, it goes on"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    save_checkpoint(out / CHECKPOINT, content, config=state.config)
 
 
 def load_state(config: TrainConfig, device: str, out: Path) -> TrainState:
-    """Go on from the checkpoint in `out`. The numbers of steps may differ from the run's, other choices may not."""
-    path = out / CHECKPOINT
-    content = torch.load(path, map_location=device, weights_only=True)
-    saved = TrainConfig.from_dict(json.loads(content["config"]))
-    given = replace(config, **{name: getattr(saved, name) for name in MAY_CHANGE})
-    if given != saved:
-        odd = next(name for name, value in saved.to_dict().items() if given.to_dict()[name] != value)
-        raise ToonbenchError(
-            f"{path}: was trained with {odd} = {saved.to_dict()[odd]!r}, now {given.to_dict()[odd]!r} is asked for; "
-            "choose another --out, or --fresh"
-        )
+    """The state in the checkpoint in `out`. The numbers of steps may differ from the run's, other choices may not."""
+    content = load_checkpoint(out / CHECKPOINT, config=config, may_change=MAY_CHANGE, device=device)
     state = new_state(config, device)
     state.step = content["step"]
     state.network.load_state_dict(content["network"])

@@ -1,15 +1,15 @@
-"""StyleGAN2-type building blocks that ToonTalker and LIA share: equalised layers, FIR filters, styled convs, heads.
+"""Layers of the StyleGAN2 kind (Karras et al. 2020) that ToonTalker and LIA share: equalised layers, FIR filters, styled convolutions.
 
-Module and parameter names follow the published checkpoints, so that their state dicts load strictly. The arithmetic
-is our own: styles scale activations and not weights (no per-sample weights, no grouped convolution), the equalised
-scale rides on whatever is smaller, gains are folded into weights and biases. Channels last is the fast memory layout.
-Maps are (batch, channels, height, width) float32; "sqrt2" gains keep the variance after a leaky ReLU.
+Names of modules and parameters are those of the published checkpoints, so that state dicts load with `strict=True`. The
+arithmetic is our own: a style scales activations instead of weights (no weights per sample, no grouped convolution), the
+equalised scale multiplies the smaller of weight and activation, and gains are folded into weights and biases. Channels
+last is the fast memory layout. Maps are (batch, channels, height, width) float32. A gain of sqrt(2) keeps the variance
+after a leaky ReLU.
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +26,9 @@ def fir_kernel(gain: float = 1.0) -> Tensor:
 
 
 def smooth(x: Tensor, kernel: Tensor, *, pad: int, stride: int = 1) -> Tensor:
-    """Filter every channel with `kernel` after `pad` zeros on every side, keeping every `stride`-th sample.
+    """Filter every channel with `kernel` after `pad` zeros on every side, and keep every `stride`-th sample.
 
-    Dense, depth-wise and channels last: 4 to 10 times as fast on a CPU as separable passes or repeated 2 x 2 means.
+    A dense depth-wise convolution is 4 to 10 times as fast on a CPU as separable passes or repeated means of 2 x 2.
     """
     channels = x.shape[1]
     weight = kernel.to(x.dtype).expand(channels, 1, -1, -1)
@@ -87,7 +87,7 @@ class EqualLinear(nn.Module):
 
 
 class BiasedLeaky(nn.Module):
-    """sqrt2 * leaky_relu(gain * x + bias, slope); `gain` broadcasts over x. sqrt2 goes in before, where it is free."""
+    """sqrt2 * leaky_relu(gain * x + bias, slope); `gain` broadcasts over x. sqrt2 is multiplied into gain and bias."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class BiasedLeaky(nn.Module):
 class ActivatedConv(nn.ModuleList):
     """[Filter,] equalised convolution and biased leaky ReLU, as one convolution with a bias.
 
-    `gain` replaces the activation's factor sqrt2, for callers that would divide it out again.
+    `gain` replaces the activation's factor sqrt2, for callers that would divide by it afterwards.
     """
 
     def __init__(self, *steps: nn.Module) -> None:
@@ -118,8 +118,8 @@ class ActivatedConv(nn.ModuleList):
 class ModulatedConv2d(nn.Module):
     """Convolution whose input channels are scaled by a style; `upsample` doubles the size (transposed, then filtered).
 
-    `forward` returns the map and, apart from it, the per-channel gain (B, out, 1, 1) that brings it to unit variance,
-    for the caller to multiply where it costs nothing; the gain is None without demodulation.
+    `forward` returns the map and the gain per channel (B, out, 1, 1) that brings it to unit variance. The caller
+    multiplies them where that costs nothing. The gain is None without demodulation.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class ModulatedConv2d(nn.Module):
         return x, torch.rsqrt(power + 1e-8)[:, :, None, None]
 
     def single(self, x: Tensor, z: Tensor, *, factor: float) -> Tensor:
-        """The finished map of one sample times `factor`, its style in the weight, which is smaller than a large map."""
+        """The map of one sample times `factor`; the style scales the weight, which is smaller than a large map."""
         weight = self.weight[0] * (self.modulation(z) * self.scale)[0, :, None, None]
         if self.demodulate:
             weight = weight * torch.rsqrt(weight.square().sum((1, 2, 3), keepdim=True) + 1e-8)
@@ -157,7 +157,7 @@ class ModulatedConv2d(nn.Module):
 
 
 class StoredScalar(nn.Module):
-    """A noise strength that the checkpoints carry and the networks never use."""
+    """A noise strength that the checkpoints hold and the networks do not use."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -183,59 +183,8 @@ class StyledConv(nn.Module):
 
 
 class ConstantInput(nn.Module):
-    """The learned 4 x 4 map that the synthesis starts from."""
+    """The learned 4 x 4 map that is the first input of the synthesis."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
-
-
-class RGBHead(nn.Module):
-    """Adds one level's colours to those of the levels below; not modulated, but activated."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
-        self.upsample = Smooth(gain=4.0)
-        self.conv = ActivatedConv(EqualConv2d(channels, 3, kernel=1), BiasedLeaky(3))
-
-    def forward(self, x: Tensor, previous: Tensor | None) -> Tensor:
-        """Colours (B, 3, H, W) of `x`, on top of the `previous` level at half the size."""
-        rgb = self.conv(x) + self.bias
-        return rgb if previous is None else rgb + up2(previous)
-
-
-@lru_cache(maxsize=32)
-def sampling_grid(size: int, device: torch.device) -> Tensor:
-    """(1, 2, size, size), x then y: end points at -1 and 1, although the sampler counts pixel centres (see FlowHead)."""
-    axis = torch.linspace(-1.0, 1.0, size, dtype=torch.float64).to(torch.float32)
-    rows, columns = torch.meshgrid(axis, axis, indexing="ij")
-    return torch.stack((columns, rows))[None].to(device)
-
-
-class FlowHead(nn.Module):
-    """Flow and mask of one level, and the source map warped by them.
-
-    Zero flow is not the identity: the grid's end points lie on the corners while `grid_sample` runs with
-    `align_corners=False`, a magnification by size / (size - 1). The published weights were trained with it.
-    """
-
-    def __init__(self, channels: int, *, style: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
-        self.upsample = Smooth(gain=4.0)
-        self.conv = ModulatedConv2d(channels, 3, kernel=1, style=style, demodulate=False)
-
-    def forward(self, x: Tensor, z: Tensor, source: Tensor, previous: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the warped and masked source map, one minus the mask, and the raw (B, 3, H, W) field.
-
-        `source` may hold one map for the whole batch.
-        """
-        field = self.conv(x, z)[0].float() + self.bias
-        if previous is not None:
-            field = field + up2(previous)
-        flow = torch.tanh(field[:, :2]) + sampling_grid(field.shape[-1], field.device)
-        mask = torch.sigmoid(field[:, 2:3]).to(x.dtype)
-        source = source.expand(len(x), -1, -1, -1)
-        warped = F.grid_sample(source, flow.permute(0, 2, 3, 1).to(source.dtype), align_corners=False) * mask
-        return warped, 1.0 - mask, field

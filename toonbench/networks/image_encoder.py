@@ -1,4 +1,4 @@
-"""Image encoders: a stem, residual blocks down to 4 x 4 and, for motion, one vector (paper Eq. 1 and 2)."""
+"""The image encoder of ToonTalker and LIA: a stem, residual blocks down to 4 x 4 and, for motion, one vector."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from .layers import SQRT2, ActivatedConv, BiasedLeaky, EqualConv2d, Smooth
+from toonbench.networks.stylegan2 import SQRT2, ActivatedConv, BiasedLeaky, EqualConv2d, Smooth
 
 
 class ResidualBlock(nn.Module):
@@ -19,7 +19,7 @@ class ResidualBlock(nn.Module):
         self.conv1 = ActivatedConv(EqualConv2d(channels, channels, kernel=3, pad=1), BiasedLeaky(channels))
         down = EqualConv2d(channels, out, kernel=3, stride=2)
         self.conv2 = ActivatedConv(Smooth(pad=2), down, BiasedLeaky(out))
-        # The 1 x 1 convolution of the skip has stride 2; its filter leaves the unused samples out instead.
+        # The 1 x 1 convolution of the skip has stride 2: the filter before it computes only the samples that are used.
         self.skip = nn.Sequential(Smooth(pad=1, stride=2), EqualConv2d(channels, out, kernel=1))
 
     def forward(self, x: Tensor) -> Tensor:

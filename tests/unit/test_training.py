@@ -1,0 +1,303 @@
+"""What trained methods share: clips, sampling, checkpoints, averages, processes, logs, losses."""
+
+import json
+import os
+import platform
+import signal
+import threading
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+
+from toonbench.networks.discriminator import Discriminator, minibatch_stddev
+from toonbench.networks.vgg19 import VGG19, PerceptualLoss
+from toonbench.store import safe_name
+from toonbench.training.adversarial import discriminator_loss, generator_loss
+from toonbench.training.checkpoint import load_checkpoint, open_folder, save_checkpoint
+from toonbench.training.clips import load_clips
+from toonbench.training.ema import ema_decay, update_average
+from toonbench.training.grids import evenly, grid
+from toonbench.training.images import to_pixels, to_tensor
+from toonbench.training.log import append_log, trim_log
+from toonbench.training.processes import ProcessGroup, Shared, one_thread, run_processes
+from toonbench.training.sampling import draw_gap, draw_pairs, step_rng
+from toonbench.types import Clip, ToonbenchError
+from toonbench.video import write_lossless
+
+# clips
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Three videos of 80 x 72 px: a picture of noise that moves to the right."""
+    folder, rng, clips = tmp_path_factory.mktemp("videos"), np.random.default_rng(0), []
+    for index in range(3):
+        ground = rng.integers(0, 255, (1, 80, 72, 3), dtype=np.uint8)
+        frames = np.concatenate([np.roll(ground, 3 * t, axis=2) for t in range(4)])
+        path = folder / f"{index}.mkv"
+        write_lossless(path, frames, fps=10)
+        clips.append(Clip(id=str(index), path=path, domain="real", split="train", identity=f"person {index}"))
+    return clips
+
+
+def test_clips_are_resized_and_an_identity_is_held_out(videos):
+    found = load_clips(videos, size=64, domains=("real",))["real"]
+    assert [clip.shape for clip in found.train] == [(4, 64, 64, 3)] * 2
+    assert [clip.shape for clip in found.heldout] == [(4, 64, 64, 3)]
+
+
+def test_clips_of_one_identity_are_never_split_between_training_and_samples(videos):
+    alike = [replace(clip, identity="one" if clip.id != "1" else "two") for clip in videos]
+    found = load_clips(alike, size=32, domains=("real",))["real"]
+    assert (len(found.train), len(found.heldout)) == (1, 2)
+
+
+def test_only_videos_of_the_split_train_are_loaded(videos):
+    others = [replace(videos[0], id="t", split="test"), replace(videos[0], id="i", kind="image")]
+    assert len(load_clips([*videos, *others], size=32, domains=("real",))["real"].train) == 2
+
+
+def test_too_few_clips_and_identities_and_broken_clips_are_refused(videos):
+    with pytest.raises(ToonbenchError, match="0 cartoon training clips: two or more are needed"):
+        load_clips(videos, size=32)
+    with pytest.raises(ToonbenchError, match="show 1 identities"):
+        load_clips([replace(clip, identity="one") for clip in videos], size=32, domains=("real",))
+    broken = [*videos[:2], replace(videos[2], problem="its file is missing")]
+    with pytest.raises(ToonbenchError, match="1 of 3 real training clips cannot be used, for example '2': its file"):
+        load_clips(broken, size=32, domains=("real",))
+
+
+# sampling
+
+
+def test_the_choices_of_a_step_depend_on_seed_step_and_rank():
+    draws = [step_rng(*numbers).random() for numbers in ((0, 1, 0), (0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 1, 0))]
+    assert draws[0] == draws[1]
+    assert len(set(draws)) == 4
+
+
+def test_the_frames_of_a_pair_come_from_one_clip_and_share_flip_and_colours():
+    rng = np.random.default_rng(0)
+    still = [np.repeat(rng.integers(0, 255, (1, 16, 16, 3), dtype=np.uint8), 4, axis=0) for _ in range(2)]
+    first, second = draw_pairs(
+        still, np.random.default_rng(0), batch=8, step=0, growth=0, flip=True, jitter=0.1, device="cpu"
+    )
+    assert first.shape == (8, 3, 16, 16)
+    assert torch.equal(first, second)
+    assert first.abs().max() <= 1
+    assert len({image.mean().item() for image in first}) == 8
+
+
+def test_without_flip_and_jitter_pairs_are_two_different_frames_of_the_clip():
+    clip = np.arange(5, dtype=np.uint8)[:, None, None, None].repeat(4, 1).repeat(4, 2).repeat(3, 3)
+    first, second = draw_pairs([clip], step_rng(0, 0), batch=50, step=0, growth=0, flip=False, jitter=0.0, device="cpu")
+    a, b = (to_pixels(images)[:, 0, 0, 0].astype(int) for images in (first, second))
+    assert (a != b).all()
+    assert set(a) == set(b) == set(range(5))
+
+
+def test_gaps_are_small_first_and_grow_to_the_whole_clip():
+    def gaps(step):
+        rng = np.random.default_rng(0)
+        return [draw_gap(rng, 40, growth=100, step=step) for _ in range(300)]
+
+    assert set(gaps(0)) == {1, 2}
+    assert max(gaps(1000)) == 39
+    assert min(gaps(1000)) <= 3
+
+
+# checkpoints
+
+
+@dataclass(frozen=True)
+class Config:
+    rate: float = 0.5
+    betas: tuple[float, float] = (0.5, 0.999)
+    steps: int = 3
+
+
+def test_a_checkpoint_comes_back_with_equal_bytes_for_equal_content(tmp_path):
+    for name in ("one.pt", "other.pt"):
+        save_checkpoint(tmp_path / name, {"step": 2, "network": {"w": torch.ones(3)}}, config=Config())
+    assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "other.pt").read_bytes()
+    found = load_checkpoint(tmp_path / "one.pt", config=Config())
+    assert found["step"] == 2
+    assert torch.equal(found["network"]["w"], torch.ones(3))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.pt", "other.pt"]
+
+
+def test_only_the_named_fields_may_differ(tmp_path):
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, {}, config=Config())
+    load_checkpoint(path, config=Config(steps=9), may_change=("steps",))
+    with pytest.raises(ToonbenchError, match=r"trained with rate = 0\.5, but rate is 0\.25 now"):
+        load_checkpoint(path, config=Config(rate=0.25), may_change=("steps",))
+
+
+def test_a_field_that_the_checkpoint_does_not_have_counts_as_its_default(tmp_path):
+    path = tmp_path / "c.pt"
+    torch.save({"config": json.dumps({"rate": 0.5, "steps": 3})}, path)
+    load_checkpoint(path, config=Config())
+    with pytest.raises(ToonbenchError, match="betas"):
+        load_checkpoint(path, config=Config(betas=(0.0, 0.9)))
+
+
+def test_a_field_that_this_version_does_not_have_is_refused(tmp_path):
+    path = tmp_path / "c.pt"
+    torch.save({"config": json.dumps({"momentum": 0.9})}, path)
+    with pytest.raises(ToonbenchError, match="momentum"):
+        load_checkpoint(path, config=Config())
+
+
+class Harmful:
+    def __reduce__(self):
+        return os.system, ("touch harmed",)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
+def test_a_damaged_or_harmful_checkpoint_is_refused_in_one_line(tmp_path, content, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "c.pt"
+    if content is None:
+        torch.save({"config": Harmful()}, path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ToonbenchError, match="cannot be read as a checkpoint") as error:
+        load_checkpoint(path, config=Config())
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_opening_a_folder_removes_what_a_killed_process_left(tmp_path):
+    (tmp_path / f".part-{safe_name(platform.node())[:40]}~x.pt").write_bytes(b"cut off")
+    open_folder(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# averages, logs, images
+
+
+def test_the_average_follows_weights_and_statistics_and_counts_a_shared_module_once():
+    network = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1))
+    network.append(network[0])
+    average = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1))
+    average.append(average[0])
+    for tensor in (*network.parameters(), network[1].running_mean):
+        torch.nn.init.constant_(tensor, 1.0)
+    for tensor in (*average.parameters(), average[1].running_mean):
+        torch.nn.init.constant_(tensor, 0.0)
+    network[1].num_batches_tracked.fill_(7)
+    update_average(average, network, decay=0.75)
+    assert average[0].weight.item() == average[1].running_mean.item() == 0.25
+    assert average[1].num_batches_tracked == 7
+
+
+def test_the_decay_grows_to_its_largest_value():
+    assert [ema_decay(0.9, step) for step in (0, 8, 1000)] == [0.1, 0.5, 0.9]
+
+
+def test_the_log_of_a_killed_run_is_cut_back_to_its_checkpoint(tmp_path):
+    for step in (1, 2, 3):
+        append_log(tmp_path, {"step": step, "loss": 1 / 3})
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"step": 2, "lo')  # cut off
+    trim_log(tmp_path, step=2)
+    assert (tmp_path / "log.jsonl").read_text() == '{"step": 1, "loss": 0.333333}\n{"step": 2, "loss": 0.333333}\n'
+
+
+def test_frames_become_tensors_and_the_same_frames_again():
+    frames = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3), dtype=np.uint8)
+    images = to_tensor(frames, device="cpu")
+    assert images.shape == (2, 3, 4, 5)
+    assert images.abs().max() <= 1
+    assert np.array_equal(to_pixels(images), frames)
+
+
+def test_a_grid_has_rows_and_columns_and_frames_are_spread_evenly():
+    frames = np.arange(8, dtype=np.uint8)[:, None, None, None].repeat(2, 1).repeat(3, 2).repeat(3, 3)
+    picture = grid([[frames[0], frames[1]], [frames[2], frames[3]]])
+    assert picture[[0, 0, 2, 2], [0, 3, 0, 3], 0].tolist() == [0, 1, 2, 3]
+    assert evenly(frames, 3)[:, 0, 0, 0].tolist() == [2, 4, 7]
+
+
+# processes
+
+
+def test_gradients_are_averaged_over_processes_and_a_missing_one_is_noticed():
+    shared = Shared(torch.zeros(2, 8), threading.Barrier(2))
+    weights = [torch.nn.Parameter(torch.zeros(3)) for _ in range(2)]
+    groups = [ProcessGroup(rank, 2, shared) for rank in range(2)]
+    for rank, weight in enumerate(weights):
+        weight.grad = torch.full((3,), float(rank))
+    other = threading.Thread(target=groups[1].all_reduce, args=([weights[1]],))
+    other.start()
+    groups[0].all_reduce([weights[0]])
+    other.join()
+    assert all(torch.equal(weight.grad, torch.full((3,), 0.5)) for weight in weights)
+    shared.barrier.abort()
+    with pytest.raises(ToonbenchError, match="process ended early"):
+        groups[0].barrier()
+
+
+def test_one_process_averages_nothing_and_keeps_its_threads():
+    threads, seen = torch.get_num_threads(), []
+    run_processes(lambda group: seen.append((group.workers, torch.get_num_threads())), _sum, workers=1, values=1)
+    assert seen == [(1, threads)]
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == threads
+
+
+def _sum(group):
+    weight = torch.nn.Parameter(torch.zeros(1))
+    weight.grad = torch.full((1,), float(group.rank))
+    group.all_reduce([weight])
+    assert weight.grad.item() == 0.5
+
+
+def _dies(group):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_two_processes_average_and_the_death_of_one_ends_the_other_at_once():
+    run_processes(_sum, _sum, workers=2, values=1)
+    with pytest.raises(ToonbenchError, match="process ended early"):
+        run_processes(_sum, _dies, workers=2, values=1)
+
+
+# losses
+
+
+def test_the_adversarial_losses_fall_when_their_side_wins():
+    good, bad = torch.full((4,), 3.0), torch.full((4,), -3.0)
+    assert generator_loss(good) < generator_loss(bad)
+    assert discriminator_loss(good, bad) < discriminator_loss(bad, good)
+
+
+def test_the_discriminator_notices_when_all_samples_are_alike():
+    alike, varied = torch.ones(4, 2, 4, 4), torch.randn(4, 2, 4, 4)
+    assert minibatch_stddev(alike)[:, 2].max() < 1e-3 < minibatch_stddev(varied)[:, 2].min()
+    assert Discriminator(64, {4 << i: 8 for i in range(5)})(torch.randn(3, 3, 64, 64)).shape == (3,)
+
+
+def test_vgg_has_five_features_that_differ_between_pictures():
+    network = VGG19()
+    image = torch.rand(1, 3, 64, 64)
+    assert [features.shape[1] for features in network(image)] == [64, 128, 256, 512, 512]
+    loss = PerceptualLoss(network)
+    assert loss(image, image) == 0
+    assert loss(image, image.flip(3)) > 0
+
+
+def test_vgg_takes_the_weights_of_a_file_and_refuses_other_files(tmp_path):
+    network = VGG19()
+    state = {f"features.{key}": value + 1 for key, value in network.features.state_dict().items()}
+    torch.save(state, tmp_path / "vgg.pth")
+    loaded = VGG19(tmp_path / "vgg.pth").features.state_dict()
+    assert all(torch.equal(loaded[key], value + 1) for key, value in network.features.state_dict().items())
+    torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(ToonbenchError, match=r"other\.pth"):
+        VGG19(tmp_path / "other.pth")

@@ -1,0 +1,1 @@
+"""What methods share that learn from clips: clips, sampling, checkpoints, averages, processes, logs, sample grids."""
