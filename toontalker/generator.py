@@ -76,10 +76,10 @@ class Decoder(nn.Module):
 
     def features(self, maps: list[Tensor]) -> SourceFeatures:
         """Features of the appearance encoder's maps (4, 8, ..., size), ready for any number of frames."""
-        seen = (maps[0], maps[2], self.latlayer1(maps[4]))
+        inputs = (maps[0], maps[2], self.latlayer1(maps[4]))
         blocks = (self.transformerlayer, self.transformerlayer_t, self.transformerlayer_f)
         first, second, third = (
-            block.remember(m.flatten(2).transpose(1, 2).float()) for block, m in zip(blocks, seen, strict=True)
+            block.remember(m.flatten(2).transpose(1, 2).float()) for block, m in zip(blocks, inputs, strict=True)
         )
         return SourceFeatures(tuple(maps[1:]), (first, second, third))
 
@@ -120,9 +120,9 @@ class Decoder(nn.Module):
                 # The released decoder uses the blend where its mask was meant; the weights were trained that way.
                 x = torch.addcmul(shown, entered, 1.0 - blend)
             if trace is not None:
-                seen = {"x": entered, "warp": warped, "blend": blend, "flow_skip": field, "rgb_skip": rgb}
-                seen |= {"sft": shown, "x_next": x}
-                trace.update({f"l{features.shape[-1]}.{name}": value for name, value in seen.items()})
+                found = {"x": entered, "warp": warped, "blend": blend, "flow_skip": field, "rgb_skip": rgb}
+                found |= {"sft": shown, "x_next": x}
+                trace.update({f"l{features.shape[-1]}.{name}": value for name, value in found.items()})
         if rgb is None:
             raise ValueError("a source needs at least one feature map")
         return rgb

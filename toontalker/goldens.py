@@ -85,8 +85,8 @@ class _Bench:
 
     def network(self, case: Case) -> ToonTalkerNetwork:
         tags: dict[str, str] = case["weights"]
-        wanted = {(case["manifest"], tag) for tag in tags.values()}
-        self._loaded = {key: value for key, value in self._loaded.items() if key in wanted}
+        needed = {(case["manifest"], tag) for tag in tags.values()}
+        self._loaded = {key: value for key, value in self._loaded.items() if key in needed}
         gen = self._domain(case["manifest"], tags["gen"])
         real = self._domain(case["manifest"], tags["gen_real"]) if "gen_real" in tags else gen
         return ToonTalkerNetwork(gen, real)
@@ -178,15 +178,15 @@ def _runner(call: str) -> Callable[[_Bench, Case], Outputs]:
 
 
 def _compare(case: Case, outputs: Outputs, arrays: Any) -> Iterator[GoldenCheck]:
-    for wanted in case["outputs"]:
-        key: str = wanted["key"]
+    for expected in case["outputs"]:
+        key: str = expected["key"]
         name = key.removeprefix(case["name"] + ".")
         got = outputs[name].float().cpu().numpy()
         tolerance = BYTE_TOLERANCE if name == "u8" else TOLERANCE
-        if list(got.shape) != wanted["full_shape"]:
+        if list(got.shape) != expected["full_shape"]:
             yield GoldenCheck(key, math.inf, tolerance)
             continue
-        got = got[tuple(slice(*bounds) for bounds in wanted["slice"])]
+        got = got[tuple(slice(*bounds) for bounds in expected["slice"])]
         error = float(np.abs(got - arrays[key]).max())
         yield GoldenCheck(key, error if math.isfinite(error) else math.inf, tolerance)
 

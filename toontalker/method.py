@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from toonbench.training.clips import ClipNeeds, TrainingClips
 
 CODE_VERSION = "1"  # raised whenever the same weights come to mean other pixels
-CPU_PIXELS = 2 * 256**2  # per forward pass: larger maps outgrow the caches and come from the system anew each time
-Direction = Literal["real2cartoon", "cartoon2real", "real", "cartoon"]  # driver's domain to source's, or one for both
+CPU_PIXELS = 2 * 256**2  # per forward pass: larger maps exceed the caches, and each needs new memory from the system
+Direction = Literal[
+    "real2cartoon", "cartoon2real", "real", "cartoon"
+]  # the domain of the driving video to that of the source, or one for both
 
 
 class ToonTalker:
     """The paper's model. Without a checkpoint, the mini weights that come with this package (see weights/README.md).
 
     checkpoint: an official .pt/.pth, in-domain or cross-domain, or a .safetensors that `toonbench train` exported.
-    batch: most driving frames per forward pass; a CPU takes fewer large ones. direction: fixes the domains, whatever `animate` is told.
+    batch: most driving frames per forward pass; a CPU takes fewer large ones.
+    direction: fixes the domains, and `animate` ignores those of its arguments.
     Raises ToonbenchError for a missing, damaged or foreign checkpoint.
     """
 
@@ -65,8 +68,8 @@ class ToonTalker:
         """Return as many frames as `driving` has, RGB uint8, in the source's size.
 
         `source` is (h, w, 3), `driving` (t, h, w, 3), both RGB uint8 of any size; their aspect is ignored, as the
-        published demo does. "relative" moves the source's pose as the driver moved since its first frame (Eq. 5, 6),
-        "absolute" takes the driver's pose over (Eq. 3).
+        published demo does. "relative" moves the pose of the source as the driving video moved since its first frame
+        (Eq. 5, 6), "absolute" takes the pose of the driving video (Eq. 3).
         """
         chunks = self.animate_chunks(
             source,
@@ -179,9 +182,9 @@ def check_pixels(source: Frame, driving: Frames) -> None:
     """Refuse what is no uint8 RGB source and clip."""
     for what, pixels, axes in (("source", source, 3), ("driving", driving, 4)):
         if pixels.dtype != np.uint8 or pixels.ndim != axes or pixels.shape[-1] != 3 or not pixels.size:
-            wanted = "(h, w, 3)" if axes == 3 else "(t, h, w, 3)"
+            expected = "(h, w, 3)" if axes == 3 else "(t, h, w, 3)"
             raise ToonbenchError(
-                f"{what} is {pixels.dtype} {pixels.shape}; it must be uint8 {wanted} RGB and not empty"
+                f"{what} is {pixels.dtype} {pixels.shape}; it must be uint8 {expected} RGB and not empty"
             )
 
 
@@ -196,7 +199,7 @@ def resized(frame: Frame, size: int | tuple[int, int]) -> Frame:
 
 
 def shrunk(frames: Frames, size: int) -> Frames:
-    """Frames (t, h, w, 3) in size x size: bilinear, antialiased, rounded to bytes, as the demo loads its driver."""
+    """Frames (t, h, w, 3) in size x size: bilinear, antialiased, rounded to bytes, as the demo loads its driving video."""
     import torch.nn.functional as F
     from torch import from_numpy
 

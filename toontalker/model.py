@@ -16,8 +16,8 @@ from .generator import Decoder, SourceFeatures, Trace
 class DomainNetwork(nn.Module):
     """Encoders, motion base, backward transformer and generator of one domain. Images are (B, 3, size, size) in [-1, 1].
 
-    The checkpoint of a domain carries its own pair of query transformers; which pair is used is `ToonTalkerNetwork`'s
-    decision, since the paper's domains share one (section 3.1).
+    The checkpoint of a domain carries its own pair of query transformers; `ToonTalkerNetwork` chooses the pair,
+    because both domains of the paper share one (section 3.1).
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -95,11 +95,11 @@ class ToonTalkerNetwork(nn.Module):
         return Source(network.features(image), *codes)
 
     def absolute(self, source: Source, driving: Tensor, *, domain: str, trace: Trace | None = None) -> Tensor:
-        """Frames in the driver's own pose (Eq. 3). `driving` is w_{r->d}; `domain` is the source's."""
+        """Frames in the pose of the driving video (Eq. 3). `driving` is w_{r->d}; `domain` is the source's."""
         return self.domain(domain).render(source.to_reference + driving, source.features, trace=trace)
 
     def relative(self, source: Source, driving: Tensor, *, start: Tensor, domain: str) -> Tensor:
-        """Frames moved from the source's pose as the driver moved since `start` (Eq. 5, 6)."""
+        """Frames moved from the source's pose as the driving video moved since `start` (Eq. 5, 6)."""
         w = source.to_reference + (driving - start) + source.from_reference
         return self.domain(domain).render(w, source.features)
 

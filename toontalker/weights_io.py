@@ -70,8 +70,8 @@ def _load_own(path: Path) -> ToonTalkerNetwork:
     except (SafetensorError, OSError, ValueError) as error:
         raise ToonbenchError(f"{path}: damaged or cut off ({_first_line(error)}); copy or export it again") from error
     if about.get("format") != FORMAT:
-        seen = about.get("format", "none")
-        raise ToonbenchError(f"{path}: format {seen}, expected {FORMAT}; give weights that `toonbench train` exported")
+        found = about.get("format", "none")
+        raise ToonbenchError(f"{path}: format {found}, expected {FORMAT}; give weights that `toonbench train` exported")
     try:
         config = NetworkConfig.from_dict(about["config"])
     except (KeyError, ValueError, TypeError) as error:
@@ -82,10 +82,10 @@ def _load_own(path: Path) -> ToonTalkerNetwork:
     network = ToonTalkerNetwork(cartoon, real)
     network.share_queries()
     for name, domain in (("real", real), ("cartoon", cartoon)):
-        wanted = domain.state_dict()
-        kept = {key: value for key, value in wanted.items() if key.endswith(CONSTANT)}
+        expected = domain.state_dict()
+        kept = {key: value for key, value in expected.items() if key.endswith(CONSTANT)}
         if name == "cartoon":
-            kept |= {key: value for key, value in wanted.items() if key.startswith(SHARED)}
+            kept |= {key: value for key, value in expected.items() if key.startswith(SHARED)}
         given = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
         _fill(domain, kept | given, path=path, part=name)
     return network
@@ -106,8 +106,8 @@ def _load_official(path: Path) -> ToonTalkerNetwork:
             f"{path}: damaged, cut off, or no checkpoint ({_first_line(error)}); get it again"
         ) from error
     if not isinstance(content, dict) or not isinstance(content.get("gen"), dict):
-        seen = ", ".join(map(str, list(content)[:4])) if isinstance(content, dict) else type(content).__name__
-        raise ToonbenchError(f'{path}: no "gen" in it (found {seen}); give an official ToonTalker checkpoint')
+        found = ", ".join(map(str, list(content)[:4])) if isinstance(content, dict) else type(content).__name__
+        raise ToonbenchError(f'{path}: no "gen" in it (found {found}); give an official ToonTalker checkpoint')
     cartoon = _domain(content["gen"], path=path, part="gen")
     real = _domain(content["gen_real"], path=path, part="gen_real") if "gen_real" in content else cartoon
     return ToonTalkerNetwork(cartoon, real)
@@ -127,9 +127,9 @@ def _domain(state: dict[str, Tensor], *, path: Path, part: str) -> DomainNetwork
 
 
 def _fill(network: DomainNetwork, state: dict[str, Tensor], *, path: Path, part: str) -> None:
-    wanted = network.state_dict()
-    missing, extra = sorted(set(wanted) - set(state)), sorted(set(state) - set(wanted))
-    wrong = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
+    expected = network.state_dict()
+    missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
+    wrong = [key for key in expected if key in state and state[key].shape != expected[key].shape]
     if missing or extra or wrong:
         first = (missing or extra or wrong)[0]
         raise ToonbenchError(

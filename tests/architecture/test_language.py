@@ -31,10 +31,8 @@ NOT_YET = (
     "toonbench/evaluate.py",
     "toonbench/generate.py",
     "toonbench/goldens/",
-    "toonbench/landmarks/",
     "toonbench/lint/",
     "toonbench/metrics/",
-    "toonbench/networks/",
     "toonbench/pool.py",
     "toonbench/puppets/frozen/",
     "toonbench/puppets/make.py",
@@ -45,9 +43,7 @@ NOT_YET = (
     "toonbench/stats/",
     "toonbench/store.py",
     "toonbench/testing/",
-    "toonbench/training/",
     "toonbench/types.py",
-    "toontalker/",
 )
 NAMES_NOT_YET = (
     "scripts/lint_separation.py",
@@ -59,10 +55,8 @@ NAMES_NOT_YET = (
     "toonbench/evaluate.py",
     "toonbench/generate.py",
     "toonbench/goldens/",
-    "toonbench/landmarks/",
     "toonbench/lint/",
     "toonbench/metrics/",
-    "toonbench/networks/",
     "toonbench/pool.py",
     "toonbench/puppets/make.py",
     "toonbench/puppets/recipe.py",
@@ -73,9 +67,7 @@ NAMES_NOT_YET = (
     "toonbench/store.py",
     "toonbench/tasks/",
     "toonbench/testing/",
-    "toonbench/training/",
     "toonbench/types.py",
-    "toontalker/",
 )
 
 # A regular expression over text whose white space is single spaces (case does not matter), and what to write instead.

@@ -21,7 +21,7 @@ HIDDEN = 0.15  # weight of a landmark that cannot be seen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What the network is shown, and what it shall say. Weights are 0 where it may say anything."""
+    """The input of the network and its targets. A weight is 0 where the target is unknown."""
 
     pictures: Tensor  # (n, 3, 128, 128) in [-1, 1]
     landmarks: Tensor  # (n, 70, 2) pixels
@@ -47,13 +47,13 @@ def make_batch(data: Pictures, *, size: int, seed: int, step: int) -> Batch:
     random = step_rng(seed, step)
     chosen = np.sort(random.choice(len(data.frames), size, replace=False))
     x = torch.from_numpy(data.frames[chosen]).permute(0, 3, 1, 2).float() / 255
-    order = torch.from_numpy(random.permutation(size))  # neighbours, which share damages, shall not share a style
+    order = torch.from_numpy(random.permutation(size))  # neighbours share damages, and must not share a style
     points, visible = torch.from_numpy(data.landmarks[chosen]), torch.from_numpy(data.visible[chosen])
     low, high = limits().T
     rig = (torch.from_numpy(data.rig[chosen]) - low) / (high - low)
     x, points, visible, rig = (value[order] for value in (x, points, visible, rig))
     x, points, visible, rig = _mirror(x, points, visible, rig, turned=torch.from_numpy(random.random(size) < 0.5))
-    x, points, rig, known = _move(x, points, rig, random)
+    x, points, rig, rig_weight = _move(x, points, rig, random)
     face = torch.ones(size)
     x = damage(x, random)
     lost = max(1, round(NO_FACE * size))
@@ -65,7 +65,7 @@ def make_batch(data: Pictures, *, size: int, seed: int, step: int) -> Batch:
         landmarks=points,
         landmark_weight=torch.where(visible, 1.0, HIDDEN) * inside * face[:, None],
         rig=rig,
-        rig_weight=known * face[:, None],
+        rig_weight=rig_weight * face[:, None],
         face=face,
     )
 
@@ -73,7 +73,7 @@ def make_batch(data: Pictures, *, size: int, seed: int, step: int) -> Batch:
 def _mirror(
     x: Tensor, points: Tensor, visible: Tensor, rig: Tensor, *, turned: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Mirror the pictures marked in `turned`, left to right, with all that is known of them."""
+    """Mirror the pictures marked in `turned`, left to right, with their landmarks and rig."""
     order, swapped, flipped = (
         mirror_landmarks(),
         list(range(len(CHANNELS))),
@@ -95,12 +95,12 @@ def _mirror(
 
 
 def _move(x: Tensor, points: Tensor, rig: Tensor, random: Random) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Turn, zoom, shift and bend half of the pictures; the roll follows, position and size of the head become unknown."""
-    known = torch.ones_like(rig)
+    """Turn, zoom, shift and bend half of the pictures; the roll follows, position and size of the head become unknown (weight 0)."""
+    weight = torch.ones_like(rig)
     moved = torch.from_numpy(np.flatnonzero(random.random(len(x)) < 0.5))
     n = len(moved)
     if not n:
-        return x, points, rig, known
+        return x, points, rig, weight
     turn = torch.from_numpy((random.normal(0, 8, n) * (random.random(n) < 0.7)).astype(np.float32))
     zoom = torch.from_numpy(2.0 ** random.uniform(-0.4, 0.45, n)).float()
     shift = torch.from_numpy(random.uniform(-14, 14, (n, 1, 2)).astype(np.float32))
@@ -122,5 +122,5 @@ def _move(x: Tensor, points: Tensor, rig: Tensor, random: Random) -> tuple[Tenso
     low, high = limits()[INDEX["roll"]]
     rig[moved, INDEX["roll"]] += turn / (high - low)
     for name in ("tx", "ty", "scale"):
-        known[moved, INDEX[name]] = 0
-    return x, points, rig, known
+        weight[moved, INDEX[name]] = 0
+    return x, points, rig, weight

@@ -79,7 +79,7 @@ def damaged(frames: Frames, name: str, *, seed: int) -> Frames:
 
 
 def sample(frames: Frames, truth: GroundTruth) -> Sample:
-    """Frames and exact motion as metrics want them."""
+    """Frames and ground-truth motion as the metrics take them."""
     clip = Clip(id="held-out", path=Path("held-out"), domain="real")
     return Sample(
         pair=Pair(id="held-out", source=clip, driving=clip, target=clip), generated=frames, ground_truth=truth
@@ -103,7 +103,7 @@ def _measure_style(job: _Job) -> list[Floor]:
 
 
 def card(floors: Sequence[Floor], *, network: LandmarkNet, size: int, about: str) -> str:
-    """The model card: what the network is, how it was made, and its noise floor."""
+    """The model card: what the network is, how it was trained, and its noise floor."""
     parameters = sum(p.numel() for p in network.parameters())
     heads = [f"`{metric.name}@{metric.version}`" for metric in METRICS]
     columns = ["style", "damage", *heads, "faces found"]
@@ -132,10 +132,10 @@ def card(floors: Sequence[Floor], *, network: LandmarkNet, size: int, about: str
 
 
 def _channels(floors: Sequence[Floor]) -> list[str]:
-    """Error and concordance of each channel, of undamaged clips, per style."""
+    """Error and Gini correlation of each channel, of undamaged clips, per style."""
     clean = [floor for floor in floors if floor.damage == "none"]
     lines = [
-        "## Channels, undamaged: error (part of the range) / concordance",
+        "## Channels, undamaged: error (part of the range) / Gini correlation",
         "",
         "| channel | " + " | ".join(floor.style for floor in clean) + " |",
         "|---" * (len(clean) + 1) + "|",

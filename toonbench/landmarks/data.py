@@ -1,7 +1,7 @@
-"""Training pictures for the landmark network: many looks of every style, a few frames each, with exact answers.
+"""Training pictures for the landmark network: many looks of every style, a few frames each, with ground truth.
 
-A shard holds the frames of some looks of one style as one npz file. A shard that exists is kept, so that a killed run
-goes on where it stopped, and the bytes do not depend on workers.
+A shard holds the frames of some looks of one style as one npz file. A shard that exists is kept, so a killed run resumes.
+The bytes do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOOKS = 25  # of a shard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
-    """Faces with what is known of them."""
+    """Faces with their ground truth."""
 
     frames: Frames  # (n, 128, 128, 3)
     landmarks: NDArray[np.float32]  # (n, 70, 2) pixels
@@ -78,9 +78,9 @@ def draw_pictures(
 
 
 def poses(seed: int, *, count: int) -> Rig:
-    """Draw poses that cover the rig: half from talk-like motion, half with every channel drawn for itself."""
+    """Draw poses that cover the rig: half from motion as in speech, half with independent channels."""
     rng = np.random.default_rng(seed)
-    talk = generate(seed, frames=240)[rng.integers(0, 240, count)]
+    speech = generate(seed, frames=240)[rng.integers(0, 240, count)]
     rig = rng.uniform(LIMITS[:, 0], LIMITS[:, 1], (count, len(CHANNELS)))
     for name in CHANNELS[6:16]:  # mouth, lids and brows rest half of the time
         rig[:, INDEX[name]] *= rng.random(count) < 0.5
@@ -92,7 +92,7 @@ def poses(seed: int, *, count: int) -> Rig:
         rig[first, INDEX[one]], rig[~first, INDEX[other]] = 0, 0
     shy = rng.random(count) < 0.5
     rig[shy, :3] *= 0.45
-    return np.where(rng.random(count)[:, None] < 0.5, talk, rig).astype(np.float32)
+    return np.where(rng.random(count)[:, None] < 0.5, speech, rig).astype(np.float32)
 
 
 def _draw_shard(shard: _Shard) -> None:

@@ -44,10 +44,10 @@ class LandmarkFinder:
         for batch in in_batches(frames, device):
             boxes = self.detect(batch, device)
             crops = [(index, _crop(batch[index], box)) for index, box in enumerate(boxes) if box is not None]
-            seen = [(index, crop) for index, crop in crops if crop is not None]
-            if seen:
-                heat = network(_pictures(np.stack([crop.picture for _, crop in seen]), device))[-1]
-                for (index, crop), maps in zip(seen, heat.float().cpu().numpy(), strict=True):
+            detected = [(index, crop) for index, crop in crops if crop is not None]
+            if detected:
+                heat = network(_pictures(np.stack([crop.picture for _, crop in detected]), device))[-1]
+                for (index, crop), maps in zip(detected, heat.float().cpu().numpy(), strict=True):
                     found[done + index] = _read(maps, crop)
             done += len(batch)
         return found
@@ -57,8 +57,8 @@ def from_files(landmarks: Path, detector: Path) -> LandmarkFinder:
     """The finder with the published weights of 2DFAN4 and S3FD; ToonbenchError if a file does not hold them."""
     models: Any = importlib.import_module("face_alignment.models")
     nets: Any = importlib.import_module("face_alignment.detection.sfd.net_s3fd")
-    fan = built(lambda: _ready(models.FAN(4), read_state(landmarks)), landmarks)
-    s3fd = built(lambda: _ready(nets.s3fd(), read_state(detector)), detector)
+    fan = built(lambda: _inference(models.FAN(4), read_state(landmarks)), landmarks)
+    s3fd = built(lambda: _inference(nets.s3fd(), read_state(detector)), detector)
     return LandmarkFinder(network=fan, detect=lambda frames, device: first_faces(s3fd.to(device), frames, device))
 
 
@@ -68,12 +68,12 @@ def with_test_weights() -> LandmarkFinder:
     fan = models.FAN(4)
     middle = np.array([0.2, 0.2, 0.8, 0.8]) * SIZE
     return LandmarkFinder(
-        network=_ready(fan, deterministic_state(fan.state_dict(), "fan68")),
+        network=_inference(fan, deterministic_state(fan.state_dict(), "fan68")),
         detect=lambda frames, _: [middle] * len(frames),
     )
 
 
-def _ready(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:
+def _inference(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:
     """The network with these tensors, as it runs fastest on the CPU."""
     network.load_state_dict(state)
     return laid_out(network.eval().requires_grad_(False))

@@ -56,7 +56,7 @@ def filled(network: Any, backbone: Mapping[str, Tensor], *, net: Net) -> Any:
     """`network` with `backbone` (keys `net.`) and the package's linear layers, laid out for speed."""
     lpips: Any = importlib.import_module("lpips")
     linear = read_state(Path(lpips.__file__).parent / LINEAR / f"{net}.pth")
-    linear |= {f"lins.{key[3:]}": one for key, one in linear.items()}  # each layer stands under two names
+    linear |= {f"lins.{key[3:]}": one for key, one in linear.items()}  # each layer has two names
     network.load_state_dict(
         {**backbone, **linear, **network.scaling_layer.state_dict(prefix="scaling_layer.")}, assign=True
     )
@@ -65,13 +65,16 @@ def filled(network: Any, backbone: Mapping[str, Tensor], *, net: Net) -> Any:
 
 @lru_cache(maxsize=2)
 def from_file(net: Net, path: Path) -> Any:
-    """With torchvision's weights: `features.I` is `net.sliceN.I`."""
+    """The network with torchvision's weights in its backbone: `features.I` is `net.sliceN.I`.
+
+    Raises ToonbenchError if the file does not hold them.
+    """
     state, network = read_state(path), skeleton(net)
-    wanted = [key for key in network.state_dict() if key.startswith("net.")]
-    backbone = {key: state.get(f"features.{key.split('.', 2)[2]}") for key in wanted}
+    backbone_keys = [key for key in network.state_dict() if key.startswith("net.")]
+    backbone = {key: state.get(f"features.{key.split('.', 2)[2]}") for key in backbone_keys}
     found = {key: one for key, one in backbone.items() if one is not None}
     shapes = {key: tuple(one.shape) for key, one in network.state_dict().items()}
-    if len(found) < len(wanted) or any(tuple(one.shape) != shapes[key] for key, one in found.items()):
+    if len(found) < len(backbone_keys) or any(tuple(one.shape) != shapes[key] for key, one in found.items()):
         raise ToonbenchError(f"weights '{path}' are not of the network '{net}': fetch the file again")
     return filled(network, found, net=net)
 

@@ -37,7 +37,7 @@ class _Branches:
     inside: int
     stride: int
     convs: Sequence[tuple[int, int, int]]
-    lp: bool  # L2 pooling, 3 x 3 with stride 3; else maximum, 3 x 3 with stride 2
+    lp: bool  # L2 pooling, 3 x 3 with stride 3; otherwise maximum, 3 x 3 with stride 2
     pooled: int = 0  # 0: the pooled channels as they are
     single: int = 0  # 0: no 1 x 1 branch
 

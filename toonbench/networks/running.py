@@ -1,4 +1,4 @@
-"""Networks that measure: quiet construction, weights from a file, and the same numbers everywhere."""
+"""Networks that measure: construction without warnings, weights from a file, and the same numbers on every machine."""
 
 from __future__ import annotations
 
@@ -125,6 +125,6 @@ def picture_batch(frames: Frames, *, device: str) -> Tensor:
 
 
 def in_batches(frames: Frames, device: str) -> list[Frames]:
-    """Frames one by one on the CPU, where larger batches save nothing and one frame's bytes could depend on the others; else 16."""
+    """Frames one by one on the CPU, where larger batches save nothing and one frame's bytes could depend on the others; otherwise 16."""
     size = 1 if device == "cpu" else 16
     return [frames[at : at + size] for at in range(0, len(frames), size)]

@@ -1,4 +1,4 @@
-"""Every choice of a training run, those the paper leaves open included; a copy goes into every checkpoint."""
+"""Every choice of a training run, with those that the paper leaves open; every checkpoint holds a copy."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Perceptual = Literal["vgg19", "random", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """A training run. Defaults are the paper's (section 4.1); what the paper leaves open says so.
+    """A training run. The defaults are the paper's (section 4.1). "Open" marks what the paper does not state.
 
     steps1, batch1, lr1: stage 1, real clips only, reconstruction.
     steps2, batch2, lr2: stage 2, both domains, reconstruction and analogy.
     plain_lr: factor on the rate of layers without equalised weights (transformers, plain convolutions); open.
-    decay: last share of each stage over which the rate falls linearly to a tenth; open, the paper says nothing.
+    decay: last share of each stage over which the rate falls linearly to a tenth; open.
     betas, ema: Adam's, and the decay of the averaged weights that are exported; open.
     l1, levels: weight of L1, and the number of image scales (full, half, ...) it is averaged over; the paper has 1, 1.
     gradient: weight of L1 between image gradients; not in the paper.
-    warp: weight of L1 between the answer and the source picture moved by the flows alone; not in the paper.
+    warp: weight of L1 between the target and the source image moved by the flows alone; not in the paper.
     perceptual, weight_perceptual: which features, and lambda_per.
-    motion: lambda_m of the analogy constraint (Eq. 9). detach_driving: no gradient into the driver's side of it; open.
+    motion: lambda_m of the analogy constraint (Eq. 9). detach_driving: no gradient into the driving side of it; open.
     adversarial: weight of the generator's adversarial terms (Eq. 10 to 12), 0 trains without discriminators.
     r1, r1_every: gradient penalty of the discriminators, applied every so many steps; open.
     flip, jitter: mirrored clips, and the strength of colour changes, both shared by the frames of a clip; open.
