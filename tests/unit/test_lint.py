@@ -423,3 +423,19 @@ def test_a_tint_of_nearly_grey_pictures_is_no_swap(cases, lossless, saturation, 
 
 def test_few_videos_are_not_called_stretched_by_chance(cases, lossless):
     assert not found(cases["cartoon2real"][:3], lossless, lambda case: faults.stretched(case.target))
+
+
+@pytest.mark.parametrize("sizes", [(9, 0), (3, 6), (1, 8)], ids=str)
+def test_a_row_does_not_depend_on_how_the_clip_is_cut(tmp_path, sizes):
+    rng = np.random.default_rng(0)
+    clips = {name: rng.integers(0, 256, (9, 40, 48, 3), dtype=np.uint8) for name in ("generated", "driving", "target")}
+    path = tmp_path / "video.mkv"
+    video.write_lossless(path, clips["generated"], fps=10)
+    one = Clip(id="a", path=path, domain="real", fps=10.0, frames=9)
+    pair = Pair(id="p", source=one, driving=replace(one, id="b"), target=replace(one, id="c"))
+    source = clips["target"][0]
+    whole = lint.measure(pair, path, source=source, **clips)
+    linter = lint.Linter(pair, path, source=source)
+    for part in (slice(0, sizes[0]), slice(sizes[0], None)):
+        linter.add(**{name: frames[part] for name, frames in clips.items()})
+    np.testing.assert_array_equal(linter.row(), whole)

@@ -5,7 +5,7 @@ thresholds and what they rest on.
 """
 
 from toonbench.lint.findings import Finding, findings
-from toonbench.lint.measure import measure
+from toonbench.lint.measure import Linter, measure
 from toonbench.lint.measured import COLUMNS, VERSION
 
-__all__ = ["COLUMNS", "VERSION", "Finding", "findings", "measure"]
+__all__ = ["COLUMNS", "VERSION", "Finding", "Linter", "findings", "measure"]

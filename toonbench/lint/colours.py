@@ -28,11 +28,21 @@ and a slight tint of what is nearly grey looks like a swap of them."""
 
 def histograms(frames: Frames) -> Histograms:
     """Each channel's share of every value over all frames, (3, 256)."""
-    counts = np.zeros((3, 256))
+    return shares(counts(frames))
+
+
+def shares(counted: Histograms) -> Histograms:
+    """Counts of values, (3, 256), as shares of all pixels."""
+    return counted / counted[0].sum()
+
+
+def counts(frames: Frames) -> Histograms:
+    """How often each value occurs in each channel over all frames, (3, 256)."""
+    found = np.zeros((3, 256))
     for frame in frames:
         for channel in range(3):
-            counts[channel] += np.bincount(frame[..., channel].ravel(), minlength=256)
-    return counts / counts[0].sum()
+            found[channel] += np.bincount(frame[..., channel].ravel(), minlength=256)
+    return found
 
 
 def ends(histogram: Histograms) -> tuple[int, int]:

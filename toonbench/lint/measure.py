@@ -1,4 +1,4 @@
-"""One video to one row."""
+"""One video to one row, in chunks of frames."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from toonbench.types import Frame, Frames, Pair, Rows
 from toonbench.video.coding import coding
 
 NAN = float("nan")
+TIMED = 2048  # frames: small pictures of more would take more than 75 MB
 _LOSSY = {"lossy": 1.0, "lossless": 0.0, "unknown": NAN}
 
 
@@ -25,36 +26,97 @@ def measure(
     driving: Frames | None = None,
     target: Frames | None = None,
 ) -> Rows:
-    """What can be told of one pair's video: (1, len(COLUMNS)) float32, the columns of `Measured`; NaN where it cannot.
+    """The linter's row of one pair's video: (1, len(COLUMNS)) float32, the columns of `Measured`; NaN where one is not known.
 
     Frames are RGB uint8, whole clips from their first frame on, of any size and length: a video of the wrong one is measured as
-    far as it goes. The header of `video_path` is read again, its pixels are not. Deterministic; about 2 ms a frame of 256 px.
+    far as possible. The header of `video_path` is read again, its pixels are not. Deterministic; about 2 ms for a frame of 256 px.
     """
-    coded = coding(video_path)
-    video = colours.histograms(generated)
-    reference = colours.histograms(source[None] if target is None else target)
-    floor, ceiling = colours.ends(video)
-    reference_floor, reference_ceiling = colours.ends(reference)
-    return Measured(
-        lossy=_LOSSY[coded.loss],
-        codec=float(CODECS.index(coded.codec) if coded.codec in CODECS else 0),
-        fps=coded.fps or NAN,
-        frames=len(generated),
-        width=generated.shape[2],
-        height=generated.shape[1],
-        expected_fps=pair.driving.fps or NAN,
-        expected_frames=pair.driving.frames or (NAN if driving is None else len(driving)),
-        expected_width=source.shape[1],
-        expected_height=source.shape[0],
-        floor=floor,
-        ceiling=ceiling,
-        reference_floor=reference_floor,
-        reference_ceiling=reference_ceiling,
-        pile=colours.pile(video),
-        copied=NAN if target is None else _copied(generated, target, source=source),
-        **colours.explained(video, reference),
-        **_small(pair, generated, source, driving=driving, target=target).columns(),
-    ).row()
+    linter = Linter(pair, video_path, source=source)
+    linter.add(generated=generated, driving=driving, target=target)
+    return linter.row()
+
+
+class Linter:
+    """The linter's row of one video whose frames arrive in chunks; it keeps histograms and small pictures, no frames.
+
+    What concerns time (shifts, frozen frames, pasted clips) rests on the first TIMED frames.
+    """
+
+    def __init__(self, pair: Pair, video_path: Path, *, source: Frame) -> None:
+        self._pair, self._path, self._source = pair, video_path, source
+        self._video, self._reference = np.zeros((3, 256)), np.zeros((3, 256))
+        self._small: dict[str, list[motion.Small]] = {"generated": [], "driving": [], "target": []}
+        self._frames = {"generated": 0, "driving": 0, "target": 0}
+        self._size = (0, 0)
+        self._equal = self._compared = 0
+
+    def add(self, *, generated: Frames | None, driving: Frames | None, target: Frames | None) -> None:
+        """The next frames of each clip, in step; None for a clip that has ended, or does not exist."""
+        for name, frames in (("generated", generated), ("driving", driving), ("target", target)):
+            if frames is None or not len(frames):
+                continue
+            left = TIMED - self._frames[name]
+            if left > 0:
+                self._small[name].append(motion.small(frames[:left]))
+            self._frames[name] += len(frames)
+        if generated is not None and len(generated):
+            self._size = generated.shape[2], generated.shape[1]
+            self._video += colours.counts(generated)
+        if target is not None and len(target):
+            self._reference += colours.counts(target)
+        if generated is not None and target is not None:
+            self._compare(generated, target)
+
+    def row(self) -> Rows:
+        """(1, len(COLUMNS)) float32."""
+        coded, pair = coding(self._path), self._pair
+        if not self._frames["target"]:
+            self._reference = colours.counts(self._source[None])
+        video, reference = colours.shares(self._video), colours.shares(self._reference)
+        floor, ceiling = colours.ends(video)
+        reference_floor, reference_ceiling = colours.ends(reference)
+        return Measured(
+            lossy=_LOSSY[coded.loss],
+            codec=float(CODECS.index(coded.codec) if coded.codec in CODECS else 0),
+            fps=coded.fps or NAN,
+            frames=self._frames["generated"],
+            width=self._size[0],
+            height=self._size[1],
+            expected_fps=pair.driving.fps or NAN,
+            expected_frames=pair.driving.frames or self._frames["driving"] or NAN,
+            expected_width=self._source.shape[1],
+            expected_height=self._source.shape[0],
+            floor=floor,
+            ceiling=ceiling,
+            reference_floor=reference_floor,
+            reference_ceiling=reference_ceiling,
+            pile=colours.pile(video),
+            copied=self._equal / self._compared if self._compared else NAN,
+            **colours.explained(video, reference),
+            **self._in_time().columns(),
+        ).row()
+
+    def _compare(self, generated: Frames, target: Frames) -> None:
+        """Count the frames equal to their target in every pixel.
+
+        A target may be the source itself (the first one of relative motion is). A frame equal to it proves nothing.
+        """
+        for made, wanted in zip(generated, target, strict=False):
+            if not np.array_equal(wanted, self._source):
+                self._compared += 1
+                self._equal += np.array_equal(made, wanted)
+
+    def _in_time(self) -> _Small:
+        parts = {name: np.concatenate(kept) for name, kept in self._small.items() if kept}
+        length = min(map(len, parts.values()))
+        answer = self._pair.target
+        return _Small(
+            video=parts["generated"][:length],
+            source=motion.small(self._source[None]),
+            driver=parts["driving"][:length] if "driving" in parts else None,
+            target=parts["target"][:length] if "target" in parts else None,
+            driver_is_answer=self._pair.driving.id in (self._pair.source.id, "" if answer is None else answer.id),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,25 +147,3 @@ class _Small:
             "tail": tail,
             "flat": motion.flatness(self.video, shown),
         }
-
-
-def _copied(generated: Frames, target: Frames, *, source: Frame) -> float:
-    """The share of frames equal to their target in every pixel; NaN where no target differs from the source.
-
-    A target may be the source itself (the first one of relative motion is). A frame equal to it proves nothing.
-    """
-    pairs = [
-        (made, wanted) for made, wanted in zip(generated, target, strict=False) if not np.array_equal(wanted, source)
-    ]
-    return float(np.mean([np.array_equal(made, wanted) for made, wanted in pairs])) if pairs else NAN
-
-
-def _small(pair: Pair, generated: Frames, source: Frame, *, driving: Frames | None, target: Frames | None) -> _Small:
-    length = min(len(frames) for frames in (generated, driving, target) if frames is not None)
-    return _Small(
-        video=motion.small(generated[:length]),
-        source=motion.small(source[None]),
-        driver=None if driving is None else motion.small(driving[:length]),
-        target=None if target is None else motion.small(target[:length]),
-        driver_is_answer=pair.driving.id in (pair.source.id, "" if pair.target is None else pair.target.id),
-    )

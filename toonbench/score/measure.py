@@ -276,38 +276,32 @@ def _sample(pair: Pair, chunk: Chunk, *, source: Frame, skip: int, start: int) -
 
 
 class _Linter:
-    """The linter's row of one pair."""
+    """The linter's row of one pair; the linter only warns, so a video that it cannot measure is scored all the same."""
 
     def __init__(self, job: Job, source: Frame) -> None:
-        self._job, self._source = job, source
-        self._chunks: list[Chunk] = []
+        self._job = job
+        self._linter: lint.Linter | None = lint.Linter(job.pair, job.video, source=source)
 
     def add(self, chunk: Chunk) -> None:
-        """Keep a chunk."""
-        self._chunks.append(chunk)
+        """The next frames."""
+        if self._linter is None:
+            return
+        generated, driving, target = chunk
+        try:
+            self._linter.add(generated=generated, driving=driving, target=target)
+        except Exception:
+            log.debug("the linter failed on pair %s", self._job.pair.id, exc_info=True)
+            self._linter = None
 
     def write(self) -> None:
-        """Measure and store the row; the linter only warns, so what it cannot look at is scored all the same."""
-        pair = self._job.pair
-        try:
-            generated, driving, target = (_joined([chunk[at] for chunk in self._chunks]) for at in range(3))
-            rows = lint.measure(
-                pair,
-                self._job.video,
-                generated=np.empty((0, *self._source.shape), np.uint8) if generated is None else generated,
-                source=self._source,
-                driving=driving,
-                target=target,
-            )
-        except Exception:
-            log.debug("the linter failed on pair %s", pair.id, exc_info=True)
-            rows = np.full((1, 1), np.nan, np.float32)
-        self._job.run.write_rows(LINT, pair.id, rows)
-
-
-def _joined(parts: Sequence[Frames | None]) -> Frames | None:
-    given = [part for part in parts if part is not None]
-    return np.concatenate(given) if given else None
+        """Store the row, NaN where the linter failed."""
+        rows = np.full((1, 1), np.nan, np.float32)
+        if self._linter is not None:
+            try:
+                rows = self._linter.row()
+            except Exception:
+                log.debug("the linter failed on pair %s", self._job.pair.id, exc_info=True)
+        self._job.run.write_rows(LINT, self._job.pair.id, rows)
 
 
 def _features(job: Job, metric: Metric) -> dict[tuple[Need, str], Rows]:
