@@ -25,7 +25,6 @@ NOT_YET = (
     "scripts/freeze_puppets.py",
     "scripts/lint_separation.py",
     "toonbench/calibrate/",
-    "toonbench/commands/",
     "toonbench/compare/",
     "toonbench/data/",
     "toonbench/evaluate.py",
@@ -48,7 +47,6 @@ NOT_YET = (
 NAMES_NOT_YET = (
     "scripts/lint_separation.py",
     "toonbench/calibrate/",
-    "toonbench/commands/",
     "toonbench/compare/",
     "toonbench/data/",
     "toonbench/environment.py",
@@ -136,9 +134,9 @@ PHRASES = {
 
 # Whole identifiers, without leading underscores; single everyday words are retired here only, not in text.
 NAMES = {
-    "Talk": "Console",
-    "talk": "console",
-    "say": "report",
+    "Talk": "Terminal",
+    "talk": "terminal",
+    "say": "message, report",
     "tell": "report",
     "tells": "reports",
     "told": "reported",

@@ -385,7 +385,7 @@ def test_doctor_fails_for_damaged_weights_with_the_command(
     assert ("toonbench weights fetch openface" in lines["weights openface"]["remark"]) == damaged
     assert lines["weights alexnet"]["status"] == "ok"
     assert lines["weights dinov2-small"]["status"] == "absent"
-    assert "half a download" in lines["weights dinov2-small"]["remark"]
+    assert "incomplete download" in lines["weights dinov2-small"]["remark"]
     assert "toonbench weights fetch dinov2-small" in lines["weights dinov2-small"]["remark"]
 
 

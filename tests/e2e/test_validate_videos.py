@@ -93,7 +93,7 @@ def test_file_names_do_not_command_the_terminal(answers, tmp_path, capsys, how):
     shown = capsys.readouterr().out
     assert not {"\x1b", "\x9b"} & set(shown)
     told = json.loads(shown)["problems"] if how else [line.strip() for line in shown.splitlines()]
-    assert r"'a\x1b[2Jb\x9b\n.mkv' is no pair of cartoon2real@" in "\n".join(told)
+    assert r"'a\x1b[2Jb\x9b\n.mkv' does not have the name of a pair of cartoon2real@" in "\n".join(told)
     if not how:
         assert "1 problem" in told
 

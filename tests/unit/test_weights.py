@@ -659,7 +659,7 @@ def test_a_licence_is_shown_once(licensed, place, capsys):
 def test_commercial_ok_leaves_out_what_is_not_and_says_what_is_skipped(licensed, place, capsys):
     assert run(["weights", "fetch", "free", "closed", "--license", "commercial-ok"]) == 0
     told = capsys.readouterr()
-    assert "left out, not for commercial use: closed; will be skipped therefore: sad" in told.out
+    assert "left out, not for commercial use: closed; skipped as a result: sad" in told.out
     assert told.err == ""
     assert files(place) == ["free.pth"]
 

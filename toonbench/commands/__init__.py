@@ -1,1 +1,1 @@
-"""What each command of `toonbench` does, a file a theme; imported when the command runs."""
+"""The commands of `toonbench`, one module for each theme. A module is imported when its command runs."""

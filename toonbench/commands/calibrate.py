@@ -1,10 +1,10 @@
-"""`calibrate`: how every metric answers to errors of known size."""
+"""`calibrate`: how every metric responds to errors of known size."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from toonbench.commands.shared import Names, Talk
+from toonbench.commands.shared import Names, Terminal
 
 
 def calibrate(
@@ -19,18 +19,18 @@ def calibrate(
     size: int = 128,
     seed: int = 0,
     workers: int = 0,
-    talk: Talk | None = None,
+    terminal: Terminal | None = None,
 ) -> int:
-    """Inject motion errors and image damage of known size into puppets, and draw what the metrics say.
+    """Inject motion errors and image damage of known size into puppets, and plot the metrics' values.
 
     Writes calibration.csv, calibration.md and a figure for each metric.
 
     Parameters
     ----------
     out
-        The folder to write to; measurements found there are kept.
+        The folder to write to. Measurements that it already has are kept.
     metrics
-        Only these metrics; by default all that can be measured here and have a number for each clip.
+        Only these metrics; by default all that this machine can measure and that have a number for each clip.
     errors
         Only these errors (delay, gain, freeze, swap, shake, blur, coarse, noise, jpeg, wreck, "mute yaw" ...); all by default.
     styles
@@ -42,19 +42,19 @@ def calibrate(
     step
         Take every step-th frame of the 30 fps motion.
     size
-        Side in pixels.
+        Height and width of the frames, in pixels.
     seed
-        Another seed is another set of puppets.
+        Another seed gives another set of puppets.
     workers
-        Local processes; 0 chooses. The numbers do not depend on it.
+        Number of local processes; 0 chooses it. The numbers do not depend on it.
     """
     from toonbench.calibrate import Setting, every_error, measurable
     from toonbench.calibrate import calibrate as measure
     from toonbench.puppets.catalogue import styles as known_styles
     from toonbench.report.calibration import write_report
 
-    talk = talk or Talk()
-    talk.start()
+    terminal = terminal or Terminal()
+    terminal.start()
     chosen = tuple(metrics) if metrics else measurable()
     setting = Setting(
         metrics=chosen,
@@ -66,7 +66,7 @@ def calibrate(
         size=size,
         seed=seed,
     )
-    lines = measure(out, setting, pool=talk.pool(workers))
+    lines = measure(out, setting, pool=terminal.pool(workers))
     write_report(out, lines, setting)
-    talk.say(f"written: {out / 'calibration.md'}")
+    terminal.message(f"written: {out / 'calibration.md'}")
     return 0

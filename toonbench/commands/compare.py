@@ -1,11 +1,11 @@
-"""`compare`: which scored method is better, and by how much more than chance."""
+"""`compare`: which scored method is better, by how much, and whether the difference is significant."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
 
-from toonbench.commands.shared import DATA, Names, Talk
+from toonbench.commands.shared import DATA, Names, Terminal
 
 
 def compare(
@@ -14,35 +14,36 @@ def compare(
     data: str = DATA,
     out: Path = Path("runs"),
     metrics: Names = None,
-    talk: Talk | None = None,
+    terminal: Terminal | None = None,
 ) -> int:
-    """Compare scored methods on the same pairs: which is better, by how much, and is it more than chance?
+    """Compare scored methods on the same pairs: which is better, by how much, and is the difference significant?
 
-    Each two methods are compared; the order only sets the sign. Differences have intervals, p-values (sign flips of whole driving
-    videos, Holm over the methods), the difference that could have been detected; and methods share ranks. See docs/compare.md.
+    Every two methods are compared; their order only sets the sign. Each difference has an interval, p-values (sign flips of whole
+    driving videos, Holm's correction over the methods) and the smallest difference that could be detected. Methods that do not
+    differ significantly share a rank. See docs/compare.md.
 
     Parameters
     ----------
     methods
-        Two or more: names of methods with a run in OUT, `name@revision` where there are several, or run folders.
+        Two or more: names of methods with a run in OUT, `name@revision` where a method has several runs, or run folders.
     task
-        Which task's runs: real2cartoon by default.
+        The task of the runs; real2cartoon by default.
     data
-        Which data set's runs, as `eval` takes it.
+        The data set of the runs, written as for `eval`.
     out
-        Where the runs are: OUT/<data>/<task>/<method>.
+        The folder of the runs: OUT/<data>/<task>/<method>.
     metrics
-        Only these metrics; by default all that every method has rows of.
+        Only these metrics; by default all metrics that every method has rows of.
     """
     from toonbench.data import DEFAULT_DATA
     from toonbench.evaluate import compare as compare_methods
     from toonbench.report.comparison import print_comparison
     from toonbench.store import to_json
 
-    talk = talk or Talk()
+    terminal = terminal or Terminal()
     found = compare_methods(*methods, task=task, data=data or DEFAULT_DATA, out=out, metrics=metrics)
-    console = talk.start()
-    if talk.json:
+    console = terminal.start()
+    if terminal.json:
         console.out(to_json(asdict(found)), end="")
     else:
         print_comparison(console, found)

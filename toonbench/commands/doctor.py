@@ -1,11 +1,11 @@
-"""`doctor`: whether this machine computes what it should."""
+"""`doctor`: whether toonbench works on this machine and computes the expected numbers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toonbench.commands.shared import Paths, Talk
+from toonbench.commands.shared import Paths, Terminal
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
 
     from toonbench.types import GoldenCheck
 
-LEAST_GB = 1.0  # free, below which a run soon fails
+LEAST_GB = 1.0  # free disk space below which a run is likely to fail
 
 
-def doctor(*, goldens: Paths = None, device: str = "auto", talk: Talk | None = None) -> int:
-    """Check this machine: versions, devices, disk, weights, shipped data, and what metrics say of golden clips.
+def doctor(*, goldens: Paths = None, device: str = "auto", terminal: Terminal | None = None) -> int:
+    """Check this machine: versions, devices, disk, weights, shipped data, and the metrics' values on golden clips.
 
-    A line each, ok or FAIL; absent and skipped are no failure. Status 1 if any line fails.
+    Each check has one line: ok, FAIL, absent or skipped. Absent and skipped are not failures. The exit status is 1 if any line fails.
 
     Parameters
     ----------
     goldens
-        Folders of golden outputs (as in `shared/parity/`), searched for goldens below them; every case is computed here.
+        Folders of golden outputs (as in `shared/parity/`), searched with their subfolders. Every case is computed on this machine.
     device
-        Where to compute them: auto, cpu, cuda or mps.
+        The device that computes them: auto, cpu, cuda or mps.
     """
     from toonbench.environment import pick_device, record
     from toonbench.store import to_json
 
-    talk = talk or Talk()
+    terminal = terminal or Terminal()
     device = pick_device(device)
     rows = [*_machine(), *_disk(), *_weights(), _drawing(), *_shipped(), *_golden_clips(device)]
     for folder in goldens or ():
         rows += _run_goldens(folder, device=device)
-    console = talk.start()
+    console = terminal.start()
     failed = [row for row in rows if row["status"] == "FAIL"]
-    if talk.json:
+    if terminal.json:
         console.out(to_json({"environment": record(), "device": device, "checks": rows}), end="")
         return 1 if failed else 0
     from rich.table import Table
@@ -52,7 +52,7 @@ def doctor(*, goldens: Paths = None, device: str = "auto", talk: Talk | None = N
         style = {"FAIL": "red", "ok": "green"}.get(row["status"], "dim")
         table.add_row(*(Text(row[name], style=style if name == "status" else "") for name in columns))
     console.print(table)
-    console.print(f"{len(rows) - len(failed)} of {len(rows)} checks are well" if failed else "all is well")
+    console.print(f"{len(rows) - len(failed)} of {len(rows)} checks passed" if failed else "all checks passed")
     return 1 if failed else 0
 
 
@@ -83,7 +83,7 @@ def _device(name: str) -> tuple[str, str]:
 
 
 def _disk() -> Iterator[dict[str, str]]:
-    """Room and permission to write where toonbench writes without being told to: its caches, its weights, here."""
+    """Free space and permission to write in the folders that toonbench uses by default: caches, weights, the current folder."""
     import os
     import shutil
     from itertools import chain
@@ -95,7 +95,7 @@ def _disk() -> Iterator[dict[str, str]]:
         there = next(path for path in chain([place.absolute()], place.absolute().parents) if path.exists())
         free = shutil.disk_usage(there).free / 1e9
         if not os.access(there, os.W_OK):
-            yield _row(f"disk, {what}", "read-only", f"{place}: what is there can be used, nothing can be added")
+            yield _row(f"disk, {what}", "read-only", f"{place}: its files can be read, but no file can be added")
         else:
             room = free >= LEAST_GB
             advice = "" if room else f", less than {LEAST_GB:g} GB: free some space"
@@ -113,8 +113,8 @@ def _weights() -> Iterator[dict[str, str]]:
         elif found.state == "damaged":
             yield _row(f"weights {name}", "FAIL", f"{found.path}: {found.problem}; {get}")
         else:
-            half = "half a download; " if found.state == "half" else ""
-            yield _row(f"weights {name}", "absent", f"{half}for {needed or 'nothing here'}: {get}")
+            part = "incomplete download; " if found.state == "half" else ""
+            yield _row(f"weights {name}", "absent", f"{part}needed by {needed or 'no metric or method'}: {get}")
 
 
 def _golden_clips(device: str) -> Iterator[dict[str, str]]:
@@ -132,7 +132,7 @@ def _checked(name: str, check: GoldenCheck) -> dict[str, str]:
 
 
 def _drawing() -> dict[str, str]:
-    """Whether a frozen picture, drawn again here, comes out as it was frozen."""
+    """Whether a stored picture, drawn again on this machine, equals the stored one."""
     import numpy as np
 
     from toonbench.data import shipped
@@ -146,7 +146,11 @@ def _drawing() -> dict[str, str]:
         look = make_look(str(motion["style"]), int(motion["look_seed"]))
         drawn = render_image(look, motion["rig"][0], size=int(motion["size"]))
     away = float(np.abs(drawn.astype(np.int16) - read_image(picture)).mean())
-    return _row("drawing puppets", "ok" if away < 0.05 else "FAIL", f"{away:.3f} of 255 from a picture of {root.name}")
+    return _row(
+        "drawing puppets",
+        "ok" if away < 0.05 else "FAIL",
+        f"{away:.3f} of 255 mean difference from a picture of {root.name}",
+    )
 
 
 def _shipped() -> list[dict[str, str]]:
@@ -155,14 +159,14 @@ def _shipped() -> list[dict[str, str]]:
     rows: list[dict[str, str]] = []
     for name, root in shipped().items():
         try:
-            rows.append(_row(f"data {name}", "ok", f"{len(load(root).clips)} clips, checksums right"))
+            rows.append(_row(f"data {name}", "ok", f"{len(load(root).clips)} clips, checksums correct"))
         except ToonbenchError as error:
             rows.append(_row(f"data {name}", "FAIL", str(error)))
     return rows
 
 
 def _run_goldens(folder: Path, *, device: str) -> Iterable[dict[str, str]]:
-    """Give every folder of goldens to whoever knows its cases: the metrics, or a method."""
+    """Run every folder of goldens with the metrics and with each method that has goldens of its own."""
     from toonbench import registry
     from toonbench.goldens.stored import run_goldens
 

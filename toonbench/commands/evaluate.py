@@ -1,4 +1,4 @@
-"""`eval` = `generate` + `score`: pairs of a task through a method, then measured."""
+"""`eval` = `generate` + `score`: a method generates the pairs of a task, then the metrics measure them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import DATA, Names, Talk, parse_shard, report_problems
+from toonbench.commands.shared import DATA, Names, Terminal, parse_shard, report_problems
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class What:
-    """What to evaluate, and where the run goes."""
+    """What to evaluate, and where the run is stored."""
 
     task: str = "real2cartoon"
-    """Which pairs: see `toonbench list tasks`."""
+    """The task that draws the pairs: see `toonbench list tasks`."""
     data: str = DATA
-    """A shipped data set, a data set's folder, or a plain folder of real_videos/ real_images/ cartoon_videos/ cartoon_images/."""
+    """A shipped data set, a data set's folder, or a plain folder with real_videos/ real_images/ cartoon_videos/ cartoon_images/."""
     out: Path = Path("runs")
-    """Runs go to OUT/<data>/<task>/<method>."""
+    """Runs are stored in OUT/<data>/<task>/<method>."""
     limit: int | None = None
     """Only the first N pairs."""
     shard: str = "1/1"
-    """Only part i of n of the pairs, for several machines that share OUT."""
+    """Only part i of n of the pairs (written i/n), for several machines that share OUT."""
     workers: int = 0
-    """Local processes; 0 chooses. Results do not depend on it."""
+    """Number of local processes; 0 chooses it. Results do not depend on it."""
     seed: int = 0
-    """Draws the pairs, and seeds methods that use chance."""
+    """The seed for drawing the pairs and for methods that use random numbers."""
     dry_run: Annotated[bool, Parameter(negative="")] = False
-    """Say what would be done, and do nothing."""
+    """Print what would be done, without doing it."""
     fresh: Annotated[bool, Parameter(negative="--resume")] = False
-    """Begin anew and delete what this run had; the default goes on with what is there."""
+    """Delete the stored files of this run and start again; by default the run resumes from them."""
 
 
 def evaluate(
@@ -48,7 +48,7 @@ def evaluate(
     metrics: Names = None,
     device: str = "auto",
     checkpoint: Path | None = None,
-    talk: Talk | None = None,
+    terminal: Terminal | None = None,
 ) -> int:
     """Generate the pairs of a task with a method, and score them.
 
@@ -59,17 +59,17 @@ def evaluate(
     metrics
         Metrics instead of the task's own: see `toonbench list metrics`; `module:Class` names an unregistered one.
     device
-        Where the method's and the metrics' networks run: auto, cpu, cuda or mps.
+        The device of the method's and the metrics' networks: auto, cpu, cuda or mps.
     checkpoint
-        The method's weights; without it, those that come with toonbench.
+        The method's weights; by default those that toonbench includes.
     """
     from toonbench.evaluate import score_run
 
-    what, talk = what or What(), talk or Talk()
-    made = _generated(what, method, device=device, checkpoint=checkpoint, metrics=metrics, talk=talk)
+    what, terminal = what or What(), terminal or Terminal()
+    made = _generated(what, method, device=device, checkpoint=checkpoint, metrics=metrics, terminal=terminal)
     if made is None:
         return 0
-    return _show(score_run(made.plan, made.run, pool=_pool(what, device, talk)), talk=talk)
+    return _show(score_run(made.plan, made.run, pool=_pool(what, device, terminal)), terminal=terminal)
 
 
 def generate(
@@ -78,7 +78,7 @@ def generate(
     method: str = "toontalker",
     device: str = "auto",
     checkpoint: Path | None = None,
-    talk: Talk | None = None,
+    terminal: Terminal | None = None,
 ) -> int:
     """Generate the pairs of a task with a method, without scoring.
 
@@ -89,11 +89,11 @@ def generate(
     device
         auto, cpu, cuda or mps.
     checkpoint
-        The method's weights; without it, those that come with toonbench.
+        The method's weights; by default those that toonbench includes.
     """
-    what, talk = what or What(), talk or Talk()
-    made = _generated(what, method, device=device, checkpoint=checkpoint, metrics=None, talk=talk)
-    return 0 if made is None else _show_generation(made, talk=talk)
+    what, terminal = what or What(), terminal or Terminal()
+    made = _generated(what, method, device=device, checkpoint=checkpoint, metrics=None, terminal=terminal)
+    return 0 if made is None else _show_generation(made, terminal=terminal)
 
 
 def score(
@@ -105,41 +105,43 @@ def score(
     metrics: Names = None,
     device: str = "auto",
     checkpoint: Path | None = None,
-    talk: Talk | None = None,
+    terminal: Terminal | None = None,
 ) -> int:
     """Score a folder of videos, `<pair>.mkv|mp4|...` each, or a method's run in OUT.
 
     Parameters
     ----------
     videos
-        Somebody's outputs: a video for every pair, named by the pair's id (`generate --dry-run --json` lists them).
+        A folder of generated videos: one for every pair, named after the pair's id (`generate --dry-run --json` lists the ids).
     name
-        What to call the method of `--videos`; its folder's name by default.
+        The name of the method that made `--videos`; the folder's name by default.
     method
         Instead of `--videos`: score what `generate` made with this method.
     metrics
         Metrics instead of the task's own: see `toonbench list metrics`; `module:Class` names an unregistered one.
     device
-        Where metrics' networks run: auto, cpu, cuda or mps; with `--method` the device that `generate` ran on.
+        The device of the metrics' networks: auto, cpu, cuda or mps. With `--method`, give the device that `generate` ran on.
     checkpoint
         The weights that `generate` used (with `--method`).
     """
-    what, talk = what or What(), talk or Talk()
+    what, terminal = what or What(), terminal or Terminal()
     if (videos is None) == (method is None):
-        raise ToonbenchError("score needs one of --videos DIR (somebody's outputs) and --method NAME (a run in --out)")
+        raise ToonbenchError(
+            "score needs one of --videos DIR (a folder of generated videos) and --method NAME (a run in --out)"
+        )
     from toonbench.evaluate import method_run, score_run, score_videos
 
-    plan, pool = make_plan(what, metrics=metrics, talk=talk), _pool(what, device, talk)
+    plan, pool = make_plan(what, metrics=metrics, terminal=terminal), _pool(what, device, terminal)
     if videos is not None:
-        return _show(score_videos(plan, videos, name=name, fresh=what.fresh, pool=pool), talk=talk)
+        return _show(score_videos(plan, videos, name=name, fresh=what.fresh, pool=pool), terminal=terminal)
     run, _ = method_run(plan, method or "", device=pool.device, checkpoint=checkpoint)
     if not run.description.exists():
         raise ToonbenchError(f"{run.root} does not exist: run `toonbench generate` with the same options first")
-    return _show(score_run(plan, run, pool=pool), talk=talk)
+    return _show(score_run(plan, run, pool=pool), terminal=terminal)
 
 
-def make_plan(what: What, *, metrics: list[str] | None, talk: Talk) -> Plan:
-    """The plan of the options, with a message for every file that cannot be used."""
+def make_plan(what: What, *, metrics: list[str] | None, terminal: Terminal) -> Plan:
+    """The plan for these options; prints a message for every file that cannot be used."""
     from toonbench.evaluate import plan
 
     made = plan(
@@ -150,38 +152,38 @@ def make_plan(what: What, *, metrics: list[str] | None, talk: Talk) -> Plan:
         limit=what.limit,
         shard=parse_shard(what.shard),
         seed=what.seed,
-        pool=talk.pool(what.workers),
+        pool=terminal.pool(what.workers),
     )
-    report_problems(made.data, what.data, talk=talk)
+    report_problems(made.data, what.data, terminal=terminal)
     return made
 
 
-def _pool(what: What, device: str, talk: Talk) -> Pool:
+def _pool(what: What, device: str, terminal: Terminal) -> Pool:
     from toonbench.environment import pick_device
 
-    return talk.pool(what.workers, device=pick_device(device))
+    return terminal.pool(what.workers, device=pick_device(device))
 
 
 def _generated(
-    what: What, method: str, *, device: str, checkpoint: Path | None, metrics: list[str] | None, talk: Talk
+    what: What, method: str, *, device: str, checkpoint: Path | None, metrics: list[str] | None, terminal: Terminal
 ) -> Generation | None:
-    """The generated share, or None after a dry run."""
+    """Generate this shard's pairs; None after a dry run."""
     from toonbench.evaluate import generate_run, method_run
 
-    plan = make_plan(what, metrics=metrics, talk=talk)
+    plan = make_plan(what, metrics=metrics, terminal=terminal)
     if what.dry_run:
-        _show_plan(plan, method, talk=talk)
+        _show_plan(plan, method, terminal=terminal)
         return None
-    pool = _pool(what, device, talk)
+    pool = _pool(what, device, terminal)
     run, _ = method_run(plan, method, device=pool.device, checkpoint=checkpoint)
-    talk.say(f"{method} on {plan.task.id} of {plan.data.id}: {len(plan.share)} pairs, in {run.root}")
+    terminal.message(f"{method} on {plan.task.id} of {plan.data.id}: {len(plan.share)} pairs, in {run.root}")
     return generate_run(plan, method, pool=pool, checkpoint=checkpoint, fresh=what.fresh)
 
 
-def _show_generation(made: Generation, *, talk: Talk) -> int:
+def _show_generation(made: Generation, *, terminal: Terminal) -> int:
     """Print how many videos there are and why pairs failed."""
-    console, pairs = talk.start(), len(made.plan.share)
-    if talk.json:
+    console, pairs = terminal.start(), len(made.plan.share)
+    if terminal.json:
         from toonbench.store import to_json
 
         console.out(to_json({"run": made.run.root, "pairs": pairs, "failures": dict(made.failures)}), end="")
@@ -193,17 +195,19 @@ def _show_generation(made: Generation, *, talk: Talk) -> int:
     return 1 if len(made.failures) == pairs else 0
 
 
-def _show(found: Evaluation, *, talk: Talk) -> int:
-    """Print the results, or that other shards are not finished."""
+def _show(found: Evaluation, *, terminal: Terminal) -> int:
+    """Print the results, or a message that other shards are not finished."""
     from toonbench.report.terminal import print_scores
 
     plan, scores = found.plan, found.scores
     if scores is None:
-        talk.say(
+        terminal.message(
             f"this shard is finished; {len(found.waiting)} of {len(plan.pairs)} pairs belong to other shards and are missing"
         )
         return 0
-    print_scores(talk.start(), scores, run=found.run, metrics=plan.metrics, as_json=talk.json, title=_title(found))
+    print_scores(
+        terminal.start(), scores, run=found.run, metrics=plan.metrics, as_json=terminal.json, title=_title(found)
+    )
     return 1 if len(scores.failures) == len(plan.pairs) else 0
 
 
@@ -211,7 +215,7 @@ def _title(found: Evaluation) -> str:
     return f"{found.run.root.name.partition('@')[0]} on {found.plan.task.id} of {found.plan.data.id}"
 
 
-def _show_plan(plan: Plan, method: str, *, talk: Talk) -> None:
+def _show_plan(plan: Plan, method: str, *, terminal: Terminal) -> None:
     """Print what would be done."""
     from toonbench.store import to_json
 
@@ -224,12 +228,12 @@ def _show_plan(plan: Plan, method: str, *, talk: Talk) -> None:
         }
         for p in plan.share
     ]
-    console = talk.start()
-    if talk.json:
+    console = terminal.start()
+    if terminal.json:
         console.out(to_json({**plan.about, "method": method, "metrics": plan.metrics, "pairs": rows}), end="")
         return
     console.print(f"{method} on {plan.task.id} of {plan.data.id}, motion {plan.task.motion}", markup=False)
     console.print(f"metrics: {', '.join(plan.metrics)}", markup=False)
     console.print(f"{len(rows)} of {len(plan.pairs)} pairs, each with a video <pair>.mkv:", markup=False)
     for row in rows:
-        console.print(f"  {row['pair']}{'' if row['target'] else '  (no exact target)'}", markup=False)
+        console.print(f"  {row['pair']}{'' if row['target'] else '  (no target)'}", markup=False)

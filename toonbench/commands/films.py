@@ -1,11 +1,11 @@
-"""`make-films`: multi-shot videos of puppets with exact shots, tracks and boxes."""
+"""`make-films`: multi-shot videos of puppets with ground-truth shots, tracks and boxes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
-from toonbench.commands.shared import Names, Talk
+from toonbench.commands.shared import Names, Terminal
 
 
 def make(
@@ -18,33 +18,33 @@ def make(
     height: int = 720,
     seed: int = 0,
     workers: int = 0,
-    talk: Talk | None = None,
+    terminal: Terminal | None = None,
 ) -> int:
-    """Make films of puppets: many shots, with every cut, track and face box known, to measure curation with.
+    """Make films of puppets: videos of many shots with every cut, track and face box recorded, for measuring curation.
 
     Parameters
     ----------
     out
-        The films' folder; a run found there goes on.
+        The films' folder. If it has an unfinished set of films, the command resumes it.
     films
-        How many; domains and styles take turns.
+        Number of films; domains and styles alternate.
     seconds
-        Least and greatest length, about.
+        Approximate shortest and longest length, in seconds.
     domain
         real, cartoon or both.
     styles
         Only these styles; all of the domain by default.
     height
-        Rows of the 16:9 video.
+        Height of the 16:9 video, in pixels.
     seed
-        Another seed is other films.
+        Another seed gives other films.
     workers
-        Local processes; 0 chooses. The bytes do not depend on it.
+        Number of local processes; 0 chooses it. The bytes do not depend on it.
     """
     from toonbench.puppets.films.make import make_films
 
-    talk = talk or Talk()
-    talk.start()
+    terminal = terminal or Terminal()
+    terminal.start()
     make_films(
         out,
         films=films,
@@ -53,7 +53,7 @@ def make(
         styles=styles or (),
         height=height,
         seed=seed,
-        pool=talk.pool(workers),
+        pool=terminal.pool(workers),
     )
-    talk.say(f"written: {out}")
+    terminal.message(f"written: {out}")
     return 0

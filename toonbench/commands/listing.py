@@ -1,15 +1,15 @@
-"""`list`: what is there to evaluate, with and on."""
+"""`list`: the methods, tasks, metrics and data sets that are available."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from toonbench.commands.shared import Talk
+from toonbench.commands.shared import Terminal
 
 What = Literal["methods", "tasks", "metrics", "data"]
 
 
-def show(what: What, *, talk: Talk | None = None) -> int:
+def show(what: What, *, terminal: Terminal | None = None) -> int:
     """List methods, tasks, metrics or data.
 
     Parameters
@@ -22,10 +22,10 @@ def show(what: What, *, talk: Talk | None = None) -> int:
 
     from toonbench.store import to_json
 
-    talk = talk or Talk()
+    terminal = terminal or Terminal()
     rows = {"methods": _methods, "tasks": _tasks, "metrics": _metrics, "data": _data}[what]()
-    console = talk.start()
-    if talk.json:
+    console = terminal.start()
+    if terminal.json:
         console.out(to_json(rows), end="")
         return 0
     table = Table()
@@ -66,13 +66,13 @@ def _metrics() -> list[dict[str, Any]]:
         better = "higher" if metric.higher_is_better else "lower"
         needs = ", ".join(sorted(metric.needs)) or "nothing else"
         reason = unavailable(metric)
-        state = "ready" if not reason else "no weights" if reason.kind == "weights" else "no package"
+        state = "available" if not reason else "no weights" if reason.kind == "weights" else "no package"
         rows.append(
             {
                 "metric": registry.metric_id(metric),
                 "better": better,
                 "needs": needs,
-                "here": state,
+                "state": state,
                 "what": _first_line(metric),
             }
         )
@@ -87,5 +87,5 @@ def _data() -> list[dict[str, Any]]:
         data = load(root)
         kinds = [f"{clip.domain} {clip.kind}" for clip in data.clips]
         counts = ", ".join(f"{kinds.count(kind)} {kind}s" for kind in sorted(set(kinds)))
-        rows.append({"data": name, "clips": counts, "exact targets": len(data.targets), "folder": str(root)})
+        rows.append({"data": name, "clips": counts, "targets": len(data.targets), "folder": str(root)})
     return rows

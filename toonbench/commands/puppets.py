@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toonbench.commands.shared import Names, Talk
+from toonbench.commands.shared import Names, Terminal
 
 
 def make(
@@ -22,16 +22,16 @@ def make(
     sources: int = 0,
     puppets_version: int | None = None,
     workers: int = 0,
-    talk: Talk | None = None,
+    terminal: Terminal | None = None,
 ) -> int:
-    """Render puppets: clips of both domains with their exact motion, sources, and exact targets for a test split.
+    """Render puppets: clips of both domains with their ground-truth motion, source images, and the targets of a test split.
 
     Parameters
     ----------
     out
-        The data set's folder; a rendering found there goes on.
+        The data set's folder. If it has an unfinished data set, the command resumes it.
     split
-        train, or test (which gets the exact targets of the pairs of --tasks). Splits share no identity and no motion.
+        train, or test (which includes the targets for the pairs of --tasks). Splits share no identity and no motion.
     clips
         Videos of each domain.
     images
@@ -39,27 +39,27 @@ def make(
     frames
         Frames of each video.
     size
-        Side in pixels.
+        Height and width of the frames, in pixels.
     step
         Take every step-th frame of the 30 fps motion.
     styles
         Only these styles; all by default.
     seed
-        Another seed is another set of people and motions.
+        Another seed gives another set of people and motions.
     tasks
-        Tasks that get exact targets; by default the five of toonbench for the test split, none for others.
+        Tasks whose targets are rendered; by default the five tasks of toonbench for the test split, none for others.
     sources
-        Sources with an exact target for each driving video; 0 takes each task's own number.
+        Number of sources with a target for each driving video; 0 takes each task's own number.
     puppets_version
         Version of the puppets' motion: 2, the default, or 1 to draw data sets of version 1 again.
     workers
-        Local processes; 0 chooses. The bytes do not depend on it.
+        Number of local processes; 0 chooses it. The bytes do not depend on it.
     """
     from toonbench.puppets.make import VERSION, make_puppets
     from toonbench.tasks import STANDARD_TASKS
 
-    talk = talk or Talk()
-    talk.start()
+    terminal = terminal or Terminal()
+    terminal.start()
     make_puppets(
         out,
         split=split,
@@ -73,7 +73,7 @@ def make(
         tasks=tasks if tasks is not None else STANDARD_TASKS if split == "test" else (),
         sources=sources,
         version=VERSION if puppets_version is None else puppets_version,
-        pool=talk.pool(workers),
+        pool=terminal.pool(workers),
     )
-    talk.say(f"written: {out}")
+    terminal.message(f"written: {out}")
     return 0

@@ -1,4 +1,4 @@
-"""What the commands share: options, console, progress, opening data."""
+"""Options, console, progress and opening of data, shared by the commands."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Paths = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=Tru
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Talk:
-    """How much a command says."""
+class Terminal:
+    """How much a command prints."""
 
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False
     """Print results and errors only."""
@@ -46,22 +46,22 @@ class Talk:
         logging.getLogger("toonbench").setLevel(level)
         return Console(highlight=False, soft_wrap=False)
 
-    def say(self, text: str) -> None:
-        """A line about what is going on, on standard error; silent with `-q` and `--json`."""
+    def message(self, text: str) -> None:
+        """Print a line about the state of the command to standard error; nothing with `-q` and `--json`."""
         if not (self.quiet or self.json):
             from rich.console import Console
 
             Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)
 
     def pool(self, workers: int, *, device: str = "cpu") -> Pool:
-        """`workers` local processes (0 chooses their number) that report to this console."""
+        """`workers` local processes (0 chooses their number) that report to this terminal."""
         from toonbench.pool import Pool, auto_workers
 
         return Pool(workers=auto_workers(workers, device=device), device=device, progress=self.progress)
 
     @contextmanager
     def progress(self, title: str) -> Generator[Progress]:
-        """A progress bar with rate and time left; nothing when standard error is not a terminal."""
+        """A progress bar with rate and remaining time; nothing if standard error is not a terminal."""
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -93,21 +93,21 @@ def parse_shard(text: str) -> tuple[int, int]:
     raise ToonbenchError(f"--shard {text}: write i/n with 1 <= i <= n, for example 1/4")
 
 
-def open_data(spec: str, *, talk: Talk, pool: Pool | None = None) -> Dataset:
-    """The data set that `spec` names, with a progress bar, and a message for every file that cannot be used."""
+def open_data(spec: str, *, terminal: Terminal, pool: Pool | None = None) -> Dataset:
+    """Open the data set that `spec` names, with a progress bar and a message for every file that cannot be used."""
     from toonbench.data.open import open_data as open_silently
 
-    data = open_silently(spec, pool=pool or talk.pool(1))
-    report_problems(data, spec, talk=talk)
+    data = open_silently(spec, pool=pool or terminal.pool(1))
+    report_problems(data, spec, terminal=terminal)
     return data
 
 
-def report_problems(data: Dataset, spec: str, *, talk: Talk) -> None:
-    """A message for every clip of the data set that cannot be used."""
+def report_problems(data: Dataset, spec: str, *, terminal: Terminal) -> None:
+    """Print a message for every clip of the data set that cannot be used."""
     bad = [clip for clip in data.clips if clip.problem]
     if bad:
-        talk.say(
+        terminal.message(
             f"{len(bad)} of {len(data.clips)} files of {spec} cannot be used, and their pairs will count as failed:"
         )
     for clip in bad:
-        talk.say(f"  {clip.id}: {clip.problem}")
+        terminal.message(f"  {clip.id}: {clip.problem}")

@@ -1,4 +1,4 @@
-"""`train`: a method's own training, found on its class."""
+"""`train`: a method's own training, which its class defines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import Talk
+from toonbench.commands.shared import Terminal
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def train(
     config: str = "mini",
     device: str = "auto",
     fresh: Annotated[bool, Parameter(negative="--resume")] = False,
-    talk: Talk | None = None,
+    terminal: Terminal | None = None,
 ) -> int:
     """Train a method on a data set's training clips.
 
@@ -44,16 +44,16 @@ def train(
     from toonbench import registry
     from toonbench.environment import pick_device
 
-    talk = talk or Talk()
-    talk.start()
+    terminal = terminal or Terminal()
+    terminal.start()
     cls = registry.load("methods", method)
     if not hasattr(cls, "train"):
         able = [name for name in registry.names("methods") if hasattr(registry.load("methods", name), "train")]
-        raise ToonbenchError(f"method '{method}' has no training: methods that have are {', '.join(able)}")
+        raise ToonbenchError(f"method '{method}' has no training: methods with training are {', '.join(able)}")
     clips = _clips(cls, str(data), config=config)
-    with talk.progress(f"training {method}") as on_progress:
+    with terminal.progress(f"training {method}") as on_progress:
         cls.train(clips, out, config=config, device=pick_device(device), resume=not fresh, on_progress=on_progress)
-    talk.say(f"trained; see {out}")
+    terminal.message(f"trained; see {out}")
     return 0
 
 

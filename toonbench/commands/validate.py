@@ -1,4 +1,4 @@
-"""`validate`: whether a data folder, a folder of videos, or a result is what it should be."""
+"""`validate`: checks a data folder, a folder of videos, or a result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from toonbench.commands.evaluate import What, make_plan
-from toonbench.commands.shared import Talk
+from toonbench.commands.shared import Terminal
 from toonbench.types import Clip, Frames, Pair, Rows, ToonbenchError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ NUMBERS = ("value", "low", "high")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was looked at, what makes it unusable, what the input linter found, and what could not be checked."""
+    """The result of a check: what was checked, its problems, the input linter's findings, and what could not be checked."""
 
     about: str
     problems: Sequence[str]
@@ -31,11 +31,11 @@ class Report:
 
     @property
     def warnings(self) -> list[str]:
-        """Findings that do not keep the videos from being scored; the others stand among the problems, file by file."""
+        """The linter's findings that do not prevent scoring. The other findings are listed as problems, one for each file."""
         return [finding.message for finding in self.findings if finding.severity == "warning"]
 
 
-def validate(path: Path, *, what: What | None = None, talk: Talk | None = None) -> int:
+def validate(path: Path, *, what: What | None = None, terminal: Terminal | None = None) -> int:
     """Check a data folder, a folder of videos for a task, or a result.
 
     Parameters
@@ -45,7 +45,7 @@ def validate(path: Path, *, what: What | None = None, talk: Talk | None = None) 
     """
     from toonbench.data import is_plain_folder, shipped
 
-    talk = talk or Talk()
+    terminal = terminal or Terminal()
     path = path if path.exists() else shipped().get(str(path), path)
     if not path.exists():
         raise ToonbenchError(
@@ -55,26 +55,26 @@ def validate(path: Path, *, what: What | None = None, talk: Talk | None = None) 
     if path.name == "result.json" or (path / "run.json").exists():
         report = _result(path if path.is_file() else path / "result.json")
     elif path.is_file():
-        raise ToonbenchError(f"{path} is a file of no kind known here: give a folder, or a result.json")
+        raise ToonbenchError(f"{path} cannot be checked: give a folder or a result.json")
     elif (path / "metadata.parquet").exists() or is_plain_folder(path):
-        report = _data(path, talk)
+        report = _data(path, terminal)
     else:
-        report = _videos(path, what or What(), talk)
-    _say(report, path, talk=talk)
+        report = _videos(path, what or What(), terminal)
+    _print(report, path, terminal=terminal)
     return 1 if report.problems else 0
 
 
-def _say(report: Report, path: Path, *, talk: Talk) -> None:
-    """Print a report; names from outside are printed as they are, not as markup, nor as commands to the terminal."""
-    console = talk.start()
+def _print(report: Report, path: Path, *, terminal: Terminal) -> None:
+    """Print a report. File names are printed as plain text: markup and terminal commands in them have no effect."""
+    console = terminal.start()
     problems, warnings = [*map(_legible, report.problems)], [*map(_legible, report.warnings)]
     unchecked = [*map(_legible, report.unchecked)]
-    if talk.json:
+    if terminal.json:
         from toonbench.store import to_json
 
         found = [asdict(finding) for finding in report.findings]
-        told = {"problems": problems, "warnings": warnings, "findings": found, "unchecked": unchecked}
-        console.out(to_json({"path": _legible(str(path)), "about": _legible(report.about), **told}), end="")
+        fields = {"problems": problems, "warnings": warnings, "findings": found, "unchecked": unchecked}
+        console.out(to_json({"path": _legible(str(path)), "about": _legible(report.about), **fields}), end="")
         return
     console.print(_legible(f"{path}: {report.about}"), markup=False, soft_wrap=True)
     for problem in problems:
@@ -83,7 +83,7 @@ def _say(report: Report, path: Path, *, talk: Talk) -> None:
         console.print(f"  not checked: {one}", markup=False, soft_wrap=True)
     console.print("no problem found" if not problems else _counted(len(problems), "problem"), markup=False)
     if warnings:
-        console.print(f"{_counted(len(warnings), 'warning')} (docs/lint.md tells more):", markup=False)
+        console.print(f"{_counted(len(warnings), 'warning')} (see docs/lint.md):", markup=False)
     for warning in warnings:
         console.print(f"  {warning}", markup=False, soft_wrap=True)
 
@@ -93,49 +93,55 @@ def _counted(count: int, word: str) -> str:
 
 
 def _legible(text: str) -> str:
-    """`text` with what cannot be printed (control characters, half a code point) written as escapes."""
+    """`text` with unprintable characters (control characters, lone surrogates) written as escapes."""
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _shown(name: str) -> str:
-    """A file's name: as it is, or as a literal where it cannot be printed."""
+    """A file's name, quoted and escaped if it has unprintable characters."""
     return name if name.isprintable() else repr(name)
 
 
-def _data(root: Path, talk: Talk) -> Report:
-    """Every clip decoded and compared with its row."""
+def _data(root: Path, terminal: Terminal) -> Report:
+    """Decode every clip and compare it with its row of the table."""
     from toonbench.commands.shared import open_data
     from toonbench.data.clips import read_frames, read_source
     from toonbench.data.folder import file_sha256
 
-    data = open_data(str(root), talk=talk)
+    data = open_data(str(root), terminal=terminal)
     problems: list[str] = []
     clips = [*data.clips, *data.targets.values()]
-    with talk.progress("reading clips") as on_progress:
+    with terminal.progress("reading clips") as on_progress:
         for done, clip in enumerate(clips, start=1):
             try:
                 found = 1 if clip.kind == "image" and read_source(clip).size else len(read_frames(clip).frames)
                 if clip.frames and found != clip.frames:
-                    problems.append(f"{clip.id}: {found} frames, its row says {clip.frames}")
+                    problems.append(f"{clip.id}: {found} frames, its row of the table has {clip.frames}")
                 if clip.sha256 and file_sha256(clip.path) != clip.sha256:
-                    problems.append(f"{clip.id}: {clip.path} does not have its checksum (it was changed or is damaged)")
+                    problems.append(
+                        f"{clip.id}: {clip.path} does not have its checksum (it was changed or is damaged)"
+                    )
             except ToonbenchError as error:
                 problems.append(str(error))
             on_progress(done, len(clips))
-    return Report(about=f"data set of {len(data.clips)} clips and {len(data.targets)} exact targets", problems=problems)
+    return Report(about=f"data set of {len(data.clips)} clips and {len(data.targets)} targets", problems=problems)
 
 
-def _videos(root: Path, what: What, talk: Talk) -> Report:
-    """One video for every pair of the task, of the driver's length and the source's size; then what the linter says."""
+def _videos(root: Path, what: What, terminal: Terminal) -> Report:
+    """Check that every pair of the task has a video with the driving video's length and the source's size; then run the linter."""
     from toonbench import lint
 
-    plan = make_plan(what, metrics=None, talk=talk)
+    plan = make_plan(what, metrics=None, terminal=terminal)
     found = {path.stem: path for path in sorted(root.iterdir()) if path.is_file() and not path.name.startswith(".")}
     ids = {pair.id for pair in plan.pairs}
-    problems = [f"{_shown(path.name)} is no pair of {plan.task.id}" for stem, path in found.items() if stem not in ids]
+    problems = [
+        f"{_shown(path.name)} does not have the name of a pair of {plan.task.id}"
+        for stem, path in found.items()
+        if stem not in ids
+    ]
     rows: dict[str, Rows] = {}
-    real = _Real()
-    with talk.progress("reading videos") as on_progress:
+    real = _ClipFrames()
+    with terminal.progress("reading videos") as on_progress:
         for done, pair in enumerate(plan.pairs, start=1):
             if pair.id not in found:
                 problems.append(f"{pair.id}: no video")
@@ -152,8 +158,8 @@ def _videos(root: Path, what: What, talk: Talk) -> Report:
     )
 
 
-def _look(pair: Pair, path: Path, *, real: _Real, problems: list[str]) -> Rows:
-    """The linter's row of one video, which is read once; its size and length are checked on the way."""
+def _look(pair: Pair, path: Path, *, real: _ClipFrames, problems: list[str]) -> Rows:
+    """Read a video once, check its size and length, and return the linter's row."""
     import numpy as np
 
     from toonbench import lint, video
@@ -172,13 +178,13 @@ def _look(pair: Pair, path: Path, *, real: _Real, problems: list[str]) -> Rows:
     driving = real.frames(pair.driving)
     try:
         return lint.measure(pair, path, generated=frames, source=source, driving=driving, target=target)
-    except Exception:  # told as a finding, as scoring does
+    except Exception:  # becomes a finding, as in scoring
         log.debug("the linter failed on pair %s", pair.id, exc_info=True)
         return np.full((1, 1), np.nan, np.float32)
 
 
-class _Real:
-    """The last two real clips read: the pairs of one driver follow each other."""
+class _ClipFrames:
+    """The frames of the last two data set clips. Pairs of one driving video are consecutive, so few clips are read twice."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Frames] = {}
@@ -196,15 +202,15 @@ class _Real:
 
 
 def _result(path: Path) -> Report:
-    """A result that can be made again from its run's rows, where these are beside it."""
+    """Check a result's fields, and compute it again from its run's rows if these are in the same folder."""
     from toonbench.score import SCHEMA
     from toonbench.score.recount import recount
     from toonbench.store import read_json
 
     result = read_json(path)
-    problems = [f"lacks the field '{key}'" for key in NEEDED if not isinstance(result, dict) or key not in result]
+    problems = [f"the field '{key}' is missing" for key in NEEDED if not isinstance(result, dict) or key not in result]
     if not problems and result["schema"] != SCHEMA:
-        problems.append(f"schema {result['schema']}, this toonbench reads {SCHEMA}")
+        problems.append(f"the schema is {result['schema']}; this version of toonbench reads {SCHEMA}")
     if not problems:
         problems += _misshapen(result)
     if problems:
@@ -215,7 +221,7 @@ def _result(path: Path) -> Report:
             problems.append(f"{row['metric']}: the value {value} is outside its interval")
         if not 0 <= row["coverage"] <= 1 or not 0 <= row["missing"] <= row["pairs"]:
             problems.append(
-                f"{row['metric']}: coverage {row['coverage']} or {row['missing']} of {row['pairs']} missing cannot be"
+                f"{row['metric']}: coverage {row['coverage']} or {row['missing']} of {row['pairs']} missing is impossible"
             )
     made = recount(path.parent, result)
     about = f"{result['method']} on {result['task']} of {result['data']}, {result['pairs']} pairs"
@@ -223,20 +229,20 @@ def _result(path: Path) -> Report:
 
 
 def _misshapen(result: dict[str, Any]) -> list[str]:
-    """Which fields are not of the kind that scoring writes."""
-    told = [
+    """One message for each field whose type differs from what scoring writes."""
+    wrong = [
         f"the field '{key}' is {type(result[key]).__name__}, not {kind.__name__}"
         for key, kind in {"results": list, "failures": dict, "pairs": int}.items()
         if not isinstance(result[key], kind)
     ]
-    if told:
-        return told
+    if wrong:
+        return wrong
     for row in cast("list[Any]", result["results"]):
         numbers = {"value": True, "low": True, "high": True, "coverage": False, "missing": False, "pairs": False}
         if not isinstance(row, dict) or not isinstance(row.get("metric"), str):
-            return ["a result is without the name of its metric"]
+            return ["a result has no name of a metric"]
         if not isinstance(row.get("details", {}), dict):
-            return [f"{row['metric']}: details are not numbers by name"]
+            return [f"{row['metric']}: details is not a table of names and numbers"]
         for key, empty in numbers.items():
             number = row.get(key)
             if key not in row or not (isinstance(number, (int, float)) or (empty and number is None)):

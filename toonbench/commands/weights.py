@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import Names, Talk
+from toonbench.commands.shared import Names, Terminal
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 License = Literal["any", "commercial-ok"]
 
 
-def show(*, talk: Talk | None = None) -> int:
-    """List third-party weights: what is there, what needs it, its size and licence."""
+def show(*, terminal: Terminal | None = None) -> int:
+    """List third-party weights: their state, the metrics and methods that need them, size and licence."""
     from rich.table import Table
     from rich.text import Text
 
     from toonbench import weights
 
-    talk = talk or Talk()
+    terminal = terminal or Terminal()
     rows = [_row(weights.check(item)) for item in weights.entries().values()]
-    console = talk.start()
-    if talk.json:
+    console = terminal.start()
+    if terminal.json:
         return _json(console, {"folder": str(weights.folder()), "weights": rows})
     table = Table()
     for column in ("weights", "state", "needed by", "MB", "licence", "commercial"):
@@ -57,51 +57,51 @@ def fetch(
     everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
     source: Annotated[Path | None, Parameter(name="--from")] = None,
     license: License = "any",  # noqa: A002 - the option's name
-    talk: Talk | None = None,
+    terminal: Terminal | None = None,
 ) -> int:
-    """Download weights, or copy them from a folder, and verify them; a cut download goes on where it stopped.
+    """Download weights, or copy them from a folder, and verify them; an interrupted download resumes.
 
     Parameters
     ----------
     names
         Names of weights, as `toonbench weights list` shows them.
     for_
-        Metrics or methods: get what they need.
+        Fetch the weights that these metrics or methods need.
     everything
-        Get all that the manifest has.
+        Fetch all weights of the manifest.
     source
-        A folder with the files (or their zip), for machines without internet; nothing is downloaded then.
+        A folder with the files (or their zip), for machines without internet access. Nothing is downloaded then.
     license
-        commercial-ok leaves out what must not be used commercially.
+        commercial-ok leaves out weights whose licence forbids commercial use.
     """
     from toonbench.weights.fetch import fetch_group, groups, licences_shown, unseen_licences
 
-    talk = talk or Talk()
-    console = talk.start()
+    terminal = terminal or Terminal()
+    console = terminal.start()
     if source is not None and not source.is_dir():
         raise ToonbenchError(f"--from {source} is not a folder: name the folder that has the files")
-    wanted = _wanted(names or [], for_ or [], everything=everything, talk=talk)
-    left = [item for item in wanted if license == "commercial-ok" and not item.commercial]
+    requested = _requested(names or [], for_ or [], everything=everything, terminal=terminal)
+    left = [item for item in requested if license == "commercial-ok" and not item.commercial]
     outcomes: list[Outcome] = []
-    for group in groups(item for item in wanted if item not in left):
+    for group in groups(item for item in requested if item not in left):
         fresh = [item for item in unseen_licences(group) if not _sound(item)]
         for item in fresh:
             place = f" ({item.licence_url})" if item.licence_url else ""
-            _tell(
-                f"{item.name}: not for commercial use. Licence: {item.licence}{place}. By fetching it you agree to that."
+            _print_always(
+                f"{item.name}: not for commercial use. Licence: {item.licence}{place}. By fetching it you accept this licence."
             )
         licences_shown(fresh)
         title = group[0].archive or group[0].file
-        with talk.progress(f"{title} (MB)") as bar:
+        with terminal.progress(f"{title} (MB)") as bar:
             found = fetch_group(group, source=source, on_progress=_in_megabytes(bar))
         outcomes += found
         for one in found:
             if one.state == "failed":
-                _tell(f"toonbench: {one.reason}")
-            elif not talk.json:
+                _print_always(f"toonbench: {one.reason}")
+            elif not terminal.json:
                 console.print(f"{one.entry.name}: {_words(one)}", markup=False, soft_wrap=True)
     skipped = _skipped(left)
-    if talk.json:
+    if terminal.json:
         rows = [_outcome(one) for one in outcomes]
         rows += [{"name": item.name, "state": "left out", "reason": f"licence: {item.licence}"} for item in left]
         _json(console, {"weights": rows, "skipped": skipped})
@@ -110,28 +110,28 @@ def fetch(
     return 1 if any(one.state == "failed" for one in outcomes) else 0
 
 
-def verify(names: list[str] | None = None, /, *, talk: Talk | None = None) -> int:
-    """Read weights in full and compare their hashes; all that are there, or the named ones.
+def verify(names: list[str] | None = None, /, *, terminal: Terminal | None = None) -> int:
+    """Read weights in full and compare their hashes: the named ones, or all in the folder.
 
     Parameters
     ----------
     names
-        Names of weights; without any, all that are in the folder.
+        Names of weights; by default all in the folder.
     """
     from toonbench import weights
     from toonbench.weights.verify import verify as verify_one
 
-    talk = talk or Talk()
-    console = talk.start()
+    terminal = terminal or Terminal()
+    console = terminal.start()
     chosen = [weights.entry(name) for name in names or []] or list(weights.entries().values())
     rows: list[dict[str, Any]] = []
     for item in chosen:
-        here = (weights.folder() / item.file).is_file()
-        with talk.progress(f"{item.file} (MB)") if here else nullcontext() as bar:
+        exists = (weights.folder() / item.file).is_file()
+        with terminal.progress(f"{item.file} (MB)") if exists else nullcontext() as bar:
             found = verify_one(item, on_progress=_in_megabytes(bar) if bar else None)
         if names or found.state in ("there", "damaged"):
             rows.append(_row(found))
-            if not talk.json:
+            if not terminal.json:
                 words = "; ".join(
                     text
                     for text in ("sound" if found.state == "there" else found.state, found.problem, found.note)
@@ -139,7 +139,7 @@ def verify(names: list[str] | None = None, /, *, talk: Talk | None = None) -> in
                 )
                 console.print(f"{item.name}: {words}", markup=False, soft_wrap=True)
     bad = [row["name"] for row in rows if row["state"] != "there"]
-    if talk.json:
+    if terminal.json:
         _json(console, {"folder": str(weights.folder()), "weights": rows})
     elif not rows:
         console.print(f"no weights in {weights.folder()}", markup=False, soft_wrap=True)
@@ -148,7 +148,7 @@ def verify(names: list[str] | None = None, /, *, talk: Talk | None = None) -> in
     return 1 if bad else 0
 
 
-def path(name: str, /, *, talk: Talk | None = None) -> int:
+def path(name: str, /, *, terminal: Terminal | None = None) -> int:
     """Print the path of a verified file.
 
     Parameters
@@ -158,17 +158,17 @@ def path(name: str, /, *, talk: Talk | None = None) -> int:
     """
     from toonbench import weights
 
-    talk = talk or Talk()
+    terminal = terminal or Terminal()
     found = weights.path(name)
-    console = talk.start()
-    if talk.json:
+    console = terminal.start()
+    if terminal.json:
         return _json(console, {"name": name, "path": str(found), "sha256": weights.used([name])[name]})
     console.out(str(found), highlight=False)
     return 0
 
 
-def _wanted(names: Sequence[str], things: Sequence[str], *, everything: bool, talk: Talk) -> list[Entry]:
-    """The entries asked for, each once, in the manifest's order."""
+def _requested(names: Sequence[str], things: Sequence[str], *, everything: bool, terminal: Terminal) -> list[Entry]:
+    """The requested entries, each once, in the manifest's order."""
     from toonbench import weights
 
     if everything:
@@ -179,7 +179,7 @@ def _wanted(names: Sequence[str], things: Sequence[str], *, everything: bool, ta
     for thing in things:
         needed = weights.needed_for(thing, _class_weights(thing))
         if not needed:
-            talk.say(f"{thing} needs no weights")
+            terminal.message(f"{thing} needs no weights")
         chosen.update(needed)
     for name in chosen:
         weights.entry(name)
@@ -187,7 +187,7 @@ def _wanted(names: Sequence[str], things: Sequence[str], *, everything: bool, ta
 
 
 def _class_weights(thing: str) -> Sequence[str]:
-    """What a registered metric or method says it needs; an unknown name is refused, unless the manifest has it."""
+    """The weights that a registered metric or method declares. An unknown name is refused, unless the manifest has it."""
     from toonbench import registry, weights
 
     bare = thing.partition("@")[0]
@@ -207,17 +207,17 @@ def _sound(item: Entry) -> bool:
 
 
 def _skipped(left: Sequence[Entry]) -> list[str]:
-    """What cannot be measured without the entries that were left out (and are not there anyway)."""
+    """The metrics and methods that need left-out entries, unless their files already exist."""
     return sorted({thing for item in left if not _sound(item) for thing in item.needed_by})
 
 
 def _left_out(left: Sequence[Entry], skipped: Sequence[str]) -> str:
     words = f"left out, not for commercial use: {', '.join(item.name for item in left)}"
-    return f"{words}; will be skipped therefore: {', '.join(skipped)}" if skipped else words
+    return f"{words}; skipped as a result: {', '.join(skipped)}" if skipped else words
 
 
 def _row(found: Any) -> dict[str, Any]:
-    """What is known of an entry and its file."""
+    """The fields of an entry and its file."""
     from toonbench.weights.manifest import as_row
 
     about = as_row(found.entry)
@@ -252,10 +252,10 @@ def _json(console: Any, value: Any) -> int:
 
 
 def _in_megabytes(bar: Progress) -> Progress:
-    """Progress in bytes for a bar that counts megabytes, a begun one as one."""
+    """Progress in bytes for a bar that counts megabytes, rounded up."""
     return lambda done, total: bar(done // 10**6, -(-total // 10**6))
 
 
-def _tell(text: str) -> None:
-    """A line that is told in any case, on standard error: a licence, a failure."""
+def _print_always(text: str) -> None:
+    """Print a line to standard error even with `-q` and `--json`: a licence or a failure."""
     sys.stderr.write(f"{text}\n")
