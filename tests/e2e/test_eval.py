@@ -283,7 +283,7 @@ def test_missing_wrong_and_foreign_videos_are_told(tiny_data, tmp_path, capsys):
     capsys.readouterr()
     assert cli.run(["validate", str(folder), "--data", str(tiny_data)]) == 1
     shown = capsys.readouterr().out
-    assert "nonsense.mp4 is no pair" in shown
+    assert "nonsense.mp4 does not have the name of a pair" in shown
     assert f"{first.stem}: no video" in shown
     assert "4 problems" in shown
 
@@ -335,7 +335,7 @@ def test_metrics_without_targets_are_skipped_with_the_reason(tiny_data, tmp_path
     assert cli.run(arguments) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert (
-        "l1@1, psnr@1, ssim@1, lpips_alex@1, akd_fan68@1, aed_identity@1, aed_expression@1: not measured, for want of exact targets"
+        "l1@1, psnr@1, ssim@1, lpips_alex@1, akd_fan68@1, aed_identity@1, aed_expression@1: not measured, because the pairs have no target"
         in shown
     )
     assert (

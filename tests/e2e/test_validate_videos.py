@@ -155,17 +155,17 @@ def test_a_falsified_number_is_found(run, capsys, key):
 
     falsify(run, change)
     (problem,) = told_of(run, capsys)
-    assert problem.startswith(f"l1@1: result.json says {key} = ")
+    assert problem.startswith(f"l1@1: result.json has {key} = ")
 
 
 def test_a_value_made_better_is_found(run, capsys):
     falsify(run, lambda result, row: row.update(value=0.01))
-    assert any("says value = 0.01, the rows say" in problem for problem in told_of(run, capsys))
+    assert any("has value = 0.01, the rows give" in problem for problem in told_of(run, capsys))
 
 
 def test_a_result_that_was_removed_is_found(run, capsys):
     falsify(run, lambda result, row: result["results"].remove(row))
-    assert told_of(run, capsys) == ["l1@1: scores.csv has this metric and result.json has not"]
+    assert told_of(run, capsys) == ["l1@1: this metric is in scores.csv and not in result.json"]
 
 
 @pytest.mark.parametrize("cell", ["0.01", "", "much"])
@@ -176,7 +176,7 @@ def test_a_falsified_cell_of_the_table_is_found(run, capsys, cell):
     with (run / "scores.csv").open("w", newline="") as handle:
         csv.writer(handle, lineterminator="\n").writerows(table)
     (problem,) = told_of(run, capsys)
-    assert problem.startswith(f"l1@1: scores.csv says {cell or 'nothing'} for {table[1][0]}, its rows say 0.")
+    assert problem.startswith(f"l1@1: scores.csv has {cell or 'no value'} for {table[1][0]}, its rows give 0.")
 
 
 def test_a_pair_missing_from_the_table_is_found(run, capsys):
@@ -189,8 +189,8 @@ def test_missing_and_damaged_rows_are_found(run, capsys):
     first, second, *_ = sorted((run / "rows" / "l1@1").iterdir())
     first.unlink()
     problems = told_of(run, capsys)
-    assert any(f"for {first.stem}, its rows say nothing, there are none" in problem for problem in problems)
-    assert any("l1@1: result.json says coverage = 1.0" in problem for problem in problems)
+    assert any(f"for {first.stem}, which has no rows" in problem for problem in problems)
+    assert any("l1@1: result.json has coverage = 1.0" in problem for problem in problems)
     second.write_bytes(b"x")
     assert any("is damaged" in problem for problem in told_of(run, capsys))
 

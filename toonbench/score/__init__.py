@@ -1,4 +1,4 @@
-"""From videos to rows, and from rows to results: scoring never imports a method."""
+"""Scoring: from videos to rows, and from rows to results. It never imports a method."""
 
 from toonbench.score.availability import (
     Skip,

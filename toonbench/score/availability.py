@@ -1,4 +1,4 @@
-"""Which metrics can be measured: of a pair, by what it offers; on this machine, by the weights and packages it has."""
+"""Which metrics can be measured: for a pair, given its target and motion; on a machine, given its weights and packages."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from toonbench.store import Run, read_json, write_json
 from toonbench.types import Metric, Need, Pair, ToonbenchError
 
 ABSENT: dict[Need, str] = {
-    "motion": "not measured, for want of exact motion (puppets have it)",
-    "target": "not measured, for want of exact targets (puppets and same-identity tasks have them)",
-    "driving": "not measured, for want of driving frames",
-    "source": "not measured, for want of source frames",
+    "motion": "not measured, because the data has no ground-truth motion (puppets have it)",
+    "target": "not measured, because the pairs have no target (puppets and same-identity tasks have targets)",
+    "driving": "not measured, because the pairs have no driving frames",
+    "source": "not measured, because the pairs have no source frames",
 }
 
 
 @functools.cache
 def load(name: str, *, device: str = "cpu") -> Metric:
-    """The metric `name@version`, once in each process, its network on `device`."""
+    """The metric `name@version` with its network on `device`, loaded once in each process."""
     return registry.load_metric(name).on(device)
 
 
 def applicable(metric: Metric, pair: Pair) -> bool:
-    """Whether the pair offers what the metric needs (every pair has a source and a driving clip)."""
+    """Whether the pair has what the metric needs (every pair has a source and a driving clip)."""
     if "motion" in metric.needs and (pair.target is None or pair.target.motion is None):
         return False
     return "target" not in metric.needs or pair.target is not None
@@ -36,7 +36,7 @@ def applicable(metric: Metric, pair: Pair) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """Why a metric was skipped: what it lacks (weights, packages, or something of the data), and the message."""
+    """Why a metric was skipped: what is missing (weights, packages, or a part of the data), and the message."""
 
     kind: Literal["weights", "package", "data"]
     missing: tuple[str, ...]
@@ -48,7 +48,7 @@ class Skip:
 
 
 def unavailable(metric: Metric) -> Skip | None:
-    """Why this machine cannot measure the metric, with the command that helps; None if it can."""
+    """Why this machine cannot measure the metric, with the command to run; None if it can."""
     absent = [install for module, install in metric.packages.items() if importlib.util.find_spec(module) is None]
     if absent:
         reason = f"skipped, its package is not installed: pip install {' '.join(absent)}"
@@ -58,24 +58,24 @@ def unavailable(metric: Metric) -> Skip | None:
 
 
 def claim_weights(run: Run, metric: Metric) -> None:
-    """Write down which weights the metric's rows and features are made with, or compare with what is written there.
+    """Record the weights that the metric's rows and features are made with, or compare them with the recorded ones.
 
-    Raises ToonbenchError where they were made with others: rows of two networks must not meet in one number.
+    Raises ToonbenchError if they differ: one number must not mix rows of two networks.
     """
     used = weights.used(metric.weights)
     for place in _claims(run, metric) if used else ():
         if not place.exists():
             write_json(place, used)
-        elif (seen := read_json(place)) != used:
-            other = next(name for name in {**seen, **used} if seen.get(name) != used.get(name))
+        elif (stored := read_json(place)) != used:
+            other = next(name for name in {**stored, **used} if stored.get(name) != used.get(name))
             raise ToonbenchError(
-                f"{place.parent} was made with other weights '{other}' (sha256 {str(seen.get(other))[:12]}, now "
+                f"{place.parent} was measured with other weights '{other}' (sha256 {str(stored.get(other))[:12]}, now "
                 f"{str(used.get(other))[:12]}): choose another --out, or remove that folder to measure it again"
             )
 
 
 def release_weights(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) -> None:
-    """Forget which weights were claimed where they gave nothing but failures: sound ones may take their place."""
+    """Delete the record of weights that gave only failures, so that other weights may be used."""
     for metric in map(load, metrics):
         if any(run.failure(failed_name(metric, pair.id)).exists() for pair in pairs):
             for place in _claims(run, metric):
@@ -84,18 +84,18 @@ def release_weights(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) 
 
 
 def _claims(run: Run, metric: Metric) -> set[Path]:
-    """Where it stands which weights made the metric's rows, and its features of real frames."""
+    """The files that record the weights of the metric's rows and of its features of data set frames."""
     return {run.weights(rows_name(metric)), run.features / (metric.features or rows_name(metric)) / "weights.json"}
 
 
 def claimed_weights(run: Run, metric: Metric) -> dict[str, str]:
-    """Which weights the metric's stored rows were made with, name to sha256; empty if it needs none."""
+    """The weights that the metric's stored rows were made with, name to sha256; empty if it needs none."""
     place = run.weights(rows_name(metric))
     return read_json(place) if place.exists() else {}
 
 
 def rows_name(metric: Metric) -> str:
-    """The name under which the metric's rows are stored: its own, or that of the features that several metrics share."""
+    """The name under which the metric's rows are stored: the metric's own, or that of features shared by several metrics."""
     return metric.features if needs_reference(metric) else registry.metric_id(metric)
 
 
@@ -105,5 +105,5 @@ def needs_reference(metric: Metric) -> bool:
 
 
 def failed_name(metric: Metric, pair: str) -> str:
-    """Under which name it is recorded that the metric failed on a pair: one for all who share the rows."""
+    """The name under which a failure of the metric on a pair is recorded; metrics with the same rows share it."""
     return f"{pair}+{rows_name(metric)}"

@@ -1,10 +1,10 @@
-"""Features of dataset frames: extracted once, kept for all methods and tasks of a data set.
+"""Features of data set frames: extracted once, stored for all methods and tasks of a data set.
 
-    OUT/<data>/features/<features>/weights.json                     what they were made with
-    OUT/<data>/features/<features>/<part>/<clip>~<checksum>.npy     a row for each frame of that part of a clip
+    OUT/<data>/features/<features>/weights.json                     the weights they were made with
+    OUT/<data>/features/<features>/<part>/<clip>~<checksum>.npy     one row for each frame of that part of a clip
 
-A part is `all` frames, the `first` one (the source image), or a number of them, evenly spaced; with `-256x256-bicubic` after it
-where they were brought to the size of the other sources. The checksum is the start of the clip's file's: a changed clip is another.
+A part is `all` frames, the `first` one (the source image), or a number of evenly spaced frames. `-256x256-bicubic` follows if the
+frames were resized to the size of the other sources. The checksum is the start of the file's: a changed clip gets new features.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from toonbench.types import Clip, Frames, Metric, Pair, Reference, Rows, Task
 
 log = logging.getLogger(__name__)
 Size = tuple[int, int]  # width, height
-WORTH = 64  # frames: fewer are described before another process has loaded its networks
+WORTH = 64  # frames: extracting fewer takes less time than loading the networks in another process
 ALL, FIRST = "all", "first"  # parts of a clip
 
 
 def evenly(total: int, count: int) -> list[int]:
-    """`count` indexes out of `total`, evenly spaced and centred; all of them for 0 or more than there are."""
+    """`count` indexes out of `total`, evenly spaced and centred; all if `count` is 0 or not below `total`."""
     if count <= 0 or count >= total:
         return list(range(total))
     return [(2 * i + 1) * total // (2 * count) for i in range(count)]
 
 
 def dataset_features(run: Run, metric: Metric, clip: Clip, *, part: str, read: Callable[[], Iterator[Frames]]) -> Rows:
-    """The stored features of a part of a real clip; where there are none, `read` gives the frames and they are made."""
+    """The features of a part of a data set clip: the stored ones, or new ones from the frames that `read` returns."""
     path = _path(run, metric, clip, part)
     stored = read_array(path)
     if stored is None:
@@ -56,7 +56,7 @@ def extract_references(
     metrics: Sequence[str],
     pool: Pool = IN_PROCESS,
 ) -> None:
-    """Make the features of every reference image that `reduce` will ask for and that is not stored yet."""
+    """Extract the features of every reference image that `reduce` needs and that is not stored yet."""
     jobs: dict[Path, _Job] = {}
     for name in metrics:
         metric = load(name)
@@ -72,7 +72,7 @@ def extract_references(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceRows:
-    """The rows of the task's reference, an item an image, and the ids of the images that could not be measured."""
+    """The rows of the task's reference, one item for each image, and the ids of images that could not be measured."""
 
     rows: list[Rows]
     lost: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ def reference_rows(
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What of a clip belongs to the reference; `size` is what it is brought to, None for its own."""
+    """The part of a clip that belongs to the reference. It is resized to `size`, or not if that is None."""
 
     clip: Clip
     part: str
@@ -103,7 +103,7 @@ class Image:
 
 
 def reference_images(reference: Reference, pairs: Sequence[Pair], clips: Sequence[Clip]) -> list[Image]:
-    """The images that the task's pairs are compared with as a set, each once, in the order of their ids."""
+    """The reference images of the task's pairs, each once, in the order of their ids."""
     sources = {pair.source.id: pair.source for pair in pairs}
     sizes = Counter((clip.width, clip.height) for clip in sources.values() if clip.width and clip.height)
     common = max(sizes, key=lambda size: (sizes[size], size)) if sizes else None
@@ -132,7 +132,7 @@ class _Job:
 
 
 def _extract(job: _Job) -> None:
-    """Describe one reference image, or frames of a reference clip; one that cannot be is recorded and tried again next time."""
+    """Extract the features of a reference image or clip. A failure is recorded, and the next run tries again."""
     name = f"reference+{job.image.clip.id}"
     read = functools.partial(_read, job.image, resize=job.resize)
     try:
@@ -166,7 +166,7 @@ def _chosen(clip: Clip, indices: Sequence[int]) -> Iterator[Frames]:
 
 
 def resized(frames: Frames, size: Size, *, resize: str) -> Frames:
-    """Frames brought to (width, height) with a filter of Pillow's, which is antialiased."""
+    """Resize frames to (width, height) with a filter of Pillow, which is antialiased."""
     from PIL import Image as Pillow
 
     how = Pillow.Resampling[resize.upper()]

@@ -1,4 +1,4 @@
-"""Each video decoded once and measured with every metric, chunk by chunk: videos to rows."""
+"""From videos to rows: each video is decoded once and measured with every metric, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def measure(
     video_of: Callable[[str], Path] | None = None,
     pool: Pool = IN_PROCESS,
 ) -> None:
-    """Store the rows of every pair that has a video and lacks them. Each video is decoded once, whatever the metrics.
+    """Measure every pair that has a video, and store the rows that are missing. Each video is decoded once for all metrics.
 
-    The task's first `skip` frames are left out, but never the only frame. Metrics that this machine cannot measure
-    (`unavailable`) are left for another.
+    The task's first `skip` frames are left out, except where the video has only one frame. Metrics that this machine cannot measure
+    (`unavailable`) are left out; another machine may measure them.
     """
     video_of = video_of or run.video
     able = [name for name in metrics if not unavailable(load(name))]
@@ -65,16 +65,18 @@ def measure(
         claim_weights(run, load(name))
     todo: list[Job] = []
     for pair in pairs:
-        wanted = {rows_name(load(n)): n for n in able if not _done(run, pair, load(n))}  # once for those who share rows
-        if (wanted or not run.rows(LINT, pair.id).exists()) and (path := video_of(pair.id)).exists():
+        todo_metrics = {
+            rows_name(load(n)): n for n in able if not _done(run, pair, load(n))
+        }  # one of those that share rows
+        if (todo_metrics or not run.rows(LINT, pair.id).exists()) and (path := video_of(pair.id)).exists():
             todo.append(
-                Job(run=run, pair=pair, video=path, metrics=tuple(wanted.values()), task=task, device=pool.device)
+                Job(run=run, pair=pair, video=path, metrics=tuple(todo_metrics.values()), task=task, device=pool.device)
             )
     pool.map(_measure_pair, todo, title="scoring")
 
 
 def unfinished(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) -> list[str]:
-    """The pairs that have neither rows for every metric nor a recorded failure: another shard's, or not begun."""
+    """The pairs that have neither rows for every metric nor a recorded failure: pairs of other shards, or not measured yet."""
     able = [metric for metric in map(load, metrics) if not unavailable(metric)]
     return [
         pair.id
@@ -89,7 +91,7 @@ def _done(run: Run, pair: Pair, metric: Metric) -> bool:
 
 
 def _measure_pair(job: Job) -> None:
-    """Measure one pair with the linter and every metric asked for; what fails is recorded, and tried again next time."""
+    """Measure one pair with the linter and every requested metric. A failure is recorded, and the next run tries again."""
     metrics = [load(name, device=job.device) for name in job.metrics]
     try:
         measured = _measured(job, metrics)
@@ -102,7 +104,7 @@ def _measure_pair(job: Job) -> None:
 
 
 def _measured(job: Job, metrics: Sequence[Metric]) -> list[_Measured]:
-    """Every metric with the whole video measured. Raises ToonbenchError where the video does not fit its clips."""
+    """Measure the whole video with every metric. Raises ToonbenchError if its length or size does not fit its clips."""
     pair, source = job.pair, read_source(job.pair.source)
     parts = _Parts(job=job, source=source)
     truth = _read_truth(pair) if any("motion" in metric.needs for metric in metrics) else None
@@ -128,7 +130,7 @@ def _measured(job: Job, metrics: Sequence[Metric]) -> list[_Measured]:
 
 
 class _Measured:
-    """One metric and its rows of one pair, chunk by chunk; a metric that raises loses its own rows only."""
+    """One metric and its rows of one pair, chunk by chunk. If the metric raises, only its own rows are missing."""
 
     def __init__(self, job: Job, metric: Metric) -> None:
         self._job, self._metric = job, metric
@@ -158,7 +160,7 @@ class _Measured:
             self._error = error
 
     def write(self) -> None:
-        """Store the rows, or why there are none."""
+        """Store the rows, or the reason of the failure."""
         run, failure = self._job.run, failed_name(self._metric, self._job.pair.id)
         try:
             if self._error is not None:
@@ -187,7 +189,7 @@ Chunk: TypeAlias = "tuple[Frames | None, Frames | None, Frames | None]"  # gener
 
 
 class _Parts:
-    """The video of a pair beside its driving video and target, in chunks of the same frames."""
+    """The video of a pair, its driving video and its target, in chunks of the same frames."""
 
     def __init__(self, *, job: Job, source: Frame) -> None:
         self._job, self._source = job, source
@@ -200,7 +202,7 @@ class _Parts:
         return self._counts["generated"]
 
     def chunks(self) -> Iterator[Chunk]:
-        """All frames; a part that ends earlier than the others is None from there on."""
+        """All frames. A part that is shorter than the others is None after its end."""
         pair, size = self._job.pair, chunk_frames(*self._source.shape[:2])
         first, same = self._job.task.skip, pair.target is pair.driving
         streams = (
@@ -222,29 +224,29 @@ class _Parts:
         return not self._wrong_size and not self._length_error()
 
     def skip(self, chunk: Chunk) -> int:
-        """How many frames at the beginning are not measured: the task's `skip`, but never the only frame."""
+        """How many frames at the beginning are not measured: the task's `skip`, but never all frames."""
         frames = 0 if chunk[0] is None else len(chunk[0])
         return min(self._job.task.skip, frames - 1)
 
     def chosen(self, skip: int) -> Sequence[int]:
-        """The measured frames that a set of images is compared with, of the task's rule."""
-        wanted = self._job.task.reference.frames
-        if not wanted:
+        """The indexes of the measured frames that corpus metrics use, by the task's rule."""
+        count = self._job.task.reference.frames
+        if not count:
             return range(2**62)
-        return evenly(count_frames(self._job.pair.driving) - skip, wanted)
+        return evenly(count_frames(self._job.pair.driving) - skip, count)
 
     def beyond(self, truth: GroundTruth) -> bool:
         """Whether more frames were read than the ground-truth motion has."""
         return self.frames > len(truth.rig)
 
     def check(self, truth: GroundTruth | None) -> None:
-        """Raise ToonbenchError where the video does not have the length and size of its clips."""
+        """Raise ToonbenchError if the video does not have the length and size of its clips."""
         if error := self._length_error() or self._wrong_size:
             raise ToonbenchError(error)
         target = self._job.pair.target
         if truth is not None and target is not None and target.motion and len(truth.rig) != self.frames:
             raise ToonbenchError(
-                f"{target.motion.name} has the motion of {len(truth.rig)} frames and the video has {self.frames}: "
+                f"{target.motion.name} has motion for {len(truth.rig)} frames and the video has {self.frames} frames: "
                 "write one frame for every driving frame"
             )
 
@@ -276,14 +278,14 @@ def _sample(pair: Pair, chunk: Chunk, *, source: Frame, skip: int, start: int) -
 
 
 class _Linter:
-    """The linter's row of one pair; the linter only warns, so a video that it cannot measure is scored all the same."""
+    """The linter's row of one pair; the linter only warns: a video that it cannot measure is scored nevertheless."""
 
     def __init__(self, job: Job, source: Frame) -> None:
         self._job = job
         self._linter: lint.Linter | None = lint.Linter(job.pair, job.video, source=source)
 
     def add(self, chunk: Chunk) -> None:
-        """The next frames."""
+        """Pass the next frames to the linter."""
         if self._linter is None:
             return
         generated, driving, target = chunk
@@ -305,7 +307,7 @@ class _Linter:
 
 
 def _features(job: Job, metric: Metric) -> dict[tuple[Need, str], Rows]:
-    """Features of the pair's source and target for a metric that compares with them, stored for the next method."""
+    """Features of the pair's source and target for a metric that uses them, stored for all methods."""
     found: dict[tuple[Need, str], Rows] = {}
     pair = job.pair
     if "source" in metric.features_of:

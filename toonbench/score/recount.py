@@ -1,4 +1,4 @@
-"""A result made again from its run's rows, and compared with what is written there."""
+"""A result computed again from its run's rows, and compared with the stored result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENDS = ("pair", "source", "driving"), "failure"  # the columns of scores.csv bef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recount:
-    """What does not follow from the rows, and what could not be checked, with the reason."""
+    """What differs from the numbers of the rows, and what could not be checked, with the reason."""
 
     problems: list[str] = field(default_factory=list[str])
     unchecked: list[str] = field(default_factory=list[str])
@@ -31,7 +31,7 @@ class Recount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """`scores.csv`: its pairs, known by their ids alone, and the cells of each metric by pair."""
+    """`scores.csv`: its pairs (ids only), and the cells of each metric by pair."""
 
     pairs: list[Pair]
     cells: Mapping[str, Mapping[str, str]]
@@ -39,14 +39,15 @@ class _Table:
 
 
 def recount(root: Path, result: Mapping[str, Any]) -> Recount:
-    """Values, intervals, coverage and table of the run in `root`, from its rows; `result` is its result.json.
+    """Check values, intervals, coverage and table of the run in `root` against its rows; `result` is its result.json.
 
-    Checked is every number that rests on the rows alone. Not checked: distances between sets of features, which need those of
-    the data, and metrics that this machine cannot load. No module that the files name is imported: only registered metrics are.
+    Every number that depends on the rows alone is checked. Distances between sets of features need the data set's features, and
+    some metrics cannot be loaded on this machine: these are not checked. Only registered metrics are imported, never another
+    module that the files name.
     """
     found = Recount()
     if not (root / "rows").is_dir():
-        found.unchecked.append("values, intervals and coverage: the run's rows are not beside the result")
+        found.unchecked.append("values, intervals and coverage: the run's rows are not in the folder of the result")
         return found
     try:
         table = _read(root / "scores.csv")
@@ -56,18 +57,18 @@ def recount(root: Path, result: Mapping[str, Any]) -> Recount:
     if len(table.pairs) != result["pairs"]:
         found.problems.append(f"scores.csv has {len(table.pairs)} pairs and result.json {result['pairs']}")
     if table.failures != result["failures"]:
-        found.problems.append("scores.csv and result.json tell different failures")
-    foreign = [name for name in table.cells if ":" in name]  # written as module:Class, under whatever id
+        found.problems.append("scores.csv and result.json list different failures")
+    foreign = [name for name in table.cells if ":" in name]  # written as module:Class; its id in result.json may be any
     for stored in result["results"]:
         _one(Run(root), stored, table, foreign=foreign, found=found)
-    known = {stored["metric"] for stored in result["results"]}
-    lost = [name for name in table.cells if name not in known and name not in foreign]
-    found.problems.extend(f"{name}: scores.csv has this metric and result.json has not" for name in lost)
+    listed = {stored["metric"] for stored in result["results"]}
+    lost = [name for name in table.cells if name not in listed and name not in foreign]
+    found.problems.extend(f"{name}: this metric is in scores.csv and not in result.json" for name in lost)
     return found
 
 
 def _one(run: Run, stored: Mapping[str, Any], table: _Table, *, foreign: Sequence[str], found: Recount) -> None:
-    """One metric: what its rows give beside what is stored."""
+    """Compare one metric's stored numbers with those of its rows."""
     from toonbench import registry
 
     name: str = stored["metric"]
@@ -84,12 +85,12 @@ def _one(run: Run, stored: Mapping[str, Any], table: _Table, *, foreign: Sequenc
         found.unchecked.append(f"{name}: a distance between sets, which needs the features of the data")
         return
     if cells is None:
-        found.problems.append(f"{name}: result.json has this metric and scores.csv has not")
+        found.problems.append(f"{name}: this metric is in result.json and not in scores.csv")
     try:
         _compare(run, metric, stored, table=table, cells=cells or {}, problems=found.problems)
     except ToonbenchError as error:
         found.problems.append(f"{name}: {error}")
-    except Exception as error:  # rows of another shape: whatever the metric stumbles over
+    except Exception as error:  # rows of another shape may raise any exception in the metric
         log.debug("rows of %s", name, exc_info=True)
         found.problems.append(f"{name}: its rows cannot be reduced ({type(error).__name__}: {error})")
 
@@ -105,26 +106,26 @@ def _compare(
             rows[pair.id] = own
         written, made = cells.get(pair.id, ""), values[pair.id]
         if cells and not ((number := _number(written)) is not None and _same(number, made)):
-            said = "nothing" if pair.id not in rows or math.isnan(made) else f"{made:.9g}"
-            why = "" if pair.id in rows else ", there are none"
-            problems.append(f"{name}: scores.csv says {written or 'nothing'} for {pair.id}, its rows say {said}{why}")
+            given = "no value" if math.isnan(made) else f"{made:.9g}"
+            rest = f"its rows give {given}" if pair.id in rows else "which has no rows"
+            problems.append(f"{name}: scores.csv has {written or 'no value'} for {pair.id}, {rest}")
     if {"target", "motion"}.isdisjoint(metric.needs) and stored["pairs"] != len(table.pairs):
-        problems.append(f"{name}: of {stored['pairs']} pairs, and the run has {len(table.pairs)}")
+        problems.append(f"{name}: result.json has {stored['pairs']} pairs and the run has {len(table.pairs)}")
     if stored["pairs"] < len(rows):
-        problems.append(f"{name}: of {stored['pairs']} pairs, and {len(rows)} have rows")
+        problems.append(f"{name}: result.json has {stored['pairs']} pairs and {len(rows)} have rows")
     if stored["pairs"] < len(table.pairs) and len(rows) < stored["pairs"]:
-        return  # which of the pairs without rows count as missing cannot be known from the run's folder
+        return  # the run's folder does not show which of the pairs without rows count as missing
     made = _made(metric, rows, table=table, values=values, pairs=stored["pairs"])
-    told = {**stored, **{f"detail '{key}'": value for key, value in stored.get("details", {}).items()}}
+    numbers = {**stored, **{f"detail '{key}'": value for key, value in stored.get("details", {}).items()}}
     for key, value in made.items():
-        if not _same(told.get(key), value):
-            problems.append(f"{name}: result.json says {key} = {told.get(key)}, the rows say {value:.9g}")
+        if not _same(numbers.get(key), value):
+            problems.append(f"{name}: result.json has {key} = {numbers.get(key)}, the rows give {value:.9g}")
 
 
 def _made(
     metric: Metric, rows: Mapping[str, Rows], *, table: _Table, values: Mapping[str, float], pairs: int
 ) -> dict[str, float]:
-    """The numbers of the result as scoring makes them; `pairs` is how many offer what the metric needs."""
+    """The numbers of the result as scoring computes them; `pairs` is the number of pairs that have what the metric needs."""
     own = table.pairs if pairs == len(table.pairs) else [pair for pair in table.pairs if pair.id in rows]
     stored = [rows.get(pair.id) for pair in own]
     summary = summarise(
@@ -147,7 +148,7 @@ def _made(
 
 
 def _read(path: Path) -> _Table:
-    """The table. Raises ToonbenchError for one that scoring has not written."""
+    """Read the table. Raises ToonbenchError for a table that scoring has not written."""
     try:
         with path.open(encoding="utf-8", newline="") as handle:
             header, *lines = [*csv.reader(handle)] or [[]]
@@ -160,7 +161,7 @@ def _read(path: Path) -> _Table:
         raise ToonbenchError(f"{path.name}: {unfit!r} is not the id of a pair; score again")
     ids = [line[0] for line in lines]
     if twice := next((one for one in ids if ids.count(one) > 1), None):
-        raise ToonbenchError(f"{path.name}: the pair {twice!r} stands twice; score again")
+        raise ToonbenchError(f"{path.name}: the pair {twice!r} is listed twice; score again")
     metrics = {name: {line[0]: line[at] for line in lines} for at, name in enumerate(header[3:-1], start=3)}
     return _Table(
         pairs=[Pair(id=line[0], source=_named(line[1]), driving=_named(line[2])) for line in lines],
@@ -170,12 +171,12 @@ def _read(path: Path) -> _Table:
 
 
 def _named(identifier: str) -> Clip:
-    """A clip of which no more than its name is known; nothing of it is read."""
+    """A clip with an id only; its file is never read."""
     return Clip(id=identifier, path=Path(), domain="real")
 
 
 def _number(cell: str) -> float | None:
-    """A cell's number: NaN for an empty one, None for what is no number."""
+    """A cell's number: NaN for an empty cell, None for text that is not a number."""
     try:
         return float(cell) if cell else math.nan
     except ValueError:
@@ -183,7 +184,7 @@ def _number(cell: str) -> float | None:
 
 
 def _same(stored: object, made: float) -> bool:
-    """Whether they agree to SAME; JSON's null stands for what is not finite."""
+    """Whether two numbers agree to SAME; JSON's null means not finite."""
     if stored is None:
         return not math.isfinite(made)
     if not isinstance(stored, (int, float)):

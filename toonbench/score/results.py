@@ -1,4 +1,4 @@
-"""From rows to results: a pure function of what is stored."""
+"""From rows to results: a pure function of the stored rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SCHEMA = 3
 class Scores:
     """A scored run: a result for each metric, the metrics left out and why, and the pairs without a video.
 
-    `warnings` are the findings of the linter; `caveats` must be said beside every number of this data.
+    `warnings` are the findings of the linter; `caveats` must be printed with every number of this data.
     """
 
     results: tuple[Result, ...]
@@ -59,9 +59,9 @@ def reduce(
     about: dict[str, Any],
     caveats: Sequence[str] = (),
 ) -> Scores:
-    """Rows to `scores.csv` and `result.json`: a pure function of the stored rows and the list of pairs.
+    """Compute `scores.csv` and `result.json`: a pure function of the stored rows and the list of pairs.
 
-    `clips` are the data set's, for a task whose reference is the domain's.
+    `clips` are those of the data set, for a task whose reference is the source domain.
     """
     able = [metric for metric in map(load, metrics) if not unavailable(metric)]
     failures = {pair.id: run.reason(pair.id) or "no video" for pair in pairs if not _measured(run, pair, able)}
@@ -78,8 +78,8 @@ def reduce(
         for pair, value in values.items():
             table[pair][name] = value
         results.append(_result(run, metric, own, values=values, task=task, clips=clips))
-    looked = ((pair.id, run.read_rows(LINT, pair.id)) for pair in pairs)
-    warnings = lint.findings({pair: rows for pair, rows in looked if rows is not None})
+    linted = ((pair.id, run.read_rows(LINT, pair.id)) for pair in pairs)
+    warnings = lint.findings({pair: rows for pair, rows in linted if rows is not None})
     scores = Scores(
         results=tuple(results),
         skipped=skipped,
@@ -96,14 +96,14 @@ def reduce(
 
 
 def pair_values(run: Run, metric: Metric, pairs: Sequence[Pair]) -> dict[str, float]:
-    """Each pair's own number, NaN where it was not measured; none at all where only the whole set has a number."""
+    """Each pair's own number, NaN where it was not measured; empty for a metric whose number exists only for the whole set."""
     if metric.aggregate == "corpus" and needs_reference(metric):
         return {}
     return {pair.id: pair_value(metric, run.read_rows(rows_name(metric), pair.id)) for pair in pairs}
 
 
 def _left_out(run: Run, metric: Metric, own: Sequence[Pair]) -> Skip | None:
-    """Why the metric has no result, or None; rows from another machine need no weights here."""
+    """Why the metric has no result, or None. Rows that another machine measured need no weights on this one."""
     if not own:
         need, reason = next((need, reason) for need, reason in ABSENT.items() if need in metric.needs)
         return Skip(kind="data", missing=(need,), reason=reason)
@@ -113,7 +113,7 @@ def _left_out(run: Run, metric: Metric, own: Sequence[Pair]) -> Skip | None:
 
 
 def _measured(run: Run, pair: Pair, metrics: Sequence[Metric]) -> bool:
-    """Whether anything was measured of a pair; a metric that failed on it is that metric's loss."""
+    """Whether at least one metric measured the pair. A metric that failed on it is missing in that metric only."""
     own = [metric for metric in metrics if applicable(metric, pair)]
     if not own:
         return run.rows(LINT, pair.id).exists() and not run.failure(pair.id).exists()
@@ -160,43 +160,43 @@ def _result(
 
 
 def missing_pairs(metric: Metric, shares: Sequence[float], values: Sequence[float]) -> int:
-    """How many pairs have no value; where only pooled counts or the whole set have one, no measured frame."""
+    """The number of pairs without a value; for pooled counts and corpus metrics, of pairs without a measured frame."""
     if metric.aggregate in ("corpus", "events", "proportion"):
         return sum(share == 0 for share in shares)
     return sum(not math.isfinite(value) for value in values)
 
 
 def _without(images: ReferenceRows) -> list[str]:
-    """A note where the reference is not whole."""
+    """A note if images of the reference are missing."""
     if not images.lost:
         return []
     return [
         f"{len(images.lost)} of {len(images.lost) + len(images.rows)} reference images could not be measured (for example "
-        f"{images.lost[0]}): not to be compared with a number that has them"
+        f"{images.lost[0]}): do not compare this number with one that has them"
     ]
 
 
 def _why(metric: Metric, interval: Interval) -> list[str]:
-    """Why there is no interval, in words that metrics share; or no value, with the metric's name."""
+    """Why there is no interval, in words common to all metrics; or why there is no value, with the metric's name."""
     if interval.reason and np.isnan(interval.value):
         return [f"{registry.metric_id(metric)}: {interval.reason}"]
     return [interval.reason] if interval.reason else []
 
 
 def _faults(run: Run, metric: Metric, pairs: Sequence[Pair]) -> list[str]:
-    """What went wrong in the metric itself, as with weights that cannot be read: the commonest reason."""
+    """The most frequent failure of the metric itself, for example weights that cannot be read."""
     name = registry.metric_id(metric)
     reasons = [reason for pair in pairs if (reason := run.reason(failed_name(metric, pair.id)))]
     if not reasons:
         return []
     reason, _ = Counter(reasons).most_common(1)[0]
     return [
-        f"{name}: {len(reasons)} of {len(pairs)} pairs could not be measured, score again to try again ({' '.join(reason.split())})"
+        f"{name}: {len(reasons)} of {len(pairs)} pairs could not be measured; score again to retry ({' '.join(reason.split())})"
     ]
 
 
 def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:
-    """A note where the characters are of a domain for which the metric's network was not made."""
+    """A note if the characters are of a domain that the metric's network was not made for."""
     foreign = sorted({pair.source.domain for pair in pairs} - metric.calibrated)
     made = (
         "photo-calibrated"
@@ -204,13 +204,13 @@ def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:
         else f"calibrated on {' and '.join(sorted(metric.calibrated))} faces"
     )
     return [
-        f"{registry.metric_id(metric)} is {made} and these characters are {one}: do not read it alone"
+        f"{registry.metric_id(metric)} is {made} and these characters are {one}: read it together with other metrics"
         for one in foreign
     ]
 
 
 def equal_sets(rows: Sequence[Rows | None], reference: Sequence[Rows]) -> tuple[list[Rows | None], list[Rows]]:
-    """The measured rows of both sets, cut to the number of the smaller, evenly over the larger; None stays None."""
+    """The measured rows of both sets. The larger set is evenly thinned to the size of the smaller; None stays None."""
     given = [one for one in rows if one is not None]
     measured = [[one[np.isfinite(one).all(axis=1)] for one in some] for some in (given, reference)]
     number = min(sum(map(len, some)) for some in measured)
@@ -227,7 +227,7 @@ def _thin(rows: Sequence[Rows], number: int) -> list[Rows]:
 
 
 def share_measured(rows: Rows | None) -> float:
-    """The share of a pair's frames that could be measured; a failed pair has none."""
+    """The share of a pair's frames that could be measured; 0 for a failed pair."""
     return 0.0 if rows is None or len(rows) == 0 else float(np.isfinite(rows).all(axis=1).mean())
 
 
