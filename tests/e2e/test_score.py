@@ -219,7 +219,7 @@ def test_rows_and_features_of_two_weights_never_meet(tiny_data, tmp_path, monkey
     for method in ("noisy-oracle", "static"):  # the same run's rows; another run's, which would share real features
         assert cli.run(["eval", "--method", method, *arguments, "--metrics", f"{PLUGIN}:Unweighted"]) == 2
         told = capsys.readouterr().err.splitlines()[-1]
-        assert "was made with other weights 'fan68'" in told
+        assert "was measured with other weights 'fan68'" in told
         assert "choose another --out" in told
     run(tiny_data, tmp_path / "other", "Unweighted")
 

@@ -102,6 +102,6 @@ def test_metrics_without_weights_and_sets_are_not_calibrated_unless_asked_for_an
     chosen = measurable()
     assert {"l1", "rig_corr", "blink_f1"} <= set(chosen)
     assert not {"fid", "kid", "lpips_alex", "csim_arcface"} & set(chosen)
-    for name, reason in (("lpips_alex", "toonbench weights fetch alexnet"), ("fid", "only a whole set")):
+    for name, reason in (("lpips_alex", "toonbench weights fetch alexnet"), ("fid", "only for a whole set")):
         with pytest.raises(ToonbenchError, match=reason):
             calibrate(tmp_path, replace(SETTING, metrics=(name,)))

@@ -160,8 +160,8 @@ def test_three_driving_videos_say_that_p_cannot_be_small(tmp_path):
     (l1,) = compare(three(tmp_path, videos=3)).metrics
     assert set(ranks(l1).values()) == {1}
     assert l1.notes == (
-        "3 driving videos: p cannot be below 0.25, nor below 0.75 by Holm over 3 comparisons; "
-        "nothing can be significant with fewer than 7 driving videos",
+        "3 driving videos: p cannot be below 0.25, or below 0.75 after Holm's correction for 3 comparisons; "
+        "no difference can be significant with fewer than 7 driving videos",
     )
     assert all(math.isnan(d.detectable) and d.smallest_p == 0.25 for d in l1.differences)
 
@@ -254,7 +254,7 @@ def test_a_metric_that_only_one_method_has_rows_of_is_left_out_or_refused(tmp_pa
     own = runs(scored(tmp_path, "a@1", metrics=("l1@1", "ssim@1")), scored(tmp_path, "b@1"))
     found = compare(own)
     assert [one.metric for one in found.metrics] == ["l1@1"]
-    assert found.skipped == {"ssim@1": "not compared, no rows of it in b"}
+    assert found.skipped == {"ssim@1": "not compared, because it has no rows in b"}
     with pytest.raises(ToonbenchError, match=r"b has no rows of ssim@1: .*--metrics ssim"):
         compare(own, metrics=["ssim"])
     with pytest.raises(ToonbenchError, match="no metric in common"):
@@ -380,4 +380,4 @@ def test_rows_of_other_weights_are_not_compared(tmp_path):
         own[name].weights("l1@1").write_text(json.dumps({"net": sha}))
     found = compare(own)
     assert not found.metrics
-    assert "measured with other weights" in found.skipped["l1@1"]
+    assert "measured with different weights" in found.skipped["l1@1"]

@@ -1,4 +1,4 @@
-"""How metrics answer to errors of known size: motion errors injected into the rig, damage injected into the picture."""
+"""How metrics respond to errors of known size: motion errors injected into the rig, damage injected into the images."""
 
 from toonbench.calibrate.errors import ERRORS, MUTED, Error, every_error
 from toonbench.calibrate.measure import Setting, calibrate, measurable

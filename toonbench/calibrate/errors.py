@@ -1,6 +1,6 @@
-"""Errors of known size: what is done to a rig before it is drawn, or to the pictures drawn from the right rig.
+"""Errors of known size: changes of a rig before it is drawn, or of the images drawn from the correct rig.
 
-Each has levels from none (0) upwards; a metric that measures it must get worse, or stay, from each level to the next.
+The levels of an error increase from none (0). A metric that measures the error must get worse or stay equal from level to level.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Damaged = Callable[[Frames, float, np.random.Generator], Frames]  # frames, leve
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Error:
-    """One kind of error: its levels, and how one of them is injected into the motion or the pictures."""
+    """One kind of error: its levels, and the function that injects a level into the motion or the images."""
 
     name: str
     about: str
@@ -34,7 +34,7 @@ class Error:
 
     @property
     def kind(self) -> Literal["motion", "image"]:
-        """Whether the motion is wrong or the picture is."""
+        """Whether the error changes the motion or the images."""
         return "motion" if self.motion else "image"
 
 
@@ -46,7 +46,7 @@ def every_error() -> dict[str, Error]:
 def change(error: Error, rig: Rig, *, level: float, other: Rig, rng: np.random.Generator) -> Rig:
     """Inject a motion error into a rig, (frames, channels); the first frame stays the source's own pose."""
     if error.motion is None:
-        raise ValueError(f"{error.name} is no motion error")
+        raise ValueError(f"{error.name} is not a motion error")
     wrong = clamp(error.motion(rig, level, other, rng))
     wrong[0] = rig[0]
     return wrong
@@ -63,14 +63,14 @@ def _gain(rig: Rig, level: float, other: Rig, rng: np.random.Generator) -> NDArr
 
 
 def _freeze(rig: Rig, level: float, other: Rig, rng: np.random.Generator) -> NDArray[np.floating]:
-    """Stop for good after the part of the clip that is left."""
+    """Stop all motion after the first 1 - level of the clip."""
     del other, rng
     last = round((len(rig) - 1) * (1 - level))
     return rig[np.minimum(np.arange(len(rig)), last)]
 
 
 def _swap(rig: Rig, level: float, other: Rig, rng: np.random.Generator) -> NDArray[np.floating]:
-    """Follow another driver instead, in part or wholly."""
+    """Replace a part of the motion, or all of it, by another driving video's motion."""
     del rng
     return rig + level * (other - rig)
 
@@ -84,7 +84,7 @@ def _mute(rig: Rig, level: float, other: Rig, rng: np.random.Generator, *, chann
 
 
 def _shake(rig: Rig, level: float, other: Rig, rng: np.random.Generator) -> NDArray[np.floating]:
-    """Add independent noise to every channel of every frame, a part of the channel's range."""
+    """Add independent noise to every channel of every frame; sigma is a part of the channel's range."""
     del other
     return rig + level * (LIMITS[:, 1] - LIMITS[:, 0]) * rng.standard_normal(rig.shape)
 
@@ -98,7 +98,7 @@ def _blur(frames: Frames, level: float, rng: np.random.Generator) -> Frames:
 
 
 def _coarse(frames: Frames, level: float, rng: np.random.Generator) -> Frames:
-    """Make the picture smaller by a factor, and large again."""
+    """Reduce the image by a factor, and enlarge it to its size again."""
     from PIL import Image
 
     del rng
@@ -130,7 +130,7 @@ def _jpeg(frames: Frames, level: float, rng: np.random.Generator) -> Frames:
 
 
 def _wreck(frames: Frames, level: float, rng: np.random.Generator) -> Frames:
-    """Cover a share of each frame with grey squares, each in its own places."""
+    """Cover a share of each frame with grey squares, at other places in each frame."""
     size = frames.shape[1]
     cell = max(2, size // 16)
     across = -(-size // cell)
@@ -140,14 +140,14 @@ def _wreck(frames: Frames, level: float, rng: np.random.Generator) -> Frames:
 
 
 ERRORS: tuple[Error, ...] = (
-    Error(name="delay", about="the motion comes late", unit="frames", levels=(1, 2, 4, 8), motion=_delay),
+    Error(name="delay", about="the motion is delayed", unit="frames", levels=(1, 2, 4, 8), motion=_delay),
     Error(name="gain", about="the motion is too weak", unit="part lost", levels=(0.25, 0.5, 0.75, 1), motion=_gain),
     Error(name="freeze", about="the motion stops", unit="part of the clip", levels=(0.25, 0.5, 0.75, 1), motion=_freeze),
-    Error(name="swap", about="it follows somebody else", unit="part", levels=(0.25, 0.5, 0.75, 1), motion=_swap),
-    Error(name="shake", about="every channel trembles", unit="sigma, part of the range", levels=(0.03, 0.07, 0.15, 0.3),
+    Error(name="swap", about="the motion follows another driving video", unit="part", levels=(0.25, 0.5, 0.75, 1), motion=_swap),
+    Error(name="shake", about="every channel has added noise", unit="sigma, part of the range", levels=(0.03, 0.07, 0.15, 0.3),
           motion=_shake),
     Error(name="blur", about="the picture is blurred", unit="sigma, % of its height", levels=(0.5, 1, 2, 4), image=_blur),
-    Error(name="coarse", about="the picture has few pixels", unit="factor", levels=(2, 3, 4, 6), image=_coarse),
+    Error(name="coarse", about="the picture has a low resolution", unit="factor", levels=(2, 3, 4, 6), image=_coarse),
     Error(name="noise", about="the picture is noisy", unit="sigma, of 255", levels=(5, 15, 30, 60), image=_noise),
     Error(name="jpeg", about="the picture is compressed", unit="100 - quality", levels=(50, 80, 90, 95), image=_jpeg),
     Error(name="wreck", about="parts of the picture are missing", unit="part", levels=(0.05, 0.15, 0.3, 0.5), image=_wreck),
@@ -162,4 +162,4 @@ MUTED: tuple[Error, ...] = tuple(
         motion=partial(_mute, channel=i),
     )
     for i, name in enumerate(CHANNELS)
-)  # one for each channel: which metric notices what
+)  # one for each channel: they show which metric detects which channel

@@ -1,7 +1,7 @@
-"""Measure what metrics say to injected errors and to the dummies, per style, and reduce it to a table.
+"""Measure injected errors and the dummy methods with every metric, per style, and reduce the values to a table.
 
 DIR/rows/<style>-<index>.npz   the rows of one puppet under every error, every level and every metric
-DIR/calibration.csv            a line for each style, metric, error and level: value, interval, coverage
+DIR/calibration.csv            one line for each style, metric, error and level: value, interval, coverage
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Line = dict[str, str | float | int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What is measured: which metrics under which errors on which styles, and how many puppets of how many frames."""
+    """What is measured: metrics, errors and styles, and the number and size of the puppet clips."""
 
     metrics: tuple[str, ...]
     errors: tuple[str, ...]
@@ -56,9 +56,9 @@ class _Job:
 
 
 def calibrate(out: Path, setting: Setting, *, pool: Pool = IN_PROCESS) -> list[Line]:
-    """Measure into `out` and return the table's lines; what is already measured there is kept.
+    """Measure, store the rows in `out` and return the table's lines. Rows that `out` already has are kept.
 
-    Raises ToonbenchError for unknown styles, metrics or errors, bad numbers, or a folder measured with another setting.
+    Raises ToonbenchError for unknown styles, metrics or errors, numbers out of range, or a folder with another setting.
     """
     _check(setting)
     same = {name: value for name, value in asdict(setting).items() if name != "clips"}  # more clips may be added
@@ -98,14 +98,14 @@ def measurable() -> tuple[str, ...]:
 
 
 def _refused(metric: Metric) -> str:
-    """Why a metric cannot be calibrated here, or an empty string."""
+    """Why this machine cannot calibrate a metric, or an empty string."""
     if rows_name(metric) != registry.metric_id(metric):
-        return "only a whole set of clips has its number, beside a reference; choose another metric"
+        return "its number exists only for a whole set of clips and a reference; choose another metric"
     return str(unavailable(metric) or "")
 
 
 def _measure(job: _Job) -> None:
-    """Measure one puppet under everything, unless its file is there."""
+    """Measure one puppet with every metric under every error, unless its file exists."""
     if job.path.exists():
         return
     rows: dict[str, Rows] = {}
@@ -123,58 +123,58 @@ def _offers(sample: Sample, metric: Metric) -> bool:
 
 
 def _samples(job: _Job) -> Iterator[tuple[str, Sample]]:
-    """Yield (error|level, sample) of one puppet: the dummies, then every error at every level."""
+    """Yield (error|level, sample) of one puppet: the dummy methods, then every error at every level."""
     setting = job.setting
     seed = seed_of("calibrate", setting.seed, job.style, job.index)
     rng = np.random.default_rng(seed)
     look = make_look(job.style, seed)
     source = first_pose(seed_of(seed, "source"))
-    driver, other = (
+    driving, other = (
         generate(seed_of(seed, who), frames=setting.frames, step=setting.step) for who in ("driver", "other")
     )
-    wanted, wrong = relative(source, driver), relative(source, other)
-    answer = render_clip(look, wanted, size=setting.size)
-    actor_style = _actor_style(job.style)
-    actor = render_clip(make_look(actor_style, seed_of(seed, "actor")), driver, size=setting.size).frames
+    rig, wrong = relative(source, driving), relative(source, other)
+    target = render_clip(look, rig, size=setting.size)
+    style = _driving_style(job.style)
+    pasted = render_clip(make_look(style, seed_of(seed, "actor")), driving, size=setting.size).frames
 
     def sample(generated: Frames) -> Sample:
-        return _sample(job, generated, answer=answer, rig=wanted, driving=actor)
+        return _sample(job, generated, target=target, rig=rig, driving=pasted)
 
-    yield "oracle|0", sample(answer.frames)
-    yield "static|0", sample(np.repeat(answer.frames[:1], len(wanted), 0))
-    yield "paste|0", sample(actor)
+    yield "oracle|0", sample(target.frames)
+    yield "static|0", sample(np.repeat(target.frames[:1], len(rig), 0))
+    yield "paste|0", sample(pasted)
     for error in (every_error()[name] for name in setting.errors):
         for level in error.levels:
             if error.image:
-                frames = error.image(answer.frames, level, rng)
+                frames = error.image(target.frames, level, rng)
             else:
                 frames = render_clip(
-                    look, change(error, wanted, level=level, other=wrong, rng=rng), size=setting.size
+                    look, change(error, rig, level=level, other=wrong, rng=rng), size=setting.size
                 ).frames
             yield f"{error.name}|{level:g}", sample(frames)
 
 
-def _actor_style(style: str) -> str:
-    """The driver is of the other domain: the real style for cartoons, a cartoon for the real one."""
-    known = styles()
-    return next(name for name, other in known.items() if other.domain != known[style].domain)
+def _driving_style(style: str) -> str:
+    """The style of the driving video, which has the other domain: the real style for cartoons, a cartoon style for the real one."""
+    every = styles()
+    return next(name for name, other in every.items() if other.domain != every[style].domain)
 
 
-def _sample(job: _Job, generated: Frames, *, answer: Rendered, rig: Rig, driving: Frames) -> Sample:
-    """Put frames beside the answer, without the first frame, whose answer is the source itself."""
+def _sample(job: _Job, generated: Frames, *, target: Rendered, rig: Rig, driving: Frames) -> Sample:
+    """The sample of generated frames and target, without the first frame, whose target is the source itself."""
     domain = styles()[job.style].domain
     clip = Clip(id=f"{job.style}-{job.index}", path=job.path, domain=domain)
     truth = GroundTruth(
-        rig=rig[1:], landmarks=answer.landmarks[1:], visible=answer.visible[1:], fps=FPS / job.setting.step
+        rig=rig[1:], landmarks=target.landmarks[1:], visible=target.visible[1:], fps=FPS / job.setting.step
     )
     return Sample(
-        pair=Pair(id=clip.id, source=clip, driving=clip, target=clip), generated=generated[1:], source=answer.frames[0],
-        driving=driving[1:], target=answer.frames[1:], ground_truth=truth,
+        pair=Pair(id=clip.id, source=clip, driving=clip, target=clip), generated=generated[1:], source=target.frames[0],
+        driving=driving[1:], target=target.frames[1:], ground_truth=truth,
     )  # fmt: skip
 
 
 def _lines(paths: Sequence[Path], style: str) -> Iterator[Line]:
-    """Reduce the rows of one style's puppets; each puppet is a cluster of its own."""
+    """Reduce the rows of one style's puppets; each puppet is one cluster."""
     files = [dict(np.load(path, allow_pickle=False)) for path in paths]
     for key in files[0]:
         name, error, level = key.split("|")

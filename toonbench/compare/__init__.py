@@ -1,7 +1,7 @@
-"""From the stored rows of several methods to their differences: which are real, and how small a one would have been seen.
+"""Differences between methods from their stored rows: which are significant, and how small a difference could be detected.
 
-A pure function of run folders: nothing is generated, measured or decoded. `scores.csv` says which pairs there are and
-which video drives each; the numbers come from the rows.
+A pure function of run folders: nothing is generated, measured or decoded. `scores.csv` lists the pairs and the driving video
+of each; the numbers come from the rows.
 """
 
 from toonbench.compare.comparison import Comparison, ReferenceOf, compare

@@ -17,12 +17,12 @@ from toonbench.types import Metric, Rows, ToonbenchError
 SCHEMA = 1
 ReferenceOf = Callable[[Metric], tuple[Sequence[Rows], bool]]
 """The rows of a corpus metric's reference images, and whether both sets are cut to equal numbers. Raises
-ToonbenchError where they cannot be had."""
+ToonbenchError if they are not available."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Several runs of the same pairs: what they share, their folders, the metrics, and the metrics left out and why."""
+    """A comparison of runs of the same pairs: what they have in common, folders, metrics, and skipped metrics with the reason."""
 
     about: Mapping[str, Any]
     runs: Mapping[str, str]
@@ -39,9 +39,9 @@ class Comparison:
 def compare(
     runs: Mapping[str, Run], *, metrics: Sequence[str] | None = None, reference_of: ReferenceOf | None = None
 ) -> Comparison:
-    """Compare runs, named as they shall be called, on `metrics`; by default on those that all of them have rows of.
+    """Compare runs (name to run) on `metrics`; by default on all metrics that every run has rows of.
 
-    Raises ToonbenchError for runs that are not of the same pairs, not scored, or without rows of a metric asked for.
+    Raises ToonbenchError for runs of different pairs, runs without scores, and runs without rows of a requested metric.
     """
     about, pairs = same_pairs(runs)
     chosen, skipped = choose(runs, metrics, first=scored(next(iter(runs.values()))))
@@ -71,7 +71,7 @@ def _same_weights(runs: Mapping[str, Run], metric: Metric) -> None:
     for other in others:
         if made[other] != made[first]:
             raise ToonbenchError(
-                f"not compared, {first} and {other} were measured with other weights: measure one again"
+                f"not compared, because {first} and {other} were measured with different weights: measure one again"
             )
 
 
@@ -79,5 +79,5 @@ def _reference(metric: Metric, reference_of: ReferenceOf | None) -> tuple[Sequen
     if not needs_reference(metric):
         return (), False
     if reference_of is None:
-        raise ToonbenchError("not compared, for want of the reference images' features: give --data")
+        raise ToonbenchError("not compared, because the features of the reference images are missing: give --data")
     return reference_of(metric)

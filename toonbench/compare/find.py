@@ -38,14 +38,14 @@ class Planned(Protocol):
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """What the pairs are."""
+        """What defines the pairs."""
         ...
 
 
 def find_runs(methods: Sequence[str], *, task: str | None, data: str, out: Path) -> dict[str, Run]:
-    """The run of each method, by the shortest name that tells them apart.
+    """The run of each method, by the shortest names that differ.
 
-    Raises ToonbenchError for fewer than two, for a method without a run or with several, and for one given twice.
+    Raises ToonbenchError for fewer than two methods, for a method without a run or with several, and for a method given twice.
     """
     if len(methods) < 2:
         raise ToonbenchError(
@@ -59,11 +59,11 @@ def find_runs(methods: Sequence[str], *, task: str | None, data: str, out: Path)
         root or _only_run(name, folder, again=f"--task {task or TASK} --data {data} --out {out}")
         for name, root in zip(methods, roots, strict=True)
     ]
-    seen: dict[Path, str] = {}
+    names: dict[Path, str] = {}
     for name, root in zip(methods, found, strict=True):
-        if (other := seen.get(root.resolve())) is not None:
+        if (other := names.get(root.resolve())) is not None:
             raise ToonbenchError(f"{other} and {name} are the same run, {root}: give two different ones")
-        seen[root.resolve()] = name
+        names[root.resolve()] = name
     for root in found:
         if task is not None and root.resolve().parent.name != registry.load_task(task).id:
             raise ToonbenchError(
@@ -73,7 +73,7 @@ def find_runs(methods: Sequence[str], *, task: str | None, data: str, out: Path)
 
 
 def _data_id(data: str, *, out: Path) -> str:
-    """The data set's name in OUT; opened only where `data` is not that name already."""
+    """The data set's name in OUT. The data set is opened only if `data` is not such a name."""
     return data if (out / data).is_dir() and Path(data).name == data else open_data(data).id
 
 
@@ -94,7 +94,7 @@ def _only_run(name: str, folder: Path, *, again: str) -> Path:
 
 
 def _short_names(roots: Sequence[Path]) -> list[str]:
-    """Method names; with the revision, or the whole path, where two would be called the same."""
+    """Method names, with the revision or the whole path where two names would be equal."""
     for names in ([root.resolve().name.partition("@")[0] for root in roots], [root.resolve().name for root in roots]):
         if len(set(names)) == len(names):
             return names
@@ -102,7 +102,7 @@ def _short_names(roots: Sequence[Path]) -> list[str]:
 
 
 def reference_of(runs: Mapping[str, Run], *, plan: Callable[..., Planned], data: str) -> ReferenceOf:
-    """The function that finds a metric's reference rows. Only it needs the data set, which says what the images are."""
+    """The function that finds a metric's reference rows. Only this function opens the data set, which lists the images."""
 
     @functools.cache
     def planned() -> Planned:
@@ -111,7 +111,7 @@ def reference_of(runs: Mapping[str, Run], *, plan: Callable[..., Planned], data:
         for key, value in found.about.items():
             if key != "limit" and value != about[key]:
                 raise ToonbenchError(
-                    f"not compared, its reference images are in the data set of the runs and --data {data} is another: "
+                    f"not compared, because its reference images belong to another data set than --data {data}: "
                     f"{key} is {value}, not {about[key]}"
                 )
         return found
@@ -121,6 +121,8 @@ def reference_of(runs: Mapping[str, Run], *, plan: Callable[..., Planned], data:
             images = reference_rows(run, metric, planned().pairs, task=planned().task, clips=planned().clips)
             if images.rows:
                 return images.rows, planned().task.reference.equal
-        raise ToonbenchError("not compared, the features of its reference images are missing: score a method again")
+        raise ToonbenchError(
+            "not compared, because the features of its reference images are missing: score a method again"
+        )
 
     return rows_of

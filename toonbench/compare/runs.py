@@ -1,4 +1,4 @@
-"""The runs that are compared: whether they are of the same pairs, and which metrics they have rows of."""
+"""Checks of the runs to compare: whether they have the same pairs, and which metrics they have rows of."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SAME = ("data", "data_fingerprint", "task", "seed", "pairs_fingerprint")
 
 
 def same_pairs(runs: Mapping[str, Run]) -> tuple[dict[str, Any], dict[str, Clips]]:
-    """What the runs have in common, and the driving video of each pair. Raises ToonbenchError naming a difference."""
-    seen = {name: _about(name, run) for name, run in runs.items()}
-    (first, about), *others = seen.items()
+    """What the runs have in common, and the clips of each pair. Raises ToonbenchError that names a difference."""
+    described = {name: _about(name, run) for name, run in runs.items()}
+    (first, about), *others = described.items()
     for name, other in others:
         for key in (*SAME, "task_fingerprint"):
             if about.get(key) == other.get(key):
@@ -54,7 +54,7 @@ def _about(name: str, run: Run) -> dict[str, Any]:
 
 
 def _pairs(run: Run) -> dict[str, Clips]:
-    """Pair to driving video, in the task's order."""
+    """Pair to clips, in the task's order."""
     try:
         with run.scores.open(encoding="utf-8", newline="") as file:
             return {row["pair"]: Clips(row["driving"], row["source"]) for row in csv.DictReader(file)}
@@ -63,12 +63,12 @@ def _pairs(run: Run) -> dict[str, Clips]:
 
 
 def scored(run: Run) -> dict[str, list[str]]:
-    """The metrics in the run's result, in the task's order, and what was noted of each."""
+    """The metrics in the run's result, in the task's order, and the notes on each."""
     return {str(one["metric"]): [*one.get("notes", ())] for one in read_json(run.result).get("results", ())}
 
 
 def _skipped(runs: Mapping[str, Run]) -> dict[str, str]:
-    """Metrics that a run's result says were left out, and why."""
+    """The skipped metrics of the runs' results, and why they were skipped."""
     return {
         name: str(skip["reason"])
         for run in runs.values()
@@ -77,12 +77,12 @@ def _skipped(runs: Mapping[str, Run]) -> dict[str, str]:
 
 
 def caveats(runs: Mapping[str, Run]) -> tuple[str, ...]:
-    """What must be said beside every number of the runs' data."""
+    """What must be printed with every number of the runs' data."""
     return tuple(dict.fromkeys(one for run in runs.values() for one in read_json(run.result).get("caveats", ())))
 
 
 def noted(runs: Mapping[str, Run], metric: Metric) -> list[str]:
-    """What the results say of a metric, as that its network knows no cartoons."""
+    """The results' notes on a metric, for example that its network was not made for cartoons."""
     name = registry.metric_id(metric)
     return list(dict.fromkeys(note for run in runs.values() for note in scored(run).get(name, ())))
 
@@ -99,30 +99,30 @@ def choose(
     chosen: list[Metric] = []
     skipped: dict[str, str] = {}
     for metric in metrics:
-        lacking = [name for name, run in runs.items() if not (run.root / "rows" / rows_name(metric)).is_dir()]
-        if not lacking:
+        without = [name for name, run in runs.items() if not (run.root / "rows" / rows_name(metric)).is_dir()]
+        if not without:
             chosen.append(metric)
         elif asked:
             raise ToonbenchError(
-                f"{lacking[0]} has no rows of {registry.metric_id(metric)}: run `toonbench eval` or `toonbench score` for it "
+                f"{without[0]} has no rows of {registry.metric_id(metric)}: run `toonbench eval` or `toonbench score` for it "
                 f"with --metrics {metric.name}"
             )
-        elif len(lacking) == len(runs):
+        elif len(without) == len(runs):
             if reason := _skipped(runs).get(registry.metric_id(metric)):
                 skipped[registry.metric_id(metric)] = reason
         else:
-            skipped[registry.metric_id(metric)] = f"not compared, no rows of it in {' and '.join(lacking)}"
+            skipped[registry.metric_id(metric)] = f"not compared, because it has no rows in {' and '.join(without)}"
     if not chosen:
         raise ToonbenchError(f"{' and '.join(runs)} have no metric in common: score them with the same --metrics")
     return chosen, skipped
 
 
 def _installed() -> list[Metric]:
-    """Every registered metric that can be loaded here."""
+    """Every registered metric that this machine can load."""
     found: list[Metric] = []
     for name in registry.names("metrics"):
         try:
             found.append(registry.load_metric(name))
-        except ToonbenchError:  # a plug-in whose package is broken: asked for by name, it says so
+        except ToonbenchError:  # a plug-in whose package is broken; its name on the command line shows the error
             continue
     return found

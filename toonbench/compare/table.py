@@ -1,4 +1,4 @@
-"""Everything stored of one metric, and what it says of each method and of each two."""
+"""The stored values of one metric: a row for each method, and a difference for every two."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class MethodRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """a - b on the pairs that both have, its 95 % interval, p before and after Holm, and what could have been found.
+    """a - b on the pairs that both have, its 95 % interval, p before and after Holm's correction, and the detectable difference.
 
-    `better` is the method that is significantly better, or empty. `partial` where one of the two is incomplete.
+    `better` is the method that is significantly better, or empty. `partial` is true if one of the two is incomplete.
     """
 
     a: str
@@ -59,7 +59,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricComparison:
-    """All methods on one metric, and each two of them against each other: one family of Holm's."""
+    """All methods on one metric, and the differences of every two: one family of comparisons for Holm's correction."""
 
     metric: str
     higher_is_better: bool
@@ -75,7 +75,7 @@ class _Labels(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Everything stored of one metric: method to pair to value (NaN: none), to its weight, and to why there is no value."""
+    """The stored data of one metric: method to pair to value (NaN: none), to weight, and to the reason of a missing value."""
 
     runs: Mapping[str, Run]
     metric: Metric
@@ -120,8 +120,8 @@ class Table:
         )  # fmt: skip
 
     def compare(self) -> MetricComparison:
-        """A row for each method, and each two methods in the order given."""
-        missing, nobody = self._missing()
+        """A row for each method, and a difference for every two methods in the given order."""
+        missing, unmeasured = self._missing()
         differences = self._differences(missing)
         complete = [name for name in self.runs if not missing[name]]
         better = [(d.better, d.b if d.better == d.a else d.a) for d in differences if d.better]
@@ -131,22 +131,22 @@ class Table:
             higher_is_better=self.metric.higher_is_better,
             methods=tuple(self._method_row(name, missing[name], rank=ranks.get(name)) for name in self.runs),
             differences=tuple(differences),
-            notes=tuple(self._notes(differences, nobody)),
+            notes=tuple(self._notes(differences, unmeasured)),
         )
 
     def _missing(self) -> tuple[dict[str, list[str]], list[str]]:
-        """The pairs each method lacks; and those that none has, for one and the same reason, which are nobody's fault."""
+        """The missing pairs of each method; and the pairs that all methods lack for the same reason, which count for no method."""
         missing: dict[str, list[str]] = {name: [] for name in self.runs}
-        nobody: list[str] = []
+        unmeasured: list[str] = []
         for pair in self.pairs:
             has = {name: np.isfinite(self.values[name][pair]) for name in self.runs}
             if not any(has.values()) and len({self.reasons[name][pair] for name in self.runs}) == 1:
-                nobody.append(pair)
+                unmeasured.append(pair)
                 continue
             for name in self.runs:
                 if not has[name] and (self.reasons[name][pair] or any(has.values())):
                     missing[name].append(pair)
-        return missing, nobody
+        return missing, unmeasured
 
     def _method_row(self, name: str, missing: Sequence[str], *, rank: int | None) -> MethodRow:
         own = [pair for pair, value in self.values[name].items() if np.isfinite(value)]
@@ -188,7 +188,9 @@ class Table:
             one, other = (np.array([self.counts[name][pair] for pair in common]).reshape(-1, 2) for name in (a, b))
             found = paired.compare_events(one, other, labels["driving"], sources=labels["sources"])
         else:
-            weights = [(self.weights[a][pair] + self.weights[b][pair]) / 2 for pair in common]  # equal: the real side's
+            weights = [
+                (self.weights[a][pair] + self.weights[b][pair]) / 2 for pair in common
+            ]  # equal to the weight of the target's frames
             found = paired.compare_means(
                 self._of(a, common),
                 self._of(b, common),
@@ -205,16 +207,16 @@ class Table:
         )  # fmt: skip
 
     def _better(self, one: Difference, p: float) -> str:
-        if not p <= paired.ALPHA:  # NaN is no find
+        if not p <= paired.ALPHA:  # NaN is not significant
             return ""
         return one.a if (one.difference > 0) == self.metric.higher_is_better else one.b
 
-    def _notes(self, differences: Sequence[Difference], nobody: Sequence[str]) -> list[str]:
+    def _notes(self, differences: Sequence[Difference], unmeasured: Sequence[str]) -> list[str]:
         notes = noted(self.runs, self.metric)
-        if nobody:
-            why = next(iter(self.reasons.values()))[nobody[0]]
+        if unmeasured:
+            why = next(iter(self.reasons.values()))[unmeasured[0]]
             notes.append(
-                f"{len(nobody)} of {len(self.pairs)} pairs left out, no method has a value{why and f': {why}'}"
+                f"{len(unmeasured)} of {len(self.pairs)} pairs left out, no method has a value{why and f': {why}'}"
             )
         family = sum(np.isfinite(one.p) for one in differences)
         for one in differences:
@@ -228,14 +230,14 @@ class Table:
         return [self.values[name][pair] for pair in pairs]
 
     def _labels(self, pairs: Sequence[str]) -> _Labels:
-        """The driving videos and sources of pairs, as the functions of `toonbench.stats` take them."""
+        """The driving videos and sources of pairs, as arguments of the functions of `toonbench.stats`."""
         return {
             "driving": [self.pairs[pair].driving for pair in pairs],
             "sources": [self.pairs[pair].source for pair in pairs],
         }
 
     def _leave_out(self, name: str, pairs: Sequence[str]) -> paired.LeaveOut:
-        """The metric of a set of pairs, and without each group of driving videos; made once for each set."""
+        """The metric of a set of pairs, and of the set without each group of driving videos; computed once for each set."""
         key = (name, tuple(pairs))
         if key not in self.left_out:
             stored = [self.runs[name].read_rows(rows_name(self.metric), pair, lazy=True) for pair in pairs]
@@ -253,7 +255,7 @@ class Table:
 
 
 def _value(metric: Metric, rows: Rows | None) -> float:
-    """A pair's own number; where only the whole set has one, 0 for a pair of which anything was measured, else NaN."""
+    """A pair's own number. If only the whole set has a number: 0 for a pair with a measured frame, otherwise NaN."""
     if rows is None:
         return float("nan")
     if metric.aggregate in ("corpus", "events"):
@@ -262,7 +264,7 @@ def _value(metric: Metric, rows: Rows | None) -> float:
 
 
 def _reason(run: Run, metric: Metric, pair: str, *, measured: bool) -> str:
-    """Why a pair has no value, by the run's own record; empty where it was measured without a failure."""
+    """The recorded reason why a pair has no value; empty if it was measured without a failure."""
     failed = run.reason(failed_name(metric, pair))
     return failed if measured else run.reason(pair) or failed or "no rows"
 
@@ -271,5 +273,5 @@ def _too_few(one: Difference, family: int) -> str:
     noun = "video" if one.clusters == 1 else "videos"
     text = f"{one.clusters} driving {noun}: p cannot be below {one.smallest_p:.3g}"
     if family > 1:
-        text += f", nor below {min(1.0, one.smallest_p * family):.3g} by Holm over {family} comparisons"
-    return f"{text}; nothing can be significant with fewer than {paired.fewest_clusters(family)} driving videos"
+        text += f", or below {min(1.0, one.smallest_p * family):.3g} after Holm's correction for {family} comparisons"
+    return f"{text}; no difference can be significant with fewer than {paired.fewest_clusters(family)} driving videos"
