@@ -1,1 +1,1 @@
-"""Methods that stand beside ToonTalker."""
+"""Baseline methods for comparison with ToonTalker."""

@@ -1,6 +1,6 @@
-"""Methods that know nothing or everything: the floor and the ceiling of every table.
+"""Dummy methods that use no motion or the target itself: the lower and upper ends of every table.
 
-All take and return uint8 RGB, channels last, and are exact functions of their arguments.
+All take and return uint8 RGB, channels last, and depend on their arguments only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NOISE_SIGMA = 8.0  # of 255 grey levels
 
 
 class _Dummy:
-    """Shared constructor: dummies run anywhere and have nothing to load."""
+    """The shared constructor: dummies run on every device and load nothing."""
 
     name = ""
     revision = "1"
@@ -28,7 +28,7 @@ class _Dummy:
 
 
 class Static(_Dummy):
-    """The source, unmoved, in every frame: what a method must beat to show any motion at all."""
+    """The source in every frame, without motion: a method that transfers motion must score better."""
 
     name = "static"
 
@@ -52,7 +52,7 @@ class Static(_Dummy):
 
 
 class Paste(_Dummy):
-    """The driving video itself, in the source's size: perfect motion, the wrong character."""
+    """The driving video itself, in the source's size: correct motion, the wrong character."""
 
     name = "paste"
 
@@ -85,7 +85,7 @@ def _resized(frames: Frames, *, like: Frame) -> Frames:
 
 
 class Oracle(_Dummy):
-    """The answer: no method can score better where a target exists."""
+    """The target itself: no method can score better on pairs with a target."""
 
     name = "oracle"
 
@@ -95,7 +95,7 @@ class Oracle(_Dummy):
 
 
 class NoisyOracle(_Dummy):
-    """The answer, slightly damaged: metrics that rank it last, or first, are broken."""
+    """The target, slightly damaged: a metric that ranks it first or last is wrong."""
 
     name = "noisy-oracle"
 

@@ -15,7 +15,7 @@ def as_metric(thing: Any) -> Metric:
     """`thing` itself if it is a `Metric`; otherwise an adapter with the defaults of `Metric` for what it does not have.
 
     A number comes from `value(rows)`, or `corpus(rows, reference)`, or `reduce(rows, reference)` of all pairs. Raises
-    ToonbenchError, naming it, for a thing without the attributes that every metric needs.
+    ToonbenchError, naming the type, for an object without the attributes that every metric needs.
     """
     if isinstance(thing, Metric) and type(thing).reduce is Metric.reduce:
         return thing
@@ -28,10 +28,9 @@ def as_metric(thing: Any) -> Metric:
 
 
 class AdaptedMetric(Metric):
-    """A metric around an object that has a metric's attributes without being a `Metric`.
+    """A metric that wraps an object with a metric's attributes that is not a `Metric`.
 
-    An object with a `reduce` of its own keeps it: the printed number is `reduce` of all pairs. Without `temporal` it is
-    given whole clips.
+    If the object defines `reduce`, the printed number is `reduce` of all pairs. Without `temporal` it receives whole clips.
     """
 
     def __init__(self, thing: Any) -> None:
@@ -46,11 +45,11 @@ class AdaptedMetric(Metric):
         self.aggregate = _aggregate(thing)
 
     def measure(self, sample: Sample) -> Rows:
-        """What the object measures."""
+        """The object's `measure`."""
         return self._thing.measure(sample)
 
     def extract_features(self, frames: Any) -> Rows:
-        """What the object extracts."""
+        """The object's `extract_features`."""
         return self._thing.extract_features(frames)
 
     def value(self, rows: Rows) -> float:
@@ -78,7 +77,7 @@ class AdaptedMetric(Metric):
 
 
 def _aggregate(thing: Any) -> Aggregate:
-    """How the object's number is made; with a `reduce` of its own only the whole set has it."""
+    """The object's `aggregate`; "corpus" if it defines `reduce`, because then only the whole set has a number."""
     if getattr(type(thing), "reduce", Metric.reduce) is not Metric.reduce:
         return "corpus"
     return getattr(thing, "aggregate", "pairs")

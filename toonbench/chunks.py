@@ -1,4 +1,4 @@
-"""Chunks of a clip: how many frames belong to one, and the adapters of plug-ins that take whole clips."""
+"""Chunks of a clip: their number of frames, and the adapters of plug-ins that take whole clips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEP = 16
 
 
 def chunk_frames(height: int, width: int) -> int:
-    """Frames in a chunk of this size of picture: 16 to 64, a multiple of 16; it depends on nothing else."""
+    """Frames in a chunk of this size of picture: 16 to 64, a multiple of 16. It depends on the size only."""
     return max(FEWEST, min(MOST, PIXELS // max(1, height * width) // STEP * STEP))
 
 
@@ -46,7 +46,7 @@ def whole_clip(chunks: Iterable[Frames], *, user: str) -> Frames:
 
 
 class Measuring:
-    """One clip's measuring with one metric: `add` chunks in order, then `rows`.
+    """Measures one clip with one metric: `add` chunks in order, then `rows`.
 
     A `temporal` metric without a streaming form of its own receives the whole clip at once. Raises ToonbenchError where that
     would hold more than WHOLE_CLIP_BYTES of frames.

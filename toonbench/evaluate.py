@@ -39,7 +39,7 @@ TASK = "real2cartoon"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A resolved request: data, task, all its pairs, those of this shard, and the metrics."""
+    """A resolved request: data, task, all pairs, the pairs of this shard, and the metrics."""
 
     data: Dataset
     task: Task
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the pairs are, for run.json and result.json."""
+        """The fields of run.json and result.json that define the pairs."""
         return {
             "data": self.data.id,
             "data_fingerprint": self.data.fingerprint,
@@ -74,7 +74,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """What `generate` did: the run, the pairs of this shard, and why pairs failed (pair id to reason)."""
+    """The result of `generate`: its plan, its run, and the failed pairs (pair id to reason)."""
 
     plan: Plan
     run: Run
@@ -145,11 +145,11 @@ def evaluate(
     fresh: bool = False,
     progress: OpenProgress = no_progress,
 ) -> Evaluation:
-    """Generate the pairs of a task with a method, and score them; what is stored from an earlier call is kept.
+    """Generate the pairs of a task with a method, and score them. Files of an earlier call are reused.
 
     `method` is a registered name or `module:Class`; `metrics` replaces the task's own. `workers` is the number of processes,
     0 for one per core; a script that uses more than one must start under `if __name__ == "__main__":`. Raises ToonbenchError for unknown
-    names, a folder that holds another run, and what stops a whole run. A failed pair is a failure in the result.
+    names, a folder with another run, and errors that stop the whole run. A failed pair is listed in the result.
     """
     made = generate(
         method, task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, workers=workers,
@@ -174,7 +174,7 @@ def generate(
     fresh: bool = False,
     progress: OpenProgress = no_progress,
 ) -> Generation:
-    """Generate the pairs of a task with a method, without scoring; arguments as of `evaluate`."""
+    """Generate the pairs of a task with a method, without scoring; the arguments are those of `evaluate`."""
     pool = _pool(workers, device, progress)
     made = plan(task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, pool=pool)
     return generate_run(made, method, pool=pool, checkpoint=checkpoint, fresh=fresh)
@@ -198,9 +198,9 @@ def score(
     fresh: bool = False,
     progress: OpenProgress = no_progress,
 ) -> Evaluation:
-    """Score a folder of videos, `<pair>.mkv` or another format each, or what `generate` made with `method`.
+    """Score a folder of videos, each `<pair>.mkv` or in another format, or the run that `generate` made with `method`.
 
-    `name` is what the method of `videos` is called; its folder's name by default. Raises ToonbenchError as `evaluate` does.
+    `name` is the name of the method that made `videos`; by default the folder's name. Raises ToonbenchError as `evaluate` does.
     """
     if (videos is None) == (method is None):
         raise ToonbenchError("score needs exactly one of a folder of videos and a method with a run in OUT")
@@ -251,7 +251,7 @@ def generate_run(
 def score_videos(plan: Plan, videos: Path, *, name: str | None = None, fresh: bool = False, pool: Pool) -> Evaluation:
     """Score a folder of videos that are named after the pairs; see `score`."""
     if not videos.is_dir():
-        raise ToonbenchError(f"--videos {videos} is not a folder: give one with a video for every pair")
+        raise ToonbenchError(f"--videos {videos} is not a folder: give a folder with a video for every pair")
     found = {path.stem: path for path in sorted(videos.iterdir()) if path.is_file() and not path.name.startswith(".")}
     mine = {pair.id: found[pair.id] for pair in plan.pairs if pair.id in found}
     if not mine:
@@ -266,7 +266,7 @@ def score_videos(plan: Plan, videos: Path, *, name: str | None = None, fresh: bo
 
 
 def score_run(plan: Plan, run: Run, *, pool: Pool, videos: Mapping[str, Path] | None = None) -> Evaluation:
-    """Measure the videos of a run and reduce the rows, once the pairs of all shards are there; see `score`."""
+    """Measure the videos of a run, and reduce the rows when the pairs of all shards are measured; see `score`."""
     missing = Path("missing")
     measure(
         run,
@@ -300,7 +300,7 @@ def _pool(workers: int, device: str, progress: OpenProgress) -> Pool:
 
 
 def _description(plan: Plan, run: Run, *, device: str) -> dict[str, Any]:
-    """What makes this run itself: everything but `environment` must be equal to resume it."""
+    """The description of the run: every field except `environment` must be equal to resume it."""
     about = {key: value for key, value in plan.about.items() if key not in ("limit", "pairs_fingerprint")}
     return {
         "schema": 1,

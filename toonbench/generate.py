@@ -1,4 +1,4 @@
-"""Every pair of a task through a method: one lossless video each, or a recorded failure."""
+"""Generate pairs with a method: one lossless video for each pair, or a recorded failure."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def generate_pairs(
     seed: int = 0,
     pool: Pool = IN_PROCESS,
 ) -> dict[str, str]:
-    """Make what is missing of `pairs`; return the failures, pair id to reason.
+    """Generate the missing videos of `pairs`; return the failures, pair id to reason.
 
     A failed pair is tried again on the next call. Bytes do not depend on `pool`, order or interruptions. A method with
-    `animate_chunks` takes the memory of one chunk, others that of a whole clip.
-    Raises ToonbenchError only for what stops the whole run: a full disk, a method that cannot be built.
+    `animate_chunks` needs the memory of one chunk, other methods that of a whole clip.
+    Raises ToonbenchError only for errors that stop the whole run: a full disk, a method that cannot be built.
     """
     todo = [
         Job(run=run, pair=pair, method=method, motion=motion, seed=pair_seed(seed, pair))
@@ -77,16 +77,16 @@ def _load(spec: MethodSpec) -> Method | TargetMethod:
     if spec.device == "cpu" and "torch" in sys.modules:
         import torch
 
-        torch.set_num_threads(1)  # sums in another order are other bytes: parallel by pair, never inside one
+        torch.set_num_threads(1)  # the order of sums changes bytes: pairs run in parallel, one pair does not
     return method
 
 
 def _generate_pair(job: Job) -> str:
-    """Generate one pair and write it; return why it failed, or an empty string."""
+    """Generate one pair and write its video; return the reason of a failure, or an empty string."""
     method = job.method.load()
     try:
         chunks, fps = _chunks(method, job)
-    except Exception as error:  # noqa: BLE001 - whatever a method raises is the failure of its pair
+    except Exception as error:  # noqa: BLE001 - any exception of a method is the failure of its pair
         return _fail(job, error)
     try:
         video.write_lossless_chunks(job.run.video(job.pair.id), chunks, fps=fps)
@@ -105,11 +105,11 @@ def _fail(job: Job, error: BaseException) -> str:
 
 
 class _MethodFailed(Exception):
-    """The method, or reading what it is given, failed while its video was written; the cause says how."""
+    """The method or its input failed while the video was written; `__cause__` holds the exception."""
 
 
 class _Counted:
-    """Chunks on their way to a method, counted."""
+    """The chunks that a method reads, with a count of their frames."""
 
     def __init__(self, chunks: Iterator[Frames]) -> None:
         self._chunks = chunks
@@ -122,7 +122,7 @@ class _Counted:
 
 
 def _chunks(method: Method | TargetMethod, job: Job) -> tuple[Iterator[Frames], float]:
-    """What the method makes of a pair, checked, and its frames per second."""
+    """The method's checked frames for a pair, and their frames per second."""
     pair = job.pair
     source = read_source(pair.source)
     guide = pair.target if isinstance(method, TargetMethod) else pair.driving
@@ -135,7 +135,7 @@ def _chunks(method: Method | TargetMethod, job: Job) -> tuple[Iterator[Frames], 
 
 
 def _made(method: Method | TargetMethod, job: Job, source: Frame, given: _Counted) -> Iterator[Any]:
-    """The method's chunks: as it yields them, or all at once from a method that takes whole clips."""
+    """The method's chunks as it yields them; one chunk from a method that takes whole clips."""
     if isinstance(method, TargetMethod):
         whole = whole_clip(given, user=f"method {method.name}")
         return iter([method.animate_target(source, whole, seed=job.seed)])
@@ -151,7 +151,7 @@ def _made(method: Method | TargetMethod, job: Job, source: Frame, given: _Counte
 
 
 class Options(TypedDict):
-    """What a method is told beside the pictures."""
+    """The arguments of a method other than the frames."""
 
     motion: Motion
     seed: int
@@ -160,7 +160,7 @@ class Options(TypedDict):
 
 
 def _checked(made: Iterator[Any], given: _Counted, *, like: Frame) -> Iterator[Frames]:
-    """The chunks of a method, refused unless they are uint8 of the source's size, with a frame for each frame given."""
+    """The chunks of a method. They must be uint8 of the source's size, with one frame for each given frame."""
     count = 0
     try:
         for chunk in made:
@@ -183,5 +183,5 @@ def _checked(made: Iterator[Any], given: _Counted, *, like: Frame) -> Iterator[F
 
 
 def _wrong(chunk: Any, *, expected: tuple[int, ...]) -> ToonbenchError:
-    seen = f"{chunk.dtype} {chunk.shape}" if isinstance(chunk, np.ndarray) else type(chunk).__name__
-    return ToonbenchError(f"the method returned {seen}; it must return uint8 {expected}")
+    found = f"{chunk.dtype} {chunk.shape}" if isinstance(chunk, np.ndarray) else type(chunk).__name__
+    return ToonbenchError(f"the method returned {found}; it must return uint8 {expected}")

@@ -1,6 +1,6 @@
 """Run a function over many items: in this process, or in local processes.
 
-A `Pool` holds what every long computation needs to know about the machine: the number of processes, the device of the
+A `Pool` holds the settings of a long computation: the number of processes, the device of the
 networks, and how progress is shown. Commands build one from their options and pass it down. The function gets one item
 and returns one small picklable value. The values are in the order of the items, for every number of workers. A worker
 process ends when its parent is gone, so a killed run leaves no processes behind.
@@ -29,7 +29,7 @@ OpenProgress = Callable[[str], AbstractContextManager[Progress]]  # title -> the
 
 
 class Backend(Protocol):
-    """Where the items are computed. Ours are this process and local processes; a cluster is another function like this."""
+    """A function that computes the items. `local` uses this process or local processes; a cluster needs another backend."""
 
     def __call__(
         self, function: Callable[[Item], Value], items: Sequence[Item], *, workers: int, report: Progress
@@ -42,7 +42,7 @@ class Backend(Protocol):
 
 
 def local(function: Callable[[Item], Value], items: Sequence[Item], *, workers: int, report: Progress) -> list[Value]:
-    """The backend of this machine: this process for one worker, else `workers` processes."""
+    """The backend of this machine: this process for one worker, otherwise `workers` processes."""
     report(0, len(items))
     return (_in_processes if workers > 1 else _in_process)(function, items, workers=workers, report=report)
 
@@ -70,11 +70,11 @@ def progress_to(report: Callable[[str, int, int], None]) -> OpenProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Processes, device and progress of a computation. Results are independent of all three, but for the device's rounding.
+    """Processes, device and progress of a computation. Results do not depend on them, except for rounding on another device.
 
     workers: the number of processes; 1 is this process.
     device: where networks run: cpu, cuda or mps.
-    progress: opens the progress of a computation with a title, in this process.
+    progress: opens the progress display of a computation with a title, in this process.
     backend: computes the items.
     """
 
@@ -92,7 +92,7 @@ class Pool:
             return self.backend(function, items, workers=max(1, min(self.workers, len(items))), report=report)
 
     def at_most(self, workers: int) -> Pool:
-        """This pool with `workers` processes at most, and one at least: for work that is too small to share."""
+        """This pool with at most `workers` processes, and at least one: for work that is too small to share."""
         return replace(self, workers=max(1, min(self.workers, workers)))
 
 

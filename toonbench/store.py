@@ -1,14 +1,14 @@
-"""The one door to run folders: where everything lies, written whole or not at all.
+"""The only module that reads and writes run folders. Files are written completely or not at all.
 
     RUN = out/<data>/<task>@<v>/<method>@<revision>/
-        run.json                        what was asked, and of what
+        run.json                        the request: data, task, method, options
         videos/<pair>.mkv               generated frames, lossless
         failures/<pair>.json            why a pair has no video
-        rows/<metric>@<v>/<pair>.npy    what a metric measured of a pair
+        rows/<metric>@<v>/<pair>.npy    a metric's rows of a pair
         scores.csv  result.json         pure functions of the rows
-    out/<data>/features/<features>@<v>/<part>/<clip>~<checksum>.npy    features of dataset frames, shared by tasks and methods
+    out/<data>/features/<features>@<v>/<part>/<clip>~<checksum>.npy    features of data set frames, shared by tasks and methods
 
-The path is the identity. A file that exists is complete (it came by atomic rename) and is never made again.
+The path is the identity. A file that exists is complete (it is renamed atomically) and is never written again.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ import numpy as np
 
 from toonbench.types import Rows, ToonbenchError
 
-PART = ".part-"  # begins the name of a file that is being written
-FOREIGN_AGE = 86_400.0  # seconds after which a partial file that cannot be judged by its lock is abandoned
+PART = ".part-"  # the names of files that are being written begin with this
+FOREIGN_AGE = 86_400.0  # seconds after which a partial file whose lock cannot be checked counts as abandoned
 SAFE = re.compile(r"[^A-Za-z0-9._@~=+-]+")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a reason may quote anything, and goes to terminals
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a reason may quote any text, and is printed to terminals
 WRITE_ERRORS = {
-    errno.ENOSPC: "the disk is full: free some space and run again, what was finished is kept",
-    errno.EDQUOT: "the disk quota is used up: free some space and run again, what was finished is kept",
+    errno.ENOSPC: "the disk is full: free some space and run again; finished files are kept",
+    errno.EDQUOT: "the disk quota is used up: free some space and run again; finished files are kept",
     errno.EACCES: "no permission to write there: choose another place",
     errno.EPERM: "no permission to write there: choose another place",
     errno.EROFS: "the file system is read-only: choose another place",
@@ -49,12 +49,12 @@ WRITE_ERRORS = {
 
 
 def safe_name(text: str) -> str:
-    """`text` as a file name: anything but letters, digits and `._@~=+-` becomes a dash; never empty, never hidden."""
+    """`text` as a file name: other characters than letters, digits and `._@~=+-` become dashes. It is never empty or hidden."""
     return SAFE.sub("-", text).strip("-.")[:150] or "unnamed"
 
 
 def reason_of(error: BaseException) -> str:
-    """An error as one line for a failure: a ToonbenchError's own words, else with the error's kind before them."""
+    """An error as one line for a failure: the message, with the exception's type first unless it is a ToonbenchError."""
     if isinstance(error, ToonbenchError):
         return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
@@ -90,7 +90,7 @@ def remove_leftovers(root: Path) -> None:
     """Remove the partial files below `root` that killed processes left; those of living processes stay.
 
     A living writer holds a lock on its file. On a shared disk the locks of other machines may be invisible, so a file
-    from another machine is removed only when nobody has written to it for a day.
+    from another machine is removed only if it has not been written to for a day.
     """
     for folder, _, files in os.walk(root):
         for name in files:
@@ -151,27 +151,27 @@ def _umask() -> int:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file or none of it."""
+    """Write a file completely or not at all."""
     with writing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def to_json(value: Any) -> str:
-    """JSON with sorted keys and `null` for NaN, one form for equal values."""
+    """JSON with sorted keys and `null` for NaN; equal values give equal text."""
     return json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as `to_json` prints it."""
+    """Write `value` as the text of `to_json`."""
     write_bytes(path, to_json(value).encode())
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; a damaged one is an error that names it."""
+    """Read a JSON file. Raises ToonbenchError, naming it, if it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ToonbenchError(f"{path} is missing: give the folder of a run that was begun") from error
+        raise ToonbenchError(f"{path} is missing: give the folder of a run") from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ToonbenchError(f"{path} cannot be read as JSON ({error}): remove it and run again") from error
 
@@ -196,46 +196,46 @@ class Run:
 
     @property
     def description(self) -> Path:
-        """What was asked, and of what."""
+        """The file of the request: data, task, method, options."""
         return self.root / "run.json"
 
     @property
     def scores(self) -> Path:
-        """A row a pair: its value for every metric, or its failure."""
+        """The table of scores: a row for each pair, with its value for every metric, or its failure."""
         return self.root / "scores.csv"
 
     @property
     def result(self) -> Path:
-        """The results, with intervals, pairs, coverage and failures."""
+        """The file of the results, with intervals, pairs, coverage and failures."""
         return self.root / "result.json"
 
     @property
     def features(self) -> Path:
-        """Features of the data set's own frames, which all its methods and tasks share."""
+        """The folder of features of the data set's frames, which all methods and tasks share."""
         return self.root.parent.parent / "features"
 
     def video(self, pair: str) -> Path:
-        """The generated frames of a pair."""
+        """The video of a pair's generated frames."""
         return self.root / "videos" / f"{pair}.mkv"
 
     def failure(self, pair: str) -> Path:
-        """Why a pair has no video."""
+        """The file with the reason why a pair has no video."""
         return self.root / "failures" / f"{pair}.json"
 
     def rows(self, metric: str, pair: str) -> Path:
-        """What a metric measured of a pair."""
+        """The file of a metric's rows of a pair."""
         return self.root / "rows" / metric / f"{pair}.npy"
 
     def weights(self, name: str) -> Path:
-        """The sha256 of the weights that rows were made with."""
+        """The file with the sha256 of the weights that rows were measured with."""
         return self.root / "rows" / name / "weights.json"
 
     def begin(self, description: dict[str, Any], *, fresh: bool) -> None:
-        """Open the run for `description`: make it, or resume it, or (`fresh`) remove what was there first.
+        """Open the run for `description`: create it or resume it; `fresh` first deletes its stored files.
 
         Partial files that killed processes left are removed.
 
-        Raises ToonbenchError where the folder holds a run of something else, naming the first difference.
+        Raises ToonbenchError, naming the first difference, if the folder holds another run.
         """
         if fresh and self.root.exists():
             if not self.description.exists() and any(self.root.iterdir()):
@@ -248,12 +248,12 @@ class Run:
         if not self.description.exists():
             write_json(self.description, description)
             return
-        seen, wanted = read_json(self.description), json.loads(to_json(description))
-        for key in sorted(set(seen) | set(wanted)):
-            if key != "environment" and seen.get(key) != wanted.get(key):
+        stored, new = read_json(self.description), json.loads(to_json(description))
+        for key in sorted(set(stored) | set(new)):
+            if key != "environment" and stored.get(key) != new.get(key):
                 raise ToonbenchError(
-                    f"{self.root} holds a run with {key} = {_short(seen.get(key))}, this one has {_short(wanted.get(key))}: "
-                    "choose another --out, or --fresh to begin anew"
+                    f"{self.root} holds a run with {key} = {_short(stored.get(key))}, this run has {_short(new.get(key))}: "
+                    "choose another --out, or give --fresh to delete it and start again"
                 )
 
     def fail(self, pair: str, *, stage: str, reason: str) -> None:
@@ -266,11 +266,11 @@ class Run:
         return str(read_json(path)["reason"]) if path.exists() else ""
 
     def clear_failure(self, pair: str) -> None:
-        """Forget an earlier failure of a pair that now has its video."""
+        """Delete the record of an earlier failure of a pair that now has its video."""
         self.failure(pair).unlink(missing_ok=True)
 
     def write_rows(self, name: str, pair: str, rows: Rows) -> None:
-        """Store what a metric measured of a pair, (rows, values) float32."""
+        """Store a metric's rows of a pair, (rows, values) float32."""
         write_array(self.rows(name, pair), rows)
 
     def read_rows(self, name: str, pair: str, *, lazy: bool = False) -> Rows | None:
@@ -279,14 +279,14 @@ class Run:
 
 
 def write_array(path: Path, rows: Rows) -> None:
-    """Write (rows, values) float32 as .npy, whole or not at all."""
+    """Write (rows, values) float32 as .npy, completely or not at all."""
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(rows, dtype=np.float32), allow_pickle=False)
     write_bytes(path, buffer.getvalue())
 
 
 def read_array(path: Path, *, lazy: bool = False) -> Rows | None:
-    """What `write_array` wrote, or None where there is no such file; `lazy` leaves it on disk (memory-mapped)."""
+    """Read an array of `write_array`; None if the file does not exist; `lazy` leaves it on disk (memory-mapped)."""
     try:
         return np.load(path, allow_pickle=False, mmap_mode="r" if lazy else None)
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""The six concepts: clip, pair, task, method, metric, result; and the sample a metric sees.
+"""The main types: clip, pair, task, method, metric, result, and the sample that a metric measures.
 
-Every other module is written in these words. Pixels are uint8, RGB, channels last, 0 to 255.
+Every other module uses these terms. Pixels are uint8, RGB, channels last, 0 to 255.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
-if TYPE_CHECKING:  # the command line imports this module to print its help: it must be light
+if TYPE_CHECKING:  # the command line imports this module to print its help: the import must be fast
     import numpy as np
     from numpy.typing import NDArray
 
@@ -31,7 +31,7 @@ CHANNEL_LIMITS: dict[str, tuple[float, float]] = {
     "brow_up_left": (0.0, 1.0), "brow_up_right": (0.0, 1.0), "brow_furrow": (0.0, 1.0),
     "gaze_x": (-1.0, 1.0), "gaze_y": (-1.0, 1.0),
 }  # fmt: skip
-"""The rig of every puppet: each channel's lowest and highest value; `toonbench.puppets.rig` tells what they mean."""
+"""The rig of every puppet: each channel's lowest and highest value; `toonbench.puppets.rig` defines their meaning."""
 CHANNELS: tuple[str, ...] = tuple(CHANNEL_LIMITS)
 LANDMARKS = 70  # the 68 points of the iBUG convention, then the pupils, each counted from the left of the picture
 
@@ -41,7 +41,7 @@ Rows: TypeAlias = "NDArray[np.float32]"  # (rows, values); a NaN row was not mea
 
 
 class ToonbenchError(Exception):
-    """A mistake of the user's, or of the user's files, told in one line: what, seen, allowed, next."""
+    """An error in the user's input or files. The message is one line: what is wrong, the value found, what is allowed, what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +49,8 @@ class Clip:
     """The frames of one face track of one shot; an image is a clip of one frame.
 
     `id` is unique in its data set and fit for a file name. `fps` is frames per second, 0 for an image.
-    `problem` says why the clip cannot be used (no face, unreadable); such a clip stays listed, and its pairs fail with it.
-    `motion` is the file of its exact motion, where that is known (puppets).
+    `problem` says why the clip cannot be used (no face, unreadable); such a clip stays in the data set, and its pairs fail.
+    `motion` is the file of its ground-truth motion, if available (puppets).
     """
 
     id: str
@@ -73,9 +73,9 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One thing to generate: `source` (its first frame) shall move as `driving` does.
+    """One video to generate: the character of `source` (its first frame) with the motion of `driving`.
 
-    `target` is the exact answer where one exists: the clip itself in same-identity tasks, a rendering for puppets.
+    `target` is the correct output, if it exists: the clip itself in same-identity tasks, a rendering for puppets.
     `id` is fit for a file name and unique in its task.
     """
 
@@ -87,7 +87,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundTruth:
-    """The ground-truth motion of a clip, known for puppets: rig curves and landmarks of every frame."""
+    """The ground-truth motion of a clip, available for puppets: rig curves and landmarks of every frame."""
 
     rig: NDArray[np.float32]  # (frames, len(CHANNELS)), in the order of CHANNELS
     landmarks: NDArray[np.float32]  # (frames, LANDMARKS, 2) pixels: x right, y down, pixel centres at .5
@@ -97,7 +97,7 @@ class GroundTruth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What a metric measures: generated frames of one pair (a whole clip, or a chunk of it) beside what they are compared with.
+    """What a metric measures: generated frames of one pair (a whole clip, or a chunk of it) and the frames that they are compared with.
 
     All arrays are RGB uint8 of one size; `target`, `driving` and `ground_truth` have as many frames as `generated`, or are
     None. `ground_truth` is the motion of the target. `start` is the index in the clip of the first frame given here.
@@ -117,9 +117,9 @@ class Sample:
 
 @runtime_checkable
 class Method(Protocol):
-    """Something that animates a source. `revision` names weights and code, so that a changed one never mixes with the old.
+    """A method that animates a source. `revision` identifies weights and code, so that outputs of two versions never mix.
 
-    It is given whole clips, up to a size limit. One that is a `ChunkMethod` too is given chunks.
+    It receives whole clips, up to a size limit. A method that is also a `ChunkMethod` receives chunks.
     """
 
     name: str
@@ -141,7 +141,7 @@ class Method(Protocol):
 
 @runtime_checkable
 class ChunkMethod(Protocol):
-    """A method that takes and gives clips in chunks, so that a clip of any length needs the memory of one chunk."""
+    """A method that reads and returns clips in chunks, so that a clip of any length needs the memory of one chunk."""
 
     name: str
     revision: str
@@ -162,7 +162,7 @@ class ChunkMethod(Protocol):
 
 @runtime_checkable
 class TargetMethod(Protocol):
-    """A method that is shown the answer (the oracle dummies); it can run only where a target exists."""
+    """A method that receives the target (the oracle dummies). It can run only on pairs with a target."""
 
     name: str
     revision: str
@@ -183,12 +183,12 @@ class Metric:
     - "pairs": the mean over pairs of `value(rows)`.
     - "frames": the mean over frames: pairs are weighted by `weight(rows)`, their measured frames.
     - "events": an F1 of `counts(rows)` that are pooled over pairs: twice the matched events, by the events of both sides.
-    - "proportion": a share of `counts(rows)` that are pooled over pairs: successes, by trials (a mean of 0/1 values).
-    - "corpus": `corpus(rows, reference)` of all rows; only the whole set has a number, as FID.
+    - "proportion": a share of `counts(rows)` that are pooled over pairs: successes, by trials (the mean of 0/1 values).
+    - "corpus": `corpus(rows, reference)` of all rows; only the whole set has a number, for example FID.
 
     `temporal` marks a metric that looks across frames: the order of frames matters to it.
     `bounds` are the lowest and highest value; a missing pair counts as the worst of the two.
-    `weights` are names in the manifest of weights that it needs, `packages` maps a module to what to install for it.
+    `weights` are names in the manifest of weights that it needs, `packages` maps a module to the package to install for it.
     `features` is the name (`inception@1`) under which the result of `extract_features` on dataset frames is stored once for
     all methods and tasks; `features_of` says which of {"source", "target"} it compares with.
     `calibrated` holds the domains whose faces its network was made for. `remark` is a sentence printed beside every value.
@@ -226,7 +226,7 @@ class Metric:
         return self.measure(chunk)
 
     def finish(self, state: Any) -> Rows | None:
-        """Rows that could not be given before the clip's end, or None."""
+        """Rows that need the end of the clip, or None."""
         del state
         return None
 
@@ -245,7 +245,7 @@ class Metric:
         return float(first.astype(np.float64).mean()) if first.size else math.nan
 
     def weight(self, rows: Rows) -> float:
-        """The weight of a pair with `aggregate` "frames": its frames whose last value is known."""
+        """The weight of a pair with `aggregate` "frames": its frames whose last value is finite."""
         import numpy as np
 
         return float(np.isfinite(rows[:, -1]).sum()) if rows.size else 0.0
@@ -261,13 +261,13 @@ class Metric:
     def leave_out(
         self, groups: Sequence[Sequence[Rows]], reference: Sequence[Rows] = ()
     ) -> tuple[float, Sequence[float]]:
-        """`corpus` of all groups of rows, and of all groups but one, for each. Override it where one pass can do both."""
+        """`corpus` of all groups of rows, and of all groups but one, for each. Override it if one pass can compute both."""
         parts = [*range(len(groups))]
         without = [self.corpus([r for at in parts if at != out for r in groups[at]], reference) for out in parts]
         return self.corpus([r for group in groups for r in group], reference), without
 
     def reduce(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
-        """The printed number of many measured pairs, as `aggregate` says; NaN if nothing was measured."""
+        """The printed number of many measured pairs, as defined by `aggregate`; NaN if nothing was measured."""
         if self.aggregate == "corpus":
             return float(self.corpus(rows, reference))
         if self.aggregate in ("events", "proportion"):
@@ -279,7 +279,7 @@ class Metric:
         return math.fsum(v * w for v, w in found if math.isfinite(v)) / total if total else math.nan
 
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> Mapping[str, float]:
-        """Further numbers that stand beside the value (the floor of FID)."""
+        """Further numbers that are reported with the value (the floor of FID)."""
         del rows, reference
         return {}
 
@@ -293,17 +293,17 @@ class Metric:
 
     @classmethod
     def with_test_weights(cls) -> Self | None:
-        """The metric on deterministic test weights, None where it cannot run without its own weights."""
+        """The metric with deterministic test weights, or None if it cannot run without its own weights."""
         return None if cls.weights else cls()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What distributions (FID, KID) are compared with, and how both sets are taken; a field of the task.
+    """The reference images of corpus metrics (FID, KID), and how both sets are sampled; a field of the task.
 
     `images`: "sources", the source images of the pairs (the paper's "source distribution"), each once; or "domain", frames of
-    every test clip of the source domain. `frames` of each clip, evenly spaced, 0 for all: of generated ones as of the domain's.
-    A real image of another size is brought to the generated one with Pillow's `resize` filter (antialiased), as the
+    every test clip of the source domain. `frames` of each clip, evenly spaced, 0 for all; for generated clips and clips of the domain.
+    A reference image of another size is resized to the generated frames' size with Pillow's `resize` filter (antialiased), as the
     generator's input is. `equal` cuts the larger set to the size of the smaller (evenly, whole pairs kept).
     """
 
@@ -318,8 +318,8 @@ class Task:
     """A named, versioned rule that draws pairs from a data set, the same for every method.
 
     Each of `videos` driving videos drives `images` sources; `images = 0` means its own first frame (same identity).
-    The first `skip` frames are generated and not measured: in relative motion the answer to the first driving frame is
-    the source itself, and measuring it would reward doing nothing.
+    The first `skip` frames are generated and not measured: in relative motion the target of the first driving frame is
+    the source itself, and measuring it would reward a method that does nothing.
     """
 
     name: str
@@ -343,11 +343,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A metric reduced over a task: the value, its 95 % interval, and what it rests on.
+    """A metric reduced over a task: the value, its 95 % interval, and the pairs and frames that were measured.
 
     In `value` a missing pair counts as the worst value of the metric; `measured` is the number of the measured pairs alone.
     `coverage` is the share of a pair's frames that could be measured, averaged over all pairs, failed ones as 0.
-    `details` are further numbers of the metric's own, by name.
+    `details` are further numbers of the metric, by name.
     """
 
     metric: str
@@ -368,7 +368,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class GoldenCheck:
-    """A golden case computed on this machine: its largest error beside its tolerance, or why it was skipped."""
+    """A golden case computed on this machine: its largest error and its tolerance, or why it was skipped."""
 
     case: str
     error: float

@@ -141,7 +141,7 @@ def test_a_run_goes_on_with_an_equal_description_whatever_the_environment(run):
 
 def test_a_run_of_something_else_is_refused_with_the_difference(run):
     run.begin({"task": "t@1"}, fresh=False)
-    with pytest.raises(ToonbenchError, match=r'task = "t@1", this one has "t@2".*--fresh'):
+    with pytest.raises(ToonbenchError, match=r'task = "t@1", this run has "t@2".*--fresh'):
         run.begin({"task": "t@2"}, fresh=False)
 
 
