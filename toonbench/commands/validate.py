@@ -118,9 +118,7 @@ def _data(root: Path, terminal: Terminal) -> Report:
                 if clip.frames and found != clip.frames:
                     problems.append(f"{clip.id}: {found} frames, its row of the table has {clip.frames}")
                 if clip.sha256 and file_sha256(clip.path) != clip.sha256:
-                    problems.append(
-                        f"{clip.id}: {clip.path} does not have its checksum (it was changed or is damaged)"
-                    )
+                    problems.append(f"{clip.id}: {clip.path} does not have its checksum (it was changed or is damaged)")
             except ToonbenchError as error:
                 problems.append(str(error))
             on_progress(done, len(clips))
