@@ -238,7 +238,7 @@ def test_a_distribution_without_its_reference_is_left_out_with_the_reason(tmp_pa
     own = runs(*(scored(tmp_path, f"{name}@1", metrics=("l1@1", "colour@1")) for name in "ab"))
     found = compare(own, metrics=["l1", COLOUR])
     assert [one.metric for one in found.metrics] == ["l1@1"]
-    assert "want of the reference" in found.skipped["colour@1"]
+    assert "features of the reference images are missing" in found.skipped["colour@1"]
 
 
 def test_what_score_noted_and_left_out_is_said_again(tmp_path):
