@@ -243,7 +243,10 @@ def test_a_distribution_without_its_reference_is_left_out_with_the_reason(tmp_pa
 
 def test_what_score_noted_and_left_out_is_said_again(tmp_path):
     own = runs(
-        *(scored(tmp_path, f"{n}@1", notes=["not for cartoons"], skipped={"ssim@1": "no weights"}) for n in "ab")
+        *(
+            scored(tmp_path, f"{n}@1", notes=["not for cartoons"], skipped={"ssim@1": {"reason": "no weights"}})
+            for n in "ab"
+        )
     )
     found = compare(own)
     assert found.metrics[0].notes == ("not for cartoons",)
