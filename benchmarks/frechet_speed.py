@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._frechet import Frechet
-from toonbench.metrics._pooled import pool
 from toonbench.metrics.fid import FID
 from toonbench.metrics.kid import KID
 from toonbench.networks.deterministic import deterministic_features
 from toonbench.stats import intervals
+from toonbench.stats.frechet import Frechet
+from toonbench.stats.pooled import pool
 from toonbench.store import write_json
 from toonbench.types import Rows
 

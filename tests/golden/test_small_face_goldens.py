@@ -75,14 +75,14 @@ def sample_of(metric, generated, *, need, real):
 
     clip = Clip(id="golden", path=Path("golden"), domain="real")
     frames = np.zeros((len(generated), 4, 4, 3), np.uint8)
-    known = {(need, metric.features): np.asarray(real, np.float32)}
-    return Sample(pair=Pair(id="golden", source=clip, driving=clip, target=clip), generated=frames, known=known)
+    features = {(need, metric.features): np.asarray(real, np.float32)}
+    return Sample(pair=Pair(id="golden", source=clip, driving=clip, target=clip), generated=frames, features=features)
 
 
 def test_aed_identity_is_the_squared_distance_and_its_root_stands_beside_it(cases):
     case = cases["aed"]
     metric = AEDIdentity()
-    metric.describe = _Given(case["gen"]).describe
+    metric.extract_features = _Given(case["gen"]).extract_features
     rows = [metric.measure(sample_of(metric, case["gen"], need="target", real=case["gt"]))]
     assert metric.reduce(rows) == pytest.approx(case["aed_pose_evaluation_squared_l2"], rel=1e-6)
     assert metric.details(rows)["Euclidean"] == pytest.approx(case["aed_euclidean"], rel=1e-6)

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toonbench import registry
-from toonbench.metrics._faces import cosine_rows, in_square, with_worst
+from toonbench.metrics._faces import cosine_rows, in_square
 from toonbench.metrics.aed_expression import AEDExpression, expression_distances
 from toonbench.metrics.aed_identity import AEDIdentity
 from toonbench.metrics.akd_fan68 import AKDFan68, distances
 from toonbench.metrics.csim_arcface import CSIMArcFace
 from toonbench.metrics.csim_dinov2 import CSIMDINOv2
+from toonbench.metrics.shared import with_worst
 from toonbench.networks.arcface import FaceEmbedder, from_files
 from toonbench.networks.blendshapes import SHAPES, BlendshapeReader, from_file
 from toonbench.types import Clip, Metric, Pair, Sample, ToonbenchError

@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from toonbench import weights
-from toonbench.metrics import _frechet, _pooled, kid
-from toonbench.metrics._frechet import Frechet
-from toonbench.metrics._pooled import pool
+from toonbench.metrics import kid
 from toonbench.metrics.fid import FID, FLOOR
 from toonbench.metrics.kid import APART, KID
 from toonbench.networks import inception
 from toonbench.networks.deterministic import deterministic_state
+from toonbench.stats import frechet as frechet_module
 from toonbench.stats import intervals
+from toonbench.stats.frechet import Frechet
+from toonbench.stats.pooled import Pooled, pool
 from toonbench.types import Clip, Pair, Sample, ToonbenchError
 
 CLIP = Clip(id="clip", path=Path("clip"), domain="real")
@@ -91,7 +92,7 @@ def test_fid_is_what_pytorch_fid_computes_from_the_same_features(counts, way):
     ("counts", "taken"), [((60, 9), "_on_reference"), ((9, 60), "_on_rows"), ((60, 60), "_by_eigenvalues")]
 )
 def test_the_quickest_way_is_taken(counts, taken, monkeypatch):
-    monkeypatch.setattr(_frechet, "FEW", 20)
+    monkeypatch.setattr(frechet_module, "FEW", 20)
     others = {"_on_reference", "_on_rows", "_by_eigenvalues"} - {taken}
     for other in others:
         monkeypatch.setattr(Frechet, other, lambda self, groups: pytest.fail("another way"))
@@ -205,7 +206,7 @@ def test_the_order_of_pairs_frames_and_reference_images_does_not_matter(metric, 
 def test_the_size_of_blocks_does_not_matter(metric, way, monkeypatch):
     rows, reference = clips(0), clips(100)
     wanted = metric.reduce(rows, reference)
-    monkeypatch.setattr(_pooled.Pooled.blocks, "__defaults__", (7,))
+    monkeypatch.setattr(Pooled.blocks, "__defaults__", (7,))
     monkeypatch.setattr(kid, "OUTER", 11)
     assert type(metric)().reduce(rows, reference) == pytest.approx(wanted, rel=1e-11)
 

@@ -18,9 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._faces import cosines
-from toonbench.metrics._frechet import frechet
-from toonbench.metrics._pooled import pool
 from toonbench.metrics.aed_expression import AEDExpression, expression_distances
 from toonbench.metrics.aed_identity import AEDIdentity, squared_distances
 from toonbench.metrics.akd_fan68 import AKDFan68, distances
@@ -31,7 +28,10 @@ from toonbench.metrics.l1 import L1
 from toonbench.metrics.lpips_alex import LPIPSAlex
 from toonbench.metrics.lpips_vgg import LPIPSVGG
 from toonbench.metrics.psnr import PSNR
+from toonbench.metrics.shared import cosines
 from toonbench.networks.deterministic import deterministic_features
+from toonbench.stats.frechet import frechet
+from toonbench.stats.pooled import pool
 from toonbench.types import Clip, Frames, GoldenCheck, Pair, Sample, ToonbenchError
 
 CPBD_TOLERANCE = 1e-12

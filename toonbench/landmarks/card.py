@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from toonbench.landmarks.damage import Damage, bend, blur, compress, ghost, noise, smear, soften, wreck
-from toonbench.metrics._motion import estimate
 from toonbench.metrics.blink_f1 import BlinkF1
 from toonbench.metrics.head_pose_deg import HeadPoseDeg
 from toonbench.metrics.landmark_nme import LandmarkNME
 from toonbench.metrics.mouth_f1 import MouthF1
 from toonbench.metrics.rig_corr import RigCorr, channel_concordance
 from toonbench.metrics.rig_error import RigError, breakdown
+from toonbench.metrics.shared import share_found
 from toonbench.networks.landmarks import SIZE, LandmarkNet
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import make_look, styles
@@ -92,13 +92,11 @@ def _measure_style(job: _Job) -> list[Floor]:
     floors: list[Floor] = []
     for name in DAMAGES:
         rows: dict[str, list[Rows]] = {metric.name: [] for metric in METRICS}
-        faces: list[float] = []
         for number, (frames, truth) in enumerate(clips):
             one = sample(damaged(frames, name, seed=number), truth)
             for metric in METRICS:
                 rows[metric.name].append(metric.measure(one))
-            faces.append(float(np.isfinite(estimate(one.generated).rig[:, 0]).mean()))
-        floors.append(Floor(style=job.style, damage=name, rows=rows, faces=float(np.mean(faces))))
+        floors.append(Floor(style=job.style, damage=name, rows=rows, faces=share_found(rows["landmark_nme"])))
     return floors
 
 

@@ -1,11 +1,10 @@
-"""What the metrics of faces share: frames squared and batched, cosines and worst cases."""
+"""What the metrics of faces share: features of both sides, cosines, and frames in a square."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from toonbench.metrics.shared import dataset_features
+from toonbench.metrics.shared import cosines, dataset_features
 from toonbench.types import Frames, Metric, Need, Rows, Sample, ToonbenchError
 
 
@@ -30,19 +29,6 @@ def cosine_rows(metric: Metric, sample: Sample, need: Need = "source") -> Rows:
     length 1.
     """
     return cosines(metric.extract_features(sample.generated), dataset_features(metric, sample, need)[0])
-
-
-def cosines(generated: NDArray[np.floating], source: NDArray[np.floating]) -> Rows:
-    """`cosine_rows` of features of length 1: (frames, values) and (values,), NaN where nothing was found."""
-    found = np.clip(generated.astype(np.float64) @ source.astype(np.float64), -1, 1)
-    return with_worst(found, np.full(len(found), -1.0 if np.isfinite(source).all() else np.nan))
-
-
-def with_worst(*columns: Rows | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Rows:
-    """Columns of one number a frame side by side, the worst value last; NaN altogether where the worst is NaN."""
-    rows = np.stack(columns, axis=1).astype(np.float32)
-    rows[~np.isfinite(rows[:, -1])] = np.nan
-    return rows
 
 
 def in_square(frames: Frames, size: int) -> Frames:

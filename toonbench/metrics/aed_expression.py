@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench import weights
-from toonbench.metrics._faces import generated_and_target, with_worst
-from toonbench.metrics.shared import mean_of_found, share_found, value_with_losses
+from toonbench.metrics._faces import generated_and_target
+from toonbench.metrics.shared import mean_of_found, share_found, value_with_losses, with_worst
 from toonbench.networks.blendshapes import SHAPES, from_file
 from toonbench.types import Domain, Frame, Frames, Metric, Need, Rows, Sample
 

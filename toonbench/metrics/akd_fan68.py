@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench import weights
-from toonbench.metrics._faces import generated_and_target, in_square, with_worst
-from toonbench.metrics.shared import mean_of_found, share_found, value_with_losses
+from toonbench.metrics._faces import generated_and_target, in_square
+from toonbench.metrics.shared import mean_of_found, share_found, value_with_losses, with_worst
 from toonbench.networks.fan import POINTS, SIZE, LandmarkFinder, from_files, with_test_weights
 from toonbench.networks.running import measuring
 from toonbench.types import Domain, Frames, Metric, Need, Rows, Sample

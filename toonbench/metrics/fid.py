@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from toonbench.metrics._frechet import Frechet, frechet
 from toonbench.metrics._inception import InceptionFeatures
 from toonbench.metrics._last import Last
-from toonbench.metrics._pooled import Pooled, pool
+from toonbench.stats.frechet import Frechet, frechet
+from toonbench.stats.pooled import Pooled, pool
 from toonbench.types import Rows
 
 FLOOR = "floor (halves of the reference)"

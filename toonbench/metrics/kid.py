@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from toonbench.metrics._inception import InceptionFeatures
 from toonbench.metrics._last import Last
-from toonbench.metrics._pooled import Pooled, common_width, pool
+from toonbench.stats.pooled import Pooled, common_width, pool
 from toonbench.types import Rows
 
 Values = NDArray[np.float64]

@@ -45,6 +45,22 @@ def target_of(sample: Sample, metric: str) -> Frames:
     return sample.target
 
 
+def cosines(generated: NDArray[np.floating], source: NDArray[np.floating]) -> Rows:
+    """(frames, 2) float32: the cosine of each row of `generated` (frames, values) to `source` (values,), and -1, the worst value.
+
+    Features have length 1. The cosine is NaN where `generated` is, and both are NaN where `source` is.
+    """
+    found = np.clip(generated.astype(np.float64) @ source.astype(np.float64), -1, 1)
+    return with_worst(found, np.full(len(found), -1.0 if np.isfinite(source).all() else np.nan))
+
+
+def with_worst(*columns: Rows | np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Rows:
+    """Columns of one number a frame side by side, the worst value last; NaN altogether where the worst is NaN."""
+    rows = np.stack(columns, axis=1).astype(np.float32)
+    rows[~np.isfinite(rows[:, -1])] = np.nan
+    return rows
+
+
 def mean_of_pair_means(rows: Sequence[Rows]) -> float:
     """Mean of the first column within each pair, then over pairs: a long video counts no more than a short one.
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._pooled import Pooled, common_width
+from toonbench.stats.pooled import Pooled, common_width
 
 Values = NDArray[np.float64]
 FEW = 1000  # rows: above, singular values cost more than the eigenvalues of a matrix as wide as the features
