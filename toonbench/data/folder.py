@@ -30,7 +30,7 @@ PLAIN_FOLDERS = ("real_videos", "real_images", "cartoon_videos", "cartoon_images
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """Clips, and the exact answers to some pairs of them. `id` names the content: it goes into every path and result."""
+    """Clips, and the targets of some pairs of them. `id` names the content: it goes into every path and result."""
 
     name: str
     root: Path
@@ -45,7 +45,7 @@ class Dataset:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What must be said beside every number measured on this data, by the provenance of its clips."""
+        """Notes that must be shown beside every number measured on this data, by the provenance of its clips."""
         if any(clip.provenance.startswith(PUPPETS) for clip in self.clips):
             return ("Measured on puppets, not on people: do not compare with the numbers of the paper.",)
         return ()
@@ -57,7 +57,7 @@ def shipped() -> dict[str, Path]:
 
 
 def is_plain_folder(root: Path) -> bool:
-    """Whether `root` is somebody's own folder of `real_videos/ real_images/ cartoon_videos/ cartoon_images/`."""
+    """Whether `root` is a user's folder of `real_videos/ real_images/ cartoon_videos/ cartoon_images/`."""
     return not CLIPS.is_in(root) and any((root / name).is_dir() for name in PLAIN_FOLDERS)
 
 
@@ -66,9 +66,9 @@ def locate(spec: str) -> Path:
 
     Raises ToonbenchError where there is neither, or the folder holds no data set.
     """
-    known = shipped()
-    if spec in known:
-        return known[spec]
+    sets = shipped()
+    if spec in sets:
+        return sets[spec]
     root = Path(spec)
     if root.is_dir():
         if CLIPS.is_in(root) or is_plain_folder(root):
@@ -79,8 +79,8 @@ def locate(spec: str) -> Path:
     if root.exists():
         raise ToonbenchError(f"{root} is a file: give the folder of a data set")
     if "/" in spec:
-        raise ToonbenchError(f"{root} does not exist: give the folder of a data set, or one of {', '.join(known)}")
-    raise unknown("data set (and no folder of that name)", spec, known)
+        raise ToonbenchError(f"{root} does not exist: give the folder of a data set, or one of {', '.join(sets)}")
+    raise unknown("data set (and no folder of that name)", spec, sets)
 
 
 def load(root: Path, *, name: str = "") -> Dataset:
@@ -121,11 +121,11 @@ def damaged_files(root: Path) -> Iterator[str]:
         yield f"{sums} is missing"
         return
     for line in sums.read_text(encoding="utf-8").splitlines():
-        wanted, _, file = line.partition("  ")
+        expected, _, file = line.partition("  ")
         path = root / file
         if not path.is_file():
             yield f"{path} is missing"
-        elif file_sha256(path) != wanted:
+        elif file_sha256(path) != expected:
             yield f"{path} does not have its checksum (it was changed or is damaged)"
 
 

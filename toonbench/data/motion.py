@@ -1,4 +1,4 @@
-"""The exact motion of a clip on disk: `motion/<id>.npz` beside a puppet data set's clips."""
+"""The ground-truth motion of a clip on disk: `motion/<id>.npz` beside a puppet data set's clips."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def read_motion(path: Path, *, fps: float) -> GroundTruth:
             truth = GroundTruth(rig=file["rig"], landmarks=file["landmarks"], visible=file["visible"], fps=fps)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ToonbenchError(
-            f"{path}: the exact motion cannot be read ({str(error) or type(error).__name__}); make the data set again"
+            f"{path}: the ground-truth motion cannot be read ({str(error) or type(error).__name__}); make the data set again"
         ) from error
     frames = len(truth.rig)
     shapes = (truth.rig.shape, truth.landmarks.shape, truth.visible.shape)
-    wanted = ((frames, len(CHANNELS)), (frames, LANDMARKS, 2), (frames, LANDMARKS))
-    if channels != CHANNELS or shapes != wanted:
+    expected = ((frames, len(CHANNELS)), (frames, LANDMARKS, 2), (frames, LANDMARKS))
+    if channels != CHANNELS or shapes != expected:
         raise ToonbenchError(
-            f"{path}: channels and shapes {shapes} are not those of this version, {wanted}; make the data set again"
+            f"{path}: channels and shapes {shapes} are not those of this version, {expected}; make the data set again"
         )
     return truth

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from toonbench.store import writing
 from toonbench.types import DOMAINS, ToonbenchError
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would obey these
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would interpret these
 DTYPES: dict[type, str] = {str: "str", int: "int64", float: "float64"}
 WORDS: dict[type, str] = {str: "a text", int: "a whole number", float: "a number"}
 Row = dict[str, Any]
@@ -81,8 +81,8 @@ class Table:
         except (OSError, ValueError, TypeError, LookupError, NotImplementedError, ArrowException) as error:
             reason = _printable(str(error).partition("\n")[0]) or type(error).__name__
             raise ToonbenchError(f"{path} cannot be read ({reason}): make the data set again") from error
-        known = [column.name for column in self.columns if column.name in cells.columns]
-        records = cells.filter(items=known).to_dict(orient="records")
+        present = [column.name for column in self.columns if column.name in cells.columns]
+        records = cells.filter(items=present).to_dict(orient="records")
         rows = [{str(key): cell for key, cell in row.items() if not _is_empty(cell)} for row in records]
         return self._checked(rows, path=path)
 

@@ -1,8 +1,8 @@
 """Golden clips: every metric on two shipped puppets, and the values that they had when they were pinned.
 
-`toonbench doctor` measures them again, which tells in a minute whether this machine's decoder, PyTorch and processor give
-our numbers. Metrics with a network take deterministic test weights, so that nothing has to be fetched: their values mean nothing
-else. `scripts/pin_metrics.py` writes the file.
+`toonbench doctor` measures them again, which shows in a minute whether this machine's decoder, PyTorch and processor give
+the same numbers. Metrics with a network use deterministic test weights, so that nothing has to be fetched; their values have no
+other use. `scripts/pin_metrics.py` writes the file.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ def pinned_checks(device: str = "cpu") -> Iterator[GoldenCheck]:
             yield GoldenCheck(identity, math.nan, math.nan, skipped="it needs its own weights; it has no pinned value")
             continue
         metric = metric.on(device)
-        wanted = float(pinned[identity] or 0.0)
-        yield GoldenCheck(identity, abs(value_of(metric) - wanted), tolerance(name, wanted))
+        expected = float(pinned[identity] or 0.0)
+        yield GoldenCheck(identity, abs(value_of(metric) - expected), tolerance(name, expected))
 
 
 def tolerance(name: str, value: float) -> float:
     """How far from the pinned `value` another processor or version of PyTorch may be by rounding.
 
-    Narrow enough to notice pictures that reach the network mirrored, paler, resized otherwise or in another order of
+    Narrow enough to notice pictures that reach the network mirrored, paler, resized differently or in another order of
     colours (`tests/unit/test_pinned.py`). AKD takes too long there: measured once, these move it by 1.3, 1.4, 0.27 and 0.06
     pixels, and other last bits of all weights, or convolutions without oneDNN, by none.
     """
@@ -82,7 +82,7 @@ def value_of(metric: Metric) -> float:
 
 @cache
 def golden_samples() -> tuple[Sample, ...]:
-    """A pair with a blink of each of two tasks on the shipped puppets: the exact answer, one pixel to the right and noisy."""
+    """A pair with a blink of each of two tasks on the shipped puppets: the target, shifted by one pixel and noisy."""
     from toonbench.tasks import draw_pairs
 
     root = list(shipped().values())[-1]
@@ -93,7 +93,7 @@ def golden_samples() -> tuple[Sample, ...]:
 
 def _sample(pair: Pair) -> Sample:
     if pair.target is None or pair.target.motion is None:
-        raise ToonbenchError(f"{pair.id} has no exact answer with its motion; install toonbench again")
+        raise ToonbenchError(f"{pair.id} has no target with its motion; install toonbench again")
     target = video.read_video(pair.target.path).frames
     return Sample(
         pair=pair,

@@ -1,7 +1,7 @@
 """Golden values of the metrics: what reference implementations gave for stored inputs, checked on this machine.
 
 The folder holds `cpbd_goldens_*.json`, `lpips_goldens.json` and `inception_goldens.json` with the images in the `.npz` of
-the same name, `frechet_goldens.json`, whose features are made anew, and `small_goldens.json` with cases that can be checked
+the same name, `frechet_goldens.json`, whose features are computed, and `small_goldens.json` with cases that can be checked
 by hand. Networks have deterministic test weights, so that nothing is downloaded. Goldens of metrics that this version does not have
 are listed as skipped.
 """
@@ -43,9 +43,9 @@ Images = Mapping[str, NDArray[np.uint8]]
 
 
 def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:
-    """Check every metric golden in `folder`; none, if it holds only others' (`doctor` offers each folder to everybody).
+    """Check every metric golden in `folder`; none, if it holds only goldens of methods (`doctor` gives each folder to all).
 
-    `device` is where the networks run; what has none runs on the CPU. Raises ToonbenchError if a file is damaged.
+    `device` is where the networks run; metrics without a network run on the CPU. Raises ToonbenchError if a file is damaged.
     """
     return [check for path in sorted(folder.glob("*_goldens*.json")) for check in _checks(path, device=device)]
 
@@ -115,9 +115,9 @@ def _inception_checks(golden: dict[str, Any], arrays: Images, *, device: str) ->
     metric.device = device
     for size in golden["sizes"]:
         images = _checked(arrays, f"images_{size}", sha256=golden["input_sha256"][size])
-        wanted = arrays[f"pool3_f64_{size}"]
-        error = float(np.abs(metric.extract_features(images) - wanted).max())
-        yield GoldenCheck(f"inception/{size}", error, INCEPTION_TOLERANCE * float(wanted.max()))
+        expected = arrays[f"pool3_f64_{size}"]
+        error = float(np.abs(metric.extract_features(images) - expected).max())
+        yield GoldenCheck(f"inception/{size}", error, INCEPTION_TOLERANCE * float(expected.max()))
 
 
 def _frechet_checks(path: Path) -> Iterator[GoldenCheck]:
@@ -137,7 +137,7 @@ def _checked(arrays: Images, name: str, *, sha256: str) -> NDArray[np.uint8]:
 
 
 def _sha256(array: NDArray[np.uint8]) -> str:
-    """The goldens' checksum: type, shape and bytes of the array, apart by bars."""
+    """The goldens' checksum: type, shape and bytes of the array, separated by bars."""
     head = f"{array.dtype.str}|{','.join(map(str, array.shape))}|"
     return hashlib.sha256(head.encode() + np.ascontiguousarray(array).tobytes()).hexdigest()
 
@@ -159,14 +159,14 @@ def _small_checks(path: Path) -> Iterator[GoldenCheck]:
 
 
 def _small_akd(case: dict[str, Any]) -> Iterator[GoldenCheck]:
-    """Landmarks of two videos; the literature skips the frame whose face was lost."""
+    """Landmarks of two videos; publications skip the frame whose face was lost."""
     points = [[_features(case[side][video], like=case["gt"][video]) for side in ("gen", "gt")] for video in case["gt"]]
     details = AKDFan68().details([distances(generated, target) for generated, target in points])
-    for name, wanted in (
+    for name, expected in (
         ("over found faces only", "akd_pose_evaluation"),
         ("Euclidean over found faces", "akd_euclidean"),
     ):
-        yield GoldenCheck(f"small/akd {name}", abs(details[name] - case[wanted]), ROWS_TOLERANCE)
+        yield GoldenCheck(f"small/akd {name}", abs(details[name] - case[expected]), ROWS_TOLERANCE)
 
 
 def _small_pooling(case: dict[str, Any]) -> Iterator[GoldenCheck]:
@@ -183,7 +183,7 @@ def _small_aed(case: dict[str, Any]) -> Iterator[GoldenCheck]:
 
 
 def _small_csim(case: dict[str, Any]) -> Iterator[GoldenCheck]:
-    """Cosines of one video to its source; the literature skips the frame without a face."""
+    """Cosines of one video to its source; publications skip the frame without a face."""
     frames = _features(case["frames"], like=[case["source"]])
     rows = cosines(_unit(frames), _unit(np.array(case["source"], np.float64)[None])[0])
     skipped = CSIMArcFace().details([rows])["over found faces only"]
@@ -214,14 +214,14 @@ def _small_l1(case: dict[str, Any]) -> Iterator[GoldenCheck]:
 
 
 def _small_psnr(case: dict[str, Any]) -> Iterator[GoldenCheck]:
-    """Gray 2 x 2 frames, against one and the same reference."""
+    """Gray 2 x 2 frames, against one reference."""
     generated = _rgb(np.asarray(case["gen"], np.uint8))
     target = _rgb(np.asarray([case["ref"]] * len(generated), np.uint8))
     metric = PSNR()
     rows = metric.measure(_sample(generated, target=target))
-    wanted = np.asarray(case["per_frame_db"])
-    scale = float(wanted.max())
-    yield GoldenCheck("small/psnr per frame", float(np.abs(rows[:, 0] - wanted).max()), ROWS_TOLERANCE * scale)
+    expected = np.asarray(case["per_frame_db"])
+    scale = float(expected.max())
+    yield GoldenCheck("small/psnr per frame", float(np.abs(rows[:, 0] - expected).max()), ROWS_TOLERANCE * scale)
     error = abs(metric.reduce([rows]) - case["mean_of_frames_db"])
     yield GoldenCheck("small/psnr mean of frames", error, ROWS_TOLERANCE * scale)
 

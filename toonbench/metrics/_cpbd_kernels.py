@@ -1,7 +1,7 @@
 """The pixel loops of CPBD, written so that numba can compile each of them alone; `cpbd.py` does so on first use.
 
 They are ordinary Python on arrays, integers wherever the reference is exact in integers, and also run uncompiled
-(slowly). Each stands alone because a compiled function cannot call an uncompiled one.
+(slowly). Each is one function without calls to others, because a compiled function cannot call an uncompiled one.
 """
 
 import numpy as np
@@ -68,11 +68,11 @@ def edge_widths(
 
         for y in range(max(block_y * 64, 1), min(block_y * 64 + 64, height - 1)):
             for x in range(1, min(blocks_x * 64, width - 1)):
-                here = strength[y, x]
-                if here <= cutoff:
+                middle = strength[y, x]
+                if middle <= cutoff:
                     continue
-                if (here <= strength[y, x - 1] or here <= strength[y, x + 1]) and (
-                    here <= strength[y - 1, x] or here <= strength[y + 1, x]
+                if (middle <= strength[y, x - 1] or middle <= strength[y, x + 1]) and (
+                    middle <= strength[y - 1, x] or middle <= strength[y + 1, x]
                 ):
                     continue
                 gx = np.int32(gray[y, x + 1]) - np.int32(gray[y, x - 1])
@@ -95,15 +95,17 @@ def edge_widths(
     return edges, sharp
 
 
-def edge_blocks(gray: NDArray[np.uint8], wanted: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """For each wanted block: EDGE, PLAIN or DOUBTFUL, by bounds on its number of Canny pixels; nine make an edge block.
+def edge_blocks(
+    gray: NDArray[np.uint8], candidates: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """For each candidate block: EDGE, PLAIN or DOUBTFUL, by bounds on its number of Canny pixels; nine make an edge block.
 
     Canny's strong local maxima (above 0.2) all survive its hysteresis and its weak ones (above 0.1) are all that can,
     so the counts of both bound the true one. `margin` swallows the rounding of another order of summation. Rows are
-    smoothed (`weights`: one half of the Gaussian, centre first) only until every wanted block has its nine.
+    smoothed (`weights`: one half of the Gaussian, centre first) only until every candidate block has its nine.
     """
     height, width = gray.shape
-    blocks_y, blocks_x = wanted.shape
+    blocks_y, blocks_x = candidates.shape
     radius = len(weights) - 1
     high, low, margin, enough = 0.2, 0.1, 1e-6, 9
 
@@ -126,7 +128,7 @@ def edge_blocks(gray: NDArray[np.uint8], wanted: NDArray[np.bool_], weights: NDA
         possible[:] = 0
         open_blocks = 0
         for block_x in range(blocks_x):
-            open_blocks += wanted[block_y, block_x]
+            open_blocks += candidates[block_y, block_x]
         top = block_y * 64
         smoothed, graded = max(top - 2, 0), max(top - 1, 0)  # the next row of each kind to be made
         for y in range(max(top, 1), min(top + 64, height - 1)):
@@ -153,19 +155,21 @@ def edge_blocks(gray: NDArray[np.uint8], wanted: NDArray[np.bool_], weights: NDA
             smoothed = min(y + 3, height)
             for row in range(graded, min(y + 2, height)):
                 before = smooth[max(row - 1, 0) - top + 2]
-                here = smooth[row - top + 2]
+                middle = smooth[row - top + 2]
                 after = smooth[min(row + 1, height - 1) - top + 2]
                 at = row - top + 1
                 for x in range(width):
                     left, right = max(x - 1, 0), min(x + 1, width - 1)
                     gy = after[left] + 2 * after[x] + after[right] - before[left] - 2 * before[x] - before[right]
-                    gx = before[right] + 2 * here[right] + after[right] - before[left] - 2 * here[left] - after[left]
+                    gx = (
+                        before[right] + 2 * middle[right] + after[right] - before[left] - 2 * middle[left] - after[left]
+                    )
                     down[at, x], across[at, x], size[at, x] = gy, gx, np.sqrt(gy * gy + gx * gx)
             graded = min(y + 2, height)
 
             at = y - top + 1
             for block_x in range(blocks_x):
-                if not wanted[block_y, block_x] or strong[block_x] >= enough:
+                if not candidates[block_y, block_x] or strong[block_x] >= enough:
                     continue
                 for x in range(max(block_x * 64, 1), min(block_x * 64 + 64, width - 1)):
                     mine = size[at, x]
@@ -186,7 +190,7 @@ def edge_blocks(gray: NDArray[np.uint8], wanted: NDArray[np.bool_], weights: NDA
                     strong[block_x] += mine >= high + margin and largest <= mine - margin
                 open_blocks -= strong[block_x] >= enough
         for block_x in range(blocks_x):
-            if wanted[block_y, block_x]:
+            if candidates[block_y, block_x]:
                 if strong[block_x] >= enough:
                     state[block_y, block_x] = 1
                 elif possible[block_x] >= enough:

@@ -1,7 +1,7 @@
-"""Events in a curve, found with hysteresis and matched in time: what blinks and openings of the mouth have in common.
+"""Events in a curve, found with hysteresis and matched in time; `blink_f1` and `mouth_f1` use them.
 
-An event is an onset: the frame at which a curve rises above `high` after it was below `low`, with nothing but values
-between the two on the way. A frame that was not measured makes the state unknown, as it is before the first frame.
+An event is an onset: the frame at which a curve rises above `high` after it was below `low`, with only values
+between the two in the frames between. A frame that was not measured makes the state unknown, as it is before the first frame.
 
     F1 = 2 * matched / (estimated + missing frames + true)
 
@@ -52,12 +52,12 @@ def matched(estimated: Sequence[int], true: Sequence[int], *, reach: int) -> int
 def counts(estimate: Values, truth: Values, *, fps: float, low: float, high: float) -> tuple[int, int]:
     """Twice the matched onsets, and what they are divided by, of one clip's curves (frames,)."""
     reach = max(1, int(TOLERANCE * fps + 1e-6))
-    seen, wanted = onsets(estimate, low=low, high=high), onsets(truth, low=low, high=high)
+    estimated, true = onsets(estimate, low=low, high=high), onsets(truth, low=low, high=high)
     missing = int(np.isnan(estimate).sum())
-    return 2 * matched(seen, wanted, reach=reach), len(seen) + missing + len(wanted)
+    return 2 * matched(estimated, true, reach=reach), len(estimated) + missing + len(true)
 
 
 def f1(clips: Sequence[tuple[int, int]]) -> float:
-    """The F1 of all clips together; NaN where no event is, none was seen, and no frame is missing."""
+    """The F1 of all clips together; NaN where there is no true event, no estimated event, and no missing frame."""
     whole = sum(below for _, below in clips)
     return sum(above for above, _ in clips) / whole if whole else float("nan")

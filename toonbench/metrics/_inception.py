@@ -1,4 +1,4 @@
-"""Features of frames by the Inception network of FID, as pytorch-fid computes them; what `fid` and `kid` share."""
+"""Features of frames by the Inception network of FID, as pytorch-fid computes them; `fid` and `kid` use them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ BATCH = 8  # frames: more are no faster on a CPU, and what a batch holds must no
 
 
 class InceptionFeatures(Metric):
-    """A distribution of Inception's last pooled features; `network` is pytorch_fid's `InceptionV3`, else fetched weights.
+    """A distribution of Inception's last pooled features; `network` is pytorch_fid's `InceptionV3`, by default with fetched weights.
 
     pytorch-fid 0.3.0: RGB / 255, bilinear resize to 299 x 299 without antialiasing, 2x - 1, `pool3`: 2048 values of 0
-    and more. Values of other packages (torch-fidelity, clean-fid) differ in the third digit by their resize alone.
+    and more. Values of other packages (torch-fidelity, clean-fid) differ in the third digit, because they resize differently.
     """
 
     needs: frozenset[Need] = frozenset({"reference"})

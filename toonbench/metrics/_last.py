@@ -15,7 +15,7 @@ class Last(Generic[Value]):
         self._kept: tuple[str, Value] | None = None
 
     def get(self, key: str, make: Callable[[], Value]) -> Value:
-        """The kept result if it is of `key`, else `make()`, which is kept from now on."""
+        """The kept result if it belongs to `key`; otherwise `make()`, which is then kept."""
         if self._kept is None or self._kept[0] != key:
             self._kept = key, make()
         return self._kept[1]

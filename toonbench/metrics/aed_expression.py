@@ -1,4 +1,4 @@
-"""AED as others have it: distance of the facial expressions of generated and target frames."""
+"""AED as average expression distance: distance of the facial expressions of generated and target frames."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Reader = Callable[[Frame], NDArray[np.float32] | None]
 class AEDExpression(Metric):
     """Average Expression Distance: mean |difference| of 51 blendshape scores of generated and target frame; 0 to 1, 0 is equal.
 
-    Scores come from MediaPipe's face landmarker, which can be had freely (52 blendshapes; `_neutral` is left out). The
+    Scores come from MediaPipe's face landmarker, which is freely available (52 blendshapes; `_neutral` is left out). The
     metric of this name in PIRenderer, StyleHEAT and OTAvatar takes 64 coefficients of Deep3DFaceRecon instead, so its
     values cannot be compared with these, only the order of methods. What FOMM prints as AED is `aed_identity`. Mean over
     each clip's frames, then over clips.
 
-    Where the target's face is not found the frame is left out; where only the generated one's is not, every score counts
-    as wrong as it could be. `details` has the mean over found faces, which rewards losing hard ones. Made for photographed
-    faces.
+    Where the target's face is not found the frame is left out; where only the generated face is not found, every score counts
+    as its largest possible error. `details` has the mean over found faces, which rewards losing difficult ones. The network was made for
+    photographed faces.
     """
 
     name = "aed_expression"

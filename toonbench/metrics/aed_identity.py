@@ -1,4 +1,4 @@
-"""AED as FOMM has it: distance of the OpenFace embeddings of generated and target frames."""
+"""AED as FOMM computes it: distance of the OpenFace embeddings of generated and target frames."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class AEDIdentity(Metric):
     What FOMM, Monkey-Net, LIA and DaGAN print as AED, by AliaksandrSiarohin/pose-evaluation: the whole frame, blue green
     red, squashed to 96 x 96 (order 1, no antialiasing) and scaled to [0, 1]; the sum of squared differences of the unit
     embeddings, not its root, so its range is [0, 4]; mean over all frames of all clips. `details` has the root. Nothing is
-    detected or aligned, so nothing can be lost, and shift and background count as well as identity. "Average Expression
-    Distance", which others call AED, is `aed_expression`.
+    detected or aligned, so no face can be lost, and shift and background count as well as identity. "Average Expression
+    Distance", which other papers call AED, is `aed_expression`.
     """
 
     name = "aed_identity"

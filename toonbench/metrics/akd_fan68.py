@@ -19,13 +19,13 @@ class AKDFan68(Metric):
     """Average Keypoint Distance: mean of |dx| and |dy| over 68 landmarks, in pixels of a 256 x 256 frame; 0 is equal.
 
     AliaksandrSiarohin/pose-evaluation, which FOMM, LIA and DaGAN use: face-alignment's 2DFAN4 without flipped input on
-    S3FD's surest face; the mean absolute difference of coordinates, not the Euclidean distance (`details` has that one,
+    the face of which S3FD is most certain; the mean absolute difference of coordinates, not the Euclidean distance (`details` has that one,
     about 1.57 times as large); mean over all frames of all clips. Frames of another size are first put into a square and
-    brought to 256 x 256, so the unit stays. FAN gives whole pixels.
+    brought to 256 x 256, so the unit is the same. FAN gives whole pixels.
 
-    Where the target's face is not found the frame is left out; where only the generated one's is not, the frame counts as
-    its worst case, every coordinate at the far edge of the frame, and no face counts as worse than none. The literature
-    skips these frames, which rewards losing hard faces: that number stands in `details`. FAN was made for photographed
+    Where the target's face is not found the frame is left out; where only the generated face is not found, the frame
+    counts as its worst case, every coordinate at the far edge of the frame, and no found face counts as worse. Publications
+    skip these frames, which rewards losing difficult faces; that number is in `details`. FAN was made for photographed
     faces and fails on many drawn ones.
     """
 
@@ -62,7 +62,7 @@ class AKDFan68(Metric):
         return value_with_losses(rows)
 
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:  # noqa: ARG002
-        """The literature's number, the Euclidean one, both over frames whose faces were found, and the share of these."""
+        """The number of publications and the Euclidean one, both over frames whose faces were found, and the share of these."""
         return {
             "over found faces only": mean_of_found(rows, pooled=True),
             "Euclidean over found faces": mean_of_found([one[:, 1:] for one in rows if one.shape[1] > 1], pooled=True),

@@ -1,4 +1,4 @@
-"""Blinks: are there as many as there should be, and when?"""
+"""Blinks: does the generated face blink as often as the target, and at the same times?"""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ OPEN, SHUT = 0.35, 0.6
 class BlinkF1(MotionMetric):
     """F1 of the onsets of blinks, within 100 ms (at least one frame); 0 to 1.
 
-    A blink begins where the mean of both eyes' `blink` rises above 0.6 after it was below 0.35: a wink, 0.5, is none.
+    A blink begins where the mean of both eyes' `blink` rises above 0.6 after it was below 0.35: a wink, 0.5, is not a blink.
     Estimated blinks are matched one to one with the target's; a frame without the character's face counts as a false blink, so that
-    losing frames never helps (proof in `toonbench/metrics/_events.py`). All clips are pooled.
+    losing frames never helps (proof in `toonbench/metrics/_events.py`). The counts of all clips are pooled.
     """
 
     name = "blink_f1"

@@ -5,7 +5,7 @@ with the values of the Python package `cpbd` 1.0.7, which the reenactment papers
 speed. The package builds a histogram of blur probabilities P = 1 - exp(-(w / w_jnb)^3.6) and sums it up to P = 0.63;
 widths being integers, that is exactly
 
-    CPBD = edge pixels with w <= w_jnb / all edge pixels,    w_jnb = 5 in blocks of contrast <= 50, else 3 pixels,
+    CPBD = edge pixels with w <= w_jnb / all edge pixels,    w_jnb = 5 in blocks of contrast <= 50, otherwise 3 pixels,
 
 so widths need to be followed to four neighbours only, and angles become integer comparisons.
 """
@@ -34,7 +34,7 @@ class CPBD(Metric):
     """Share of the edge pixels of each frame that look sharp; 0 (blurred) to 1 (sharp).
 
     Gray is PIL's `L`. Only whole 64 x 64 blocks count; a frame with a side below 64, or without a measurable edge,
-    scores 0 as in the reference. Noise and hard artefacts count as sharp, so read it beside a metric of likeness.
+    scores 0 as in the reference. Noise and hard artefacts count as sharp, so use it together with a metric of similarity.
     Reduced as the mean over pairs of each pair's mean over frames.
     """
 
@@ -76,7 +76,7 @@ def cpbd(gray: Gray) -> float:
 
 
 def _canny_blocks(gray: Gray) -> NDArray[np.int64]:
-    """EDGE or PLAIN for each whole block by scikit-image's Canny, the reference's own; slow and always right."""
+    """EDGE or PLAIN for each whole block by scikit-image's Canny, as in the reference; slow, and always correct."""
     feature: Any = importlib.import_module("skimage.feature")
     high, wide = gray.shape[0] // BLOCK, gray.shape[1] // BLOCK
     found: NDArray[np.bool_] = feature.canny(gray.astype(np.float64))

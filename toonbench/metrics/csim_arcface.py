@@ -1,4 +1,4 @@
-"""CSIM by ArcFace: is it still the same person."""
+"""CSIM by ArcFace: is the generated face still the same person?"""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ class CSIMArcFace(Metric):
     moved to ArcFace's template at 112 x 112 (Deng et al. 2019), ResNet-50 of WebFace600K. Mean over each clip's frames,
     then over clips.
 
-    A generated frame without a face counts -1, so losing faces never helps; the literature skips it, and that number and
-    the share of frames with a face stand in `details`. A source without a face leaves its whole pair unmeasured. Made for
-    photographs: on drawn faces it is often lost or says little, see `csim_dinov2`. Values of other ArcFaces (antelopev2,
+    A generated frame without a face counts -1, so losing faces never helps. Publications skip it; that number and
+    the share of frames with a face are in `details`. A source without a face leaves its whole pair unmeasured. The networks were
+    made for photographs: drawn faces are often not found, and the value then means little; see `csim_dinov2`.
+    Values of other ArcFaces (antelopev2,
     IR-SE50 without alignment) and of FaceNet cannot be compared with these.
     """
 
@@ -53,7 +54,7 @@ class CSIMArcFace(Metric):
         return value_with_losses(rows)
 
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> dict[str, float]:  # noqa: ARG002
-        """The literature's number, which skips lost faces, and the share of frames with a face."""
+        """The number of publications, which skips lost faces, and the share of frames with a face."""
         return {"over found faces only": mean_of_found(rows), "faces found": share_found(rows)}
 
     def _loaded(self) -> FaceEmbedder:

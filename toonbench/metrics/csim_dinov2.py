@@ -1,4 +1,4 @@
-"""CSIM by DINOv2: does the generated picture still look like the source, also where faces are drawn."""
+"""CSIM by DINOv2: does the generated frame still look like the source, also where faces are drawn?"""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, re
 class CSIMDINOv2(Metric):
     """Cosine of the DINOv2 (ViT-S/14) class tokens of each generated frame and the source image; -1 to 1, 1 is equal.
 
-    The cartoon twin of `csim_arcface`: DINOv2 (Oquab et al. 2023) learnt from 142 million pictures of all kinds without
-    labels, drawn ones among them, and nothing has to be detected. The whole frame is squashed to 224 x 224 (Pillow's
+    The counterpart of `csim_arcface` for cartoons. DINOv2 (Oquab et al. 2023) was trained on 142 million images of all kinds
+    without labels, including drawn ones, and no face has to be detected. The whole frame is squashed to 224 x 224 (Pillow's
     antialiased bicubic on uint8), scaled to [0, 1] and normalised with ImageNet's mean and deviation; no crop. Mean over
     each clip's frames, then over clips.
 
-    It is a similarity of pictures, not of persons: pose, expression and background change it too, so a method that
-    returns the source gets 1, and it is not calibrated to tell two people of one style apart. Compare methods on the
-    same pairs and read it beside a motion metric.
+    It is a similarity of images, not of persons: pose, expression and background change it too. A method that returns the
+    source gets 1. It is not calibrated to distinguish two people of one style. Compare methods on the same pairs, and use
+    it together with a motion metric.
     """
 
     name = "csim_dinov2"
@@ -85,7 +85,7 @@ class CSIMDINOv2(Metric):
 
 
 def _pictures(frames: Frames) -> Tensor:
-    """(batch, 3, 224, 224) as the network wants them."""
+    """(batch, 3, 224, 224) as the network expects them."""
     import torch
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""FID: Fréchet distance between the Inception features of generated frames and of real ones."""
+"""FID: Fréchet distance between the Inception features of generated frames and of the reference images."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class FID(InceptionFeatures):
 
     d² = |m1 - m2|² + tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances over n - 1, of pytorch-fid 0.3.0's features; all frames
     of all pairs against the task's reference images. Biased upwards, by more the fewer images there are: numbers of
-    different counts cannot be compared, and at 300 images most of it is bias. So the counts and a floor stand beside it:
+    different counts cannot be compared, and at 300 images most of it is bias. The counts and a floor are shown with it:
     the FID between two random halves of the reference, which show the same distribution. Each half has half of
-    the images, so the floor at the full count is lower. Says nothing about motion.
+    the images, so the floor at the full count is lower. FID does not measure motion.
     """
 
     name = "fid"
@@ -34,7 +34,7 @@ class FID(InceptionFeatures):
     bounds = (0.0, math.inf)
     remark = (
         "at these counts most of the value may be bias, which the interval does not cover; the floor is of half the images "
-        "and so higher than at the full count; read kid beside it"
+        "and so higher than at the full count; use kid as well"
     )
 
     def corpus(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> float:
@@ -59,7 +59,7 @@ class FID(InceptionFeatures):
 
 
 def floor(reference: Pooled) -> float:
-    """FID between two halves of the reference, drawn at random by what the rows hold, whatever their order."""
+    """FID between two halves of the reference, drawn at random by the content of the rows, independent of their order."""
     half = np.zeros(len(reference), bool)
     half[reference.shuffled()[: len(reference) // 2]] = True
     return frechet(reference.where(half), reference.where(~half))

@@ -1,4 +1,4 @@
-"""Head pose: the angle between where the head looks and where it should."""
+"""Head pose: the angle between the generated head pose and the target's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""KID: squared maximum mean discrepancy between the Inception features of generated frames and of real ones."""
+"""KID: squared maximum mean discrepancy between the Inception features of generated frames and of the reference images."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ APART = "without frames of one clip together"
 class KID(InceptionFeatures):
     """Squared MMD with the kernel (x · y / 2048 + 1)³ of Inception features (Bińkowski et al. 2018); 0 is equal.
 
-    Mean kernel within the generated frames + within the reference, both without a frame with itself, - 2 times the mean
-    across. Unlike FID it expects the same value at any count, and may be a little negative: unbiased, for rows that are
+    The mean kernel within the generated frames, plus that within the reference (both without a frame with itself), minus
+    twice the mean across. Unlike FID it expects the same value at any count, and may be a little negative: unbiased, for rows that are
     independent of each other. Frames of one clip are alike, which raises the mean within and so the value, the more
     frames a clip has and the fewer clips there are. `details` has the number whose means within leave out all pairs of
     frames of one clip: unbiased where the clips are independent. Computed over all rows: that is what the average over
-    random subsets (100 of 1000, as it is usually printed) estimates. Of more than 50,000 rows a side, a random 50,000,
-    fixed by what they hold. Printed values are often times 1000.
+    random subsets (100 of 1000, as it is usually printed) estimates. With more than 50,000 rows on a side, it uses a random
+    50,000, which their content determines. Printed values are often times 1000.
     """
 
     name = "kid"
@@ -127,7 +127,7 @@ class _Sums:
 
 
 def _kernel_sum(one: Values, other: Values) -> float:
-    """The sum of the kernel less 1: that 1 cancels in the discrepancy, and would take the digits of small features along."""
+    """The sum of the kernel less 1: that 1 cancels in the discrepancy, and would cost digits of small features."""
     values = one @ other.T
     values /= one.shape[1]
     return float(np.vdot(_less_one(values), values))
@@ -161,17 +161,17 @@ def _within_clips(groups: Sequence[Pooled]) -> _Pairs:
     return _Pairs(count=float(count), total=math.fsum(map(_within, clips)))
 
 
-_SUMS: Last[_Sums] = Last()  # what was reduced last: `details` of it is asked for next
+_SUMS: Last[_Sums] = Last()  # of the last reduction: its `details` are computed next
 _REFERENCE: Last[tuple[float, _Pairs]] = Last()  # the sums within the reference and within its clips
 
 
 def _checksum(groups: Sequence[Pooled], reference: Pooled) -> str:
-    """Of all rows of both sides, however the clips are put in order and in groups."""
+    """A checksum of all rows of both sides, independent of the order and the grouping of clips."""
     return " ".join([*sorted(clip.fingerprint() for one in groups for clip in one.clips()), reference.fingerprint()])
 
 
 def _thinned(groups: Sequence[Pooled]) -> list[Pooled]:
-    """The groups, or of more than `MOST` rows altogether a random `MOST`: of each group its share, whatever its order."""
+    """The groups; or, if they have more than `MOST` rows in total, a random `MOST`, each group its share, independent of order."""
     total = sum(map(len, groups))
     if total <= MOST:
         return list(groups)

@@ -12,8 +12,8 @@ class L1(Metric):
     """Mean over height, width and RGB of |generated - target| / 255 for each frame; 0 (equal) to 1.
 
     Reduced as the mean over pairs of each pair's mean over frames (LIA, `evaluation.py`; ToonTalker derives from LIA).
-    FOMM pools over all frames at once, which the stored rows allow too. Take lossless frames: H.264 at crf 18 alone
-    costs 0.006, more than what separates published methods.
+    FOMM pools over all frames at once, which is possible with the stored rows, too. Use lossless frames: H.264 at crf 18 alone
+    costs 0.006, which is more than the difference of published methods.
     """
 
     name = "l1"
@@ -26,7 +26,7 @@ class L1(Metric):
         """(frames, 1) float32, one value a frame."""
         target = target_of(sample, self.name)
         rows = np.empty((len(target), 1), np.float32)
-        for index, (generated, wanted) in enumerate(zip(sample.generated, target, strict=True)):
-            difference = generated.astype(np.int16) - wanted
+        for index, (generated, expected) in enumerate(zip(sample.generated, target, strict=True)):
+            difference = generated.astype(np.int16) - expected
             rows[index] = np.abs(difference).sum(dtype=np.int64) / (255.0 * difference.size)
         return rows

@@ -1,4 +1,4 @@
-"""Landmark error: how far the face's points lie from where they should be."""
+"""Landmark error: how far the face's landmarks are from the target's."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ from toonbench.metrics._lpips import LearnedDistance
 
 
 class LPIPSVGG(LearnedDistance):
-    """Distance of VGG16's features to the target's, weighted as people judged (Zhang, Isola, Efros et al. 2018); 0 is equal.
+    """Distance of VGG16's features to the target's, weighted by human judgements (Zhang, Isola, Efros et al. 2018); 0 is equal.
 
     As `lpips_alex` with another backbone (the first five stages of VGG16): closer to the losses that networks are trained
-    with, so it flatters those trained on VGG features, and about 25 times the work. The numbers of the two cannot be
+    with, so it favours methods trained on VGG features. It takes about 25 times as long. The numbers of the two cannot be
     compared. Frames under 16 pixels are not measured.
     """
 

@@ -1,4 +1,4 @@
-"""Openings of the mouth: are there as many as there should be, and when?"""
+"""Openings of the mouth: does it open as often as the target's, and at the same times?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from toonbench.metrics._events import counts
 from toonbench.metrics._motion import MotionMetric, curves, estimate_and_truth, truth_of
 from toonbench.types import Rows, Sample
 
-SHUT, OPEN = 0.3, 0.55  # in quick talk the jaw shuts to 0.2 or so between syllables: a limit there is a toss-up
+SHUT, OPEN = (
+    0.3,
+    0.55,
+)  # in quick speech the jaw closes to about 0.2 between syllables: a limit there would be arbitrary
 
 
 class MouthF1(MotionMetric):
@@ -16,9 +19,9 @@ class MouthF1(MotionMetric):
 
     The mouth opens where `jaw_open` rises above 0.55 after it was below 0.3. Estimated openings are matched one to one
     with the target's; a frame without the character's face counts as a false opening, so that losing frames never helps (proof in
-    `toonbench/metrics/_events.py`). All clips are pooled.
-    Syllables follow each other in 150 to 350 ms, so a clip that is late by more than the tolerance still meets a third to
-    a half of them by chance: the number tells that it is late, not by how much.
+    `toonbench/metrics/_events.py`). The counts of all clips are pooled.
+    Syllables follow each other in 150 to 350 ms, so a clip that is late by more than the tolerance still matches a third
+    to a half of them by chance: the number shows that it is late, but not by how much.
     """
 
     name = "mouth_f1"

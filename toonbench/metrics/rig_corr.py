@@ -1,4 +1,4 @@
-"""Rig concordance: do the channels rise and fall when they should?"""
+"""Rig correlation: do the channels rise and fall at the same times as the target's?"""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from numpy.typing import NDArray
 from toonbench.metrics._motion import LIMITS, MotionMetric, curves, estimate_and_truth
 from toonbench.types import CHANNELS, Rows, Sample
 
-MOVES = 0.15  # of a channel's range: where the truth moves less in a clip, its direction is not worth asking for
+MOVES = 0.15  # of a channel's range: a channel whose ground truth moves less in a clip is not measured
 Values = NDArray[np.float64]
 
 
 class RigCorr(MotionMetric):
-    """Concordance of each channel's curve with the truth's, over all pairs of frames; -1 (reversed) to 1 (same order).
+    """Gini correlation of each channel's curve with the ground truth, over all pairs of frames; -1 (reversed) to 1 (same order).
 
         sum_{i<j} |b_i - b_j| sign(a_i - a_j) sign(b_i - b_j) / sum_{i<j} |b_i - b_j|,   a estimate, b truth
 
-    This is Gini's correlation of the truth with the ranks of the estimate, Kendall's tau weighted by how much the truth
-    moves (Schechtman and Yitzhaki 1987, "A measure of association based on Gini's mean difference"). It is free of
-    offset and of scale: any rising function of the truth has 1, a frozen or unrelated curve 0 on average. A pair of
-    frames of which one lacks the character's face counts -1, so that losing a frame can never help; no such rule exists for Pearson's
-    correlation, which rises when frames that fit badly are left out, whatever stands in for them. Mean over
+    This is the Gini correlation of the ground truth with the ranks of the estimate. It is Kendall's tau, weighted by how much
+    the ground truth moves (Schechtman and Yitzhaki 1987, "A measure of association based on Gini's mean difference"). It does not
+    depend on offset and scale: any rising function of the truth has 1, a frozen or unrelated curve 0 on average. A pair of
+    frames of which one lacks the character's face counts -1, so that losing a frame can never help. No such rule exists for Pearson's
+    correlation, which rises when frames that fit badly are left out, with any substitute for them. Mean over
     the channels whose truth moves by at least 0.15 of their range, then over pairs.
     """
 
@@ -42,7 +42,7 @@ class RigCorr(MotionMetric):
 
 
 def channel_concordance(rows: Rows) -> dict[str, float]:
-    """The concordance of every channel that moves in one clip, by name."""
+    """The Gini correlation of every channel that moves in one clip, by name."""
     estimate, truth = estimate_and_truth(rows, width=len(CHANNELS))
     if len(truth) < 2:
         return {}
@@ -53,6 +53,6 @@ def channel_concordance(rows: Rows) -> dict[str, float]:
 def concordance(estimate: Values, truth: Values) -> float:
     """The formula of `RigCorr` for two curves (frames,), NaN in `estimate` where a frame was not measured."""
     first, second = np.triu_indices(len(truth), k=1)
-    rise, wanted = estimate[first] - estimate[second], truth[first] - truth[second]
-    agree = np.where(np.isfinite(rise), np.sign(rise) * np.sign(wanted), -1.0)
-    return float((np.abs(wanted) * agree).sum() / np.abs(wanted).sum())
+    rise, expected = estimate[first] - estimate[second], truth[first] - truth[second]
+    agree = np.where(np.isfinite(rise), np.sign(rise) * np.sign(expected), -1.0)
+    return float((np.abs(expected) * agree).sum() / np.abs(expected).sum())

@@ -1,4 +1,4 @@
-"""Rig error: how far the expression and pose are from what they should be."""
+"""Rig error: how far expression and pose are from the target's."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ Values = NDArray[np.float64]
 class RigError(MotionMetric):
     """Mean over the 18 channels of |estimate - truth| / the channel's range; 0 to 1.
 
-    Estimates come from the landmark network and lie within the channels' limits, as truths do. A frame without the character's face
-    counts as wrong as it could be in every channel: max(truth - low, high - truth) / range. `breakdown` gives the
+    Estimates come from the landmark network and are within the channels' limits, as the ground truth is. A frame
+    without the character's face
+    counts as the largest possible error in every channel: max(truth - low, high - truth) / range. `breakdown` gives the
     channels one by one. Error of the network itself, per style: `weights/landmarks.md`.
     """
 

@@ -35,7 +35,7 @@ def target_of(sample: Sample, metric: str) -> Frames:
     if sample.target is None:
         raise ToonbenchError(
             f"{metric} needs a target and pair '{sample.pair.id}' has none; "
-            "use a task with exact targets (same identity, or puppets), or leave this metric out"
+            "use a task with targets (same identity, or puppets), or leave this metric out"
         )
     if sample.target.shape != sample.generated.shape:
         raise ToonbenchError(
@@ -75,24 +75,24 @@ def value_with_losses(rows: Rows) -> float:
 
 
 def mean_with_losses(rows: Sequence[Rows], *, pooled: bool = False) -> float:
-    """The mean of column 0, a lost frame (NaN there) counting as the worst case, which stands in the last column.
+    """The mean of column 0, a lost frame (NaN there) counting as the worst case, which is in the last column.
 
-    So a face that is not found never helps. Rows whose last column is NaN, where the real side could not be measured, are
-    left out. `pooled` takes the mean over all frames, else over each pair's frames and then over pairs.
+    So a face that is not found never helps. Rows whose last column is NaN, where the target or source could not be measured, are
+    left out. `pooled` takes the mean over all frames; otherwise it is over each pair's frames and then over pairs.
     """
-    known = [one[np.isfinite(one[:, -1])].astype(np.float64) for one in rows if one.shape[1] > 1]
-    return _mean([np.where(np.isfinite(one[:, 0]), one[:, 0], one[:, -1]) for one in known], pooled=pooled)
+    measured = [one[np.isfinite(one[:, -1])].astype(np.float64) for one in rows if one.shape[1] > 1]
+    return _mean([np.where(np.isfinite(one[:, 0]), one[:, 0], one[:, -1]) for one in measured], pooled=pooled)
 
 
 def mean_of_found(rows: Sequence[Rows], *, pooled: bool = False) -> float:
-    """The mean of column 0 over the frames that have one, as the literature skips the others."""
+    """The mean of column 0 over the frames that have one, as publications skip the others."""
     return _mean([one[np.isfinite(one[:, 0]), 0].astype(np.float64) for one in rows], pooled=pooled)
 
 
 def share_found(rows: Sequence[Rows]) -> float:
-    """The share of the frames with a known real side whose own value could be measured; NaN if there is none."""
-    known = [one[np.isfinite(one[:, -1]), 0] for one in rows if one.shape[1] > 1]
-    values = np.concatenate(known) if known else np.empty(0)
+    """The share of the frames with a measured target or source whose own value could be measured; NaN if there is none."""
+    measured = [one[np.isfinite(one[:, -1]), 0] for one in rows if one.shape[1] > 1]
+    values = np.concatenate(measured) if measured else np.empty(0)
     return float(np.isfinite(values).mean()) if values.size else float("nan")
 
 

@@ -17,8 +17,8 @@ class SSIM(Metric):
     """Structural similarity (Wang, Bovik, Sheikh, Simoncelli 2004) of each frame; -1 to 1, 1 is equal.
 
     The settings of that paper: Gaussian window of sigma 1.5 (11 pixels), population covariances, K1 = 0.01,
-    K2 = 0.03, range 255, mean of the map without the border of half a window. Computed on R, G and B apart and
-    averaged over the three; the paper uses luma only, so say "RGB" beside the number. No downsampling.
+    K2 = 0.03, range 255, mean of the map without the border of half a window. Computed on R, G and B separately
+    and averaged over the three. The paper uses luma only, so write "RGB" beside the number. No downsampling.
     """
 
     name = "ssim"
@@ -34,9 +34,9 @@ class SSIM(Metric):
         if min(target.shape[1:3]) < WINDOW:
             return rows
         metrics: Any = importlib.import_module("skimage.metrics")
-        for index, (generated, wanted) in enumerate(zip(sample.generated, target, strict=True)):
+        for index, (generated, expected) in enumerate(zip(sample.generated, target, strict=True)):
             rows[index] = metrics.structural_similarity(
-                wanted,
+                expected,
                 generated,
                 channel_axis=-1,
                 data_range=255,

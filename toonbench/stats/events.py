@@ -97,7 +97,7 @@ def effective_number(
 
     The trials divided by the design effect 1 + e. The observed excess e of the variance over that of independent trials is
     blended with the one that a correlation of 0.08 inside a driving video gives. The first weighs as much
-    as it has degrees of freedom, at most the number of rarer outcomes: without failures nothing is seen of how they cluster.
+    as it has degrees of freedom, at most the number of rarer outcomes: without failures the data do not show how they cluster.
     It is multiplied by (t / z)^2, because it is an estimate. Never more than the trials.
     """
     trials = float(counts[:, 1].sum())
@@ -108,13 +108,13 @@ def effective_number(
     if not rarer > 0:
         return trials / (1 + max(prior, 0.0))
     variance = variance_of_sum((counts[:, 0] - value * counts[:, 1]) / trials, driving, sources)
-    seen = variance.value * (trials - 1) / (value * (1 - value)) - 1
+    observed = variance.value * (trials - 1) / (value * (1 - value)) - 1
     weight = min(variance.degrees, rarer)
-    if weight * seen + PRIOR_WEIGHT * prior <= 0:
+    if weight * observed + PRIOR_WEIGHT * prior <= 0:
         return trials
     even = min(_even_clusters(counts[:, 1], labels) for labels in samples)
     wider = (student(level, max(even - 1, 1)) / student(level, math.inf)) ** 2
-    excess = (weight * seen * wider + PRIOR_WEIGHT * prior) / (weight + PRIOR_WEIGHT)
+    excess = (weight * observed * wider + PRIOR_WEIGHT * prior) / (weight + PRIOR_WEIGHT)
     return trials / (1 + max(excess, 0.0))
 
 

@@ -1,8 +1,9 @@
 """Could a difference be chance? Randomisation tests that exchange two methods within whole driving videos.
 
 If two methods do not differ, exchanging their names within a driving video changes nothing, so every assignment of names is as
-likely as the one seen; p is the share of assignments with a difference as large, or larger (Fisher). Up to 20
-driving videos that differ all assignments are counted, else `draws` random ones and the one seen: (1 + count) / (1 + draws), which
+likely as the observed one; p is the share of assignments with a difference as large, or larger (Fisher). With up to 20
+driving videos that differ, all assignments are counted; otherwise `draws` random ones and the observed one:
+(1 + count) / (1 + draws), which
 holds the level exactly too (Phipson and Smyth 2010).
 
 Where sources repeat (see `toonbench.stats.twoway`) that is not enough: pairs that share a source are alike too. There p is the
@@ -24,7 +25,7 @@ Values = NDArray[np.float64]
 ALPHA = 0.05  # two-sided
 EXACT = 20  # up to so many clusters every assignment is counted: 2^19 sums, 4 MiB
 DRAWS = 19_999  # above it, random ones; with the +1 the smallest p is 1/20000
-SLACK = 1e-9  # an assignment that ties with the one seen must not be missed by rounding
+SLACK = 1e-9  # an assignment that ties with the observed one must not be missed by rounding
 BLOCK = 1000  # random assignments at a time
 
 
@@ -130,10 +131,10 @@ def smallest_p(clusters: int, *, draws: int = DRAWS) -> float:
     return 2.0 ** (1 - clusters) if clusters <= EXACT else 1 / (1 + draws)
 
 
-def flip_sums(sums: Values, seen: float, *, draws: int = DRAWS, seed: int = 0) -> float:
-    """The share of assignments of signs to `sums` (k,) with a total of at least `seen` on either side."""
+def flip_sums(sums: Values, observed: float, *, draws: int = DRAWS, seed: int = 0) -> float:
+    """The share of assignments of signs to `sums` (k,) with a total of at least `observed` on either side."""
     sizes = np.sort(np.abs(sums))[::-1]  # the test asks for no more; one order for equal data
-    limit = seen - SLACK * float(sizes.sum())
+    limit = observed - SLACK * float(sizes.sum())
     if len(sizes) <= EXACT:
         reached = np.zeros(1)
         for size in sizes[1:]:
@@ -171,13 +172,13 @@ def _count_beyond(sizes: Values, limit: float, *, draws: int, seed: int) -> int:
 
 
 def _exchange(a: Values, b: Values, clusters: Sequence[Hashable], *, draws: int, seed: int) -> float:
-    """The share of exchanges of whole clusters' counts with a difference of ratios of at least the one seen."""
+    """The share of exchanges of whole clusters' counts with a difference of ratios of at least the observed one."""
     pairs = _cluster_counts(a, b, clusters)
     changing = sorted((max(pair), min(pair)) for pair in pairs if pair[0] != pair[1])
     high, low = (np.array([pair[side] for pair in changing], np.float64).reshape(-1, 2) for side in (0, 1))
     fixed = np.array([one for one, other in pairs if one == other], np.float64).reshape(-1, 2).sum(axis=0)
     whole = a.sum(axis=0) + b.sum(axis=0)
-    seen = abs(_difference(a.sum(axis=0)[None], whole)[0])
+    observed = abs(_difference(a.sum(axis=0)[None], whole)[0])
     if not len(changing):
         return 1.0
     start, steps = fixed + low.sum(axis=0), high - low
@@ -185,12 +186,12 @@ def _exchange(a: Values, b: Values, clusters: Sequence[Hashable], *, draws: int,
         reached = start[None]
         for step in steps[1:]:
             reached = np.concatenate([reached, reached + step])
-        return float(np.mean(np.abs(_difference(reached, whole)) >= seen - SLACK))
+        return float(np.mean(np.abs(_difference(reached, whole)) >= observed - SLACK))
     rng, count = np.random.default_rng(seed), 0
     for at in range(0, draws, BLOCK):
         chosen = rng.integers(0, 2, (min(BLOCK, draws - at), len(steps)), dtype=np.int8)
         reached = start + np.einsum("rc,cx->rx", chosen, steps)
-        count += int((np.abs(_difference(reached, whole)) >= seen - SLACK).sum())
+        count += int((np.abs(_difference(reached, whole)) >= observed - SLACK).sum())
     return (1 + count) / (1 + draws)
 
 

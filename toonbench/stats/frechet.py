@@ -4,11 +4,11 @@
 
 with covariances over n - 1. Where S = A^T A / (n - 1), the last trace is the nuclear norm (the sum of the singular values) of
 A1 A2^T over sqrt((n1 - 1)(n2 - 1)), and A may be anything with that product: the centred rows, or the triangle of
-their QR decomposition. So no root of a 2048 x 2048 product is ever taken:
+their QR decomposition. No root of a 2048 x 2048 product is computed:
 
 - Where one set has at most `FEW` rows, the singular values of the rows of one set on those of the other, condensed by QR
   while they stream. Exact to rounding: the same set twice gives 0.
-- Else the eigenvalues of the symmetric A1 S2 A1^T. Their square roots lose half of the digits of those near 0, which
+- Otherwise the eigenvalues of the symmetric A1 S2 A1^T. Their square roots lose half of the digits of those near 0, which
   costs at most about 1e-7 of the traces.
 """
 
@@ -137,7 +137,7 @@ class Frechet:
         on_axes = self._axes @ shift
         product = moments.product - moments.count * np.outer(on_axes, on_axes)
         eigenvalues = np.linalg.eigvalsh(product)
-        # What is this small beside the largest is its rounding error, whose root would count 1e-8 each.
+        # Eigenvalues this small beside the largest are rounding errors; the root of each would add 1e-8.
         above = eigenvalues[eigenvalues > len(eigenvalues) * EPSILON * max(eigenvalues[-1], 0.0)]
         return self._value(
             count=moments.count,

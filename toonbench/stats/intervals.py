@@ -20,7 +20,7 @@ Values = NDArray[np.float64]
 ReduceGroups = Callable[[Sequence[Sequence[Rows]]], tuple[float, Sequence[float]]]
 """The number of the rows of all groups, and of those of all groups but one, for each."""
 
-FEWEST = 3  # clusters: with two, an interval that covers is 13 standard errors wide, which tells nothing
+FEWEST = 3  # clusters: with two, an interval that covers is 13 standard errors wide, which is of no use
 FEWEST_TO_RESAMPLE = 6  # the range of means of resampled clusters misses the truth in 2^(1 - clusters) of all cases
 
 
@@ -28,7 +28,7 @@ FEWEST_TO_RESAMPLE = 6  # the range of means of resampled clusters misses the tr
 class Interval:
     """A value with the interval that covers the truth at the level asked for, and the clusters it rests on.
 
-    `low` and `high` are NaN, and `reason` says why, where there is too little to tell.
+    `low` and `high` are NaN, and `reason` says why, where there is too little data.
     """
 
     value: float
@@ -52,7 +52,7 @@ def cluster_bootstrap(
     Whole clusters are drawn with replacement; the interval is the percentile interval of the resampled means, widened
     to Student's t (Hesterberg 2015, "What teachers should know about the bootstrap", the expanded percentile
     interval). It stays inside the range of the values. In simulation at 15 clusters it covers 0.95 with normal values, 0.91
-    with exponential and 0.87 with lognormal(1) ones; the plain percentile covers 0.93, 0.88 and 0.85, and BCa hardly
+    with exponential and 0.87 with lognormal(1) ones; the plain percentile covers 0.93, 0.88 and 0.85, and BCa barely
     more than that (`docs/statistics.md`). Three to five clusters take a jackknife t interval instead.
     NaN values are left out, with their clusters if nothing else is in them. The result does not depend on the order.
     `weights` (n,), the frames of each pair, make it the mean over all frames, where a metric is pooled so.

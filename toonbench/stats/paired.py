@@ -1,6 +1,6 @@
 """Is one method better than another? Tests and intervals for two methods on the same pairs.
 
-Both methods are given the same driving videos, so each video is its own control: what is hard for both cancels. The
+Both methods are given the same driving videos, so each video is its own control: the difficulty of a video for both cancels. The
 driving video stays the unit (see `toonbench.stats.intervals`): its pairs succeed and fail together, and a test that takes them for
 separate observations finds differences where there are none (`tests/unit/test_paired_stats.py` measures how often).
 """
@@ -73,7 +73,7 @@ def standard_error(
     sources: Sequence[Hashable] | None = None,
     weights: ArrayLike | None = None,
 ) -> float:
-    """Of the mean of `values` (n,), from the spread of whole `clusters` (n,); NaN with fewer than two.
+    """The standard error of the mean of `values` (n,), from the spread of whole `clusters` (n,); NaN with fewer than two.
 
     sqrt(k / (k - 1) * sum over clusters of (sum of weight * (value - mean))^2) / sum of weights, k clusters (Liang and
     Zeger 1986). With `sources` (n,) that repeat, the variance of `toonbench.stats.twoway`.
@@ -100,7 +100,7 @@ def minimum_detectable(error: float, clusters: int, *, alpha: float = ALPHA, pow
     """The true difference that one two-sided test at `alpha` finds with `power`: (t_{1 - alpha/2} + t_{power}) * error.
 
     Student's t with clusters - 1 degrees of freedom (Bloom 1995, minimum detectable effects). NaN where `sign_flip` cannot
-    reach `alpha` with so few clusters, and where all differences are equal: no spread was seen, which does not say there is none.
+    reach `alpha` with so few clusters, and where all differences are equal: no spread was observed, which does not show that there is none.
     """
     from scipy.special import stdtrit
 
@@ -127,8 +127,8 @@ def holm(p: Sequence[float]) -> list[float]:
 def shared_ranks(methods: Sequence[str], better: Sequence[tuple[str, str]]) -> dict[str, int]:
     """1 + the number of methods that are significantly better; `better` lists pairs (better one, worse one).
 
-    Methods that nothing sets apart share a rank. That is not transitive: with A better than C, and B apart from neither, A and
-    B are first and C is second. So equal ranks do not say that two methods are equal; their own comparison does.
+    Methods that are not significantly different share a rank. That is not transitive: if A is better than C, and B differs from
+    neither, A and B are first and C is second. Equal ranks therefore do not show that two methods are equal; see their comparison.
     """
     return {name: 1 + sum(worse == name and winner in methods for winner, worse in better) for name in methods}
 
@@ -187,7 +187,7 @@ def compare_events(
 
 
 def _correlation(a: float, b: float, difference: float) -> float:
-    """Of two estimates, from their standard errors and that of their difference; 0 where one shows no spread."""
+    """The correlation of two estimates, from their standard errors and that of their difference; 0 where one shows no spread."""
     if not (a > 0 and b > 0):
         return 0.0
     return max(-1.0, min(1.0, (a * a + b * b - difference * difference) / (2 * a * b)))
@@ -292,7 +292,7 @@ def set_interval(
     """What `stats.grouped_jackknife` gives, from reductions that were made already.
 
     `sources`: the same number without each group of sources, where sources repeat. The variances over driving videos and over
-    sources are added, which counts what belongs to single pairs twice, so this interval is rather too wide.
+    sources are added, which counts what belongs to single pairs twice, so this interval is wider than necessary.
     """
     if not math.isfinite(number.value):
         return Interval(math.nan, math.nan, math.nan, number.clusters, "nothing was measured")

@@ -1,4 +1,4 @@
-"""The measured rows of many clips as one long array that is never put together: it is read in blocks."""
+"""The measured rows of many clips as one long array that is read in blocks and never held in memory as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the rows of many pairs to a number with its interval: the one way, for every metric and every table."""
+"""The number of many pairs and its interval, computed from rows: the only such function, for every metric and every table."""
 
 from __future__ import annotations
 

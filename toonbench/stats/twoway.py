@@ -1,7 +1,7 @@
 """Two crossed samples: driving videos, and sources of which each is animated by several of them.
 
 Where a source appears with more than one driving video, its pairs succeed and fail together as those of a driving video do.
-An interval over driving videos alone is then too narrow, and more driving videos do not cure it. The variance of a mean is here
+An interval over driving videos alone is then too narrow, and more driving videos do not help. The variance of a mean is
 (Cameron, Gelbach and Miller 2011, "Robust inference with multiway clustering")
 
     V = max(D, S, D + S - P)
@@ -44,14 +44,14 @@ class Variance:
 def source_repeats(driving: Sequence[Hashable], sources: Sequence[Hashable] | None) -> bool:
     """Whether sources are a second sample: two or more, one of which appears with two driving videos or more.
 
-    A single source is no sample. It is taken as fixed, and an interval is about this source only.
+    A single source is not a sample. It is taken as fixed, and an interval is about this source only.
     """
     if sources is None:
         return False
     if len(driving) != len(sources):
         raise ValueError(f"{len(driving)} driving videos and {len(sources)} sources; give one of each for each pair")
-    seen: dict[Hashable, Hashable] = {}
-    repeats = any(seen.setdefault(source, video) != video for video, source in zip(driving, sources, strict=True))
+    first: dict[Hashable, Hashable] = {}
+    repeats = any(first.setdefault(source, video) != video for video, source in zip(driving, sources, strict=True))
     return repeats and len(set(sources)) > 1
 
 
@@ -145,7 +145,7 @@ def _two_way(
 
 
 def _resampled(away: Values, weight: Values, driving: Codes, sources: Codes, *, resamples: int, seed: int) -> Values:
-    """The means (resamples,) of `away` (n,) when driving videos and sources are drawn anew."""
+    """The means (resamples,) of `away` (n,) when driving videos and sources are drawn again."""
     rng = np.random.default_rng(seed)
     videos, number = int(driving.max()) + 1, int(sources.max()) + 1
     drawn = rng.multinomial(videos, np.full(videos, 1 / videos), size=resamples).astype(np.float64)
