@@ -29,6 +29,7 @@ for name, place, about in (
     ("calibrate", "calibrate:calibrate", "Measure the response of every metric to errors of known size."),
     ("train", "train:train", "Train a method."),
     ("validate", "validate:validate", "Check a data folder, a folder of videos, or a result."),
+    ("check", "check:check", "Check a metric, method or task, yours or ours, against the laws of the benchmark."),
     ("doctor", "doctor:doctor", "Check this machine: versions, devices, goldens."),
 ):
     app.command(f"toonbench.commands.{place}", name=name, help=about)

@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from toonbench.adapted import as_metric
 from toonbench.types import Method, Metric, TargetMethod, Task, ToonbenchError
 
 Group = Literal["methods", "metrics", "tasks"]
+GROUPS: tuple[Group, ...] = get_args(Group)
 PLACE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -26,6 +27,21 @@ def _found(group: Group) -> dict[str, EntryPoint]:
 def names(group: Group) -> list[str]:
     """The registered names of a group, sorted, without importing them."""
     return sorted(_found(group))
+
+
+def packages() -> dict[str, list[tuple[Group, str]]]:
+    """What each installed package registers, by `package_key`: the groups and names, without importing them."""
+    found: dict[str, list[tuple[Group, str]]] = {}
+    for group in GROUPS:
+        for name, point in sorted(_found(group).items()):
+            if point.dist is not None:
+                found.setdefault(package_key(point.dist.name), []).append((group, name))
+    return found
+
+
+def package_key(name: str) -> str:
+    """A package's name as package indexes compare it: `My_Package` is `my-package`."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def unknown(what: str, name: str, allowed: Iterable[str]) -> ToonbenchError:

@@ -17,7 +17,7 @@ LAYERS = [
     {"tasks", "metrics", "data", "stats"},
     {"prepare"},
     {"data.open"},
-    {"generate", "score", "lint", "compare", "puppets", "landmarks", "calibrate", "goldens"},
+    {"generate", "score", "lint", "compare", "puppets", "landmarks", "calibrate", "goldens", "testing"},
     {"evaluate"},
     {"hub", "report"},
     {"cli", "commands"},

@@ -6,7 +6,7 @@ import pytest
 from toonbench import registry
 from toonbench.data import load
 from toonbench.tasks import STANDARD_TASKS, draw_pairs, fingerprint, pair_seed, shard_of, wanted_targets
-from toonbench.tasks.lock import LOCK, _catalogue, current
+from toonbench.tasks.lock import LOCK, catalogue, current
 from toonbench.types import ToonbenchError
 
 COUNTS = {
@@ -26,7 +26,7 @@ def test_every_task_is_as_its_lock_says():
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_a_large_data_set_gives_the_papers_counts(name):
-    pairs = draw_pairs(registry.load_task(name), _catalogue())
+    pairs = draw_pairs(registry.load_task(name), catalogue())
     videos, total = COUNTS[name]
     assert len({pair.driving.id for pair in pairs}) == videos
     assert len(pairs) == len({pair.id for pair in pairs}) == total
@@ -37,40 +37,40 @@ def test_a_large_data_set_gives_the_papers_counts(name):
 @pytest.mark.parametrize("name", COUNTS)
 def test_pairs_do_not_depend_on_the_order_of_the_clips(name):
     task = registry.load_task(name)
-    assert draw_pairs(task, _catalogue()) == draw_pairs(task, _catalogue()[::-1])
+    assert draw_pairs(task, catalogue()) == draw_pairs(task, catalogue()[::-1])
 
 
 def test_another_seed_draws_other_pairs():
     task = registry.load_task("real2cartoon")
-    assert draw_pairs(task, _catalogue(), seed=1) != draw_pairs(task, _catalogue(), seed=0)
+    assert draw_pairs(task, catalogue(), seed=1) != draw_pairs(task, catalogue(), seed=0)
 
 
 def test_the_fingerprint_changes_with_a_field_and_with_a_pair():
     task = registry.load_task("real2cartoon")
-    pairs = draw_pairs(task, _catalogue())
+    pairs = draw_pairs(task, catalogue())
     assert fingerprint(task, pairs) != fingerprint(replace(task, motion="absolute"), pairs)
     assert fingerprint(task, pairs) != fingerprint(task, pairs[1:])
 
 
 def test_same_identity_pairs_are_their_own_target():
-    for pair in draw_pairs(registry.load_task("real_self"), _catalogue()):
+    for pair in draw_pairs(registry.load_task("real_self"), catalogue()):
         assert pair.source == pair.driving == pair.target
 
 
 def test_nobody_drives_themself_in_cross_identity_tasks():
-    clips = [replace(clip, identity=f"person-{i % 3}") for i, clip in enumerate(_catalogue())]
+    clips = [replace(clip, identity=f"person-{i % 3}") for i, clip in enumerate(catalogue())]
     for pair in draw_pairs(registry.load_task("real_cross"), clips):
         assert pair.source.identity != pair.driving.identity
 
 
 def test_training_clips_are_never_drawn():
-    clips = [replace(clip, split="train") for clip in _catalogue()]
+    clips = [replace(clip, split="train") for clip in catalogue()]
     with pytest.raises(ToonbenchError, match="needs real videos, but the data has none"):
         draw_pairs(registry.load_task("real2cartoon"), clips)
 
 
 def test_without_images_the_first_frames_of_videos_are_sources():
-    clips = [clip for clip in _catalogue() if clip.kind == "video"]
+    clips = [clip for clip in catalogue() if clip.kind == "video"]
     pairs = draw_pairs(registry.load_task("cartoon_cross"), clips)
     assert len(pairs) == 275
     assert all(pair.source.id != pair.driving.id for pair in pairs)
@@ -87,14 +87,14 @@ def test_targets_are_found_for_the_tasks_motion(tiny_data):
 
 
 def test_shards_part_the_pairs():
-    pairs = draw_pairs(registry.load_task("real2cartoon"), _catalogue())
+    pairs = draw_pairs(registry.load_task("real2cartoon"), catalogue())
     shards = [shard_of(pairs, (i, 3)) for i in (1, 2, 3)]
     assert sorted(p.id for shard in shards for p in shard) == sorted(p.id for p in pairs)
     assert all(60 < len(shard) < 140 for shard in shards)
 
 
 def test_seeds_of_pairs_differ_and_stay():
-    pairs = draw_pairs(registry.load_task("real2cartoon"), _catalogue())
+    pairs = draw_pairs(registry.load_task("real2cartoon"), catalogue())
     seeds = [pair_seed(0, pair) for pair in pairs]
     assert len(set(seeds)) == len(seeds)
     assert seeds == [pair_seed(0, pair) for pair in pairs]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toonbench import registry, video
+from toonbench import adapted, registry, video
 from toonbench.data import load, read_motion, shipped
 from toonbench.types import CHANNELS, Frames, GoldenCheck, Metric, Pair, Sample, ToonbenchError
 
@@ -63,12 +63,12 @@ def tolerance(name: str, value: float) -> float:
 
 def on_test_weights(metric: Metric) -> Metric:
     """The metric with its network on deterministic test weights; unchanged if that is not possible."""
-    return type(metric).with_test_weights() or metric
+    return adapted.on_test_weights(metric) or metric
 
 
 def can_be_pinned(metric: Metric) -> bool:
     """Whether the metric has a value without any fetched weights."""
-    return type(metric).with_test_weights() is not None
+    return adapted.on_test_weights(metric) is not None
 
 
 def value_of(metric: Metric) -> float:

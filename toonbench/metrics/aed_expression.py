@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from toonbench import weights
 from toonbench.metrics._faces import generated_and_target
 from toonbench.metrics.shared import mean_of_found, share_found, value_with_losses, with_worst
-from toonbench.networks.blendshapes import SHAPES, from_file
+from toonbench.networks.blendshapes import SHAPES, from_file, with_test_weights
 from toonbench.types import Domain, Frame, Frames, Metric, Need, Rows, Sample
 
 Reader = Callable[[Frame], NDArray[np.float32] | None]
@@ -42,6 +42,11 @@ class AEDExpression(Metric):
 
     def __init__(self, *, network: Reader | None = None) -> None:
         self._network = network
+
+    @classmethod
+    def with_test_weights(cls) -> AEDExpression:
+        """The metric with a stand-in for MediaPipe: it runs without any download or package and measures nothing."""
+        return cls(network=with_test_weights())
 
     def extract_features(self, frames: Frames) -> Rows:
         """(frames, 51) float32 scores in [0, 1]; NaN where no face is found."""

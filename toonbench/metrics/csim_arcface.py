@@ -40,6 +40,13 @@ class CSIMArcFace(Metric):
     def __init__(self, *, network: FaceEmbedder | None = None) -> None:
         self._network = network
 
+    @classmethod
+    def with_test_weights(cls) -> CSIMArcFace:
+        """The metric with stand-ins for its networks: it runs without any download and measures nothing."""
+        from toonbench.networks.arcface import with_test_weights
+
+        return cls(network=with_test_weights())
+
     def extract_features(self, frames: Frames) -> Rows:
         """(frames, 512) float32 embeddings of length 1; NaN where no face is found."""
         return self._loaded().extract_features(frames)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from toonbench.types import Frame, ToonbenchError
 
 SHAPES = 51  # the landmarker's 52 without `_neutral`, which says how little the others are there
+_DARK = 32  # mean grey level under which the reader of the tests finds no face
 _SMALLEST = 8  # pixels a side under which a picture holds no face
 
 
@@ -67,3 +68,18 @@ def from_file(path: Path) -> BlendshapeReader:
         return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=frame)
 
     return BlendshapeReader(landmarker=landmarker, picture=picture)
+
+
+def with_test_weights() -> Callable[[Frame], NDArray[np.float32] | None]:
+    """A stand-in for MediaPipe that measures nothing: scores are a random projection of 8 x 8 mean colours."""
+    from PIL import Image
+
+    weight = np.random.default_rng(0).standard_normal((8 * 8 * 3, SHAPES)) / 8
+
+    def scores(frame: Frame) -> NDArray[np.float32] | None:
+        if min(frame.shape[:2]) < _SMALLEST or frame.mean() < _DARK:
+            return None
+        small = np.asarray(Image.fromarray(frame).resize((8, 8), Image.Resampling.BOX), np.float64).ravel() / 255
+        return np.clip(0.5 + (small - small.mean()) @ weight, 0, 1).astype(np.float32)
+
+    return scores

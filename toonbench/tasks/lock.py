@@ -14,10 +14,10 @@ LOCK = Path(__file__).parent / "tasks.lock"
 def current() -> dict[str, str]:
     """Each task's fingerprint, `name@version` to sha256, for a synthetic catalogue larger than any task needs."""
     tasks = [load_task(name) for name in names("tasks")]
-    return {task.id: fingerprint(task, draw_pairs(task, _catalogue())) for task in tasks}
+    return {task.id: fingerprint(task, draw_pairs(task, catalogue())) for task in tasks}
 
 
-def _catalogue() -> list[Clip]:
+def catalogue() -> list[Clip]:
     """473 real and 55 cartoon test videos, as in the paper, and 1,000 images of each domain."""
     clips: list[Clip] = []
     for domain, videos in zip(DOMAINS, (473, 55), strict=True):
