@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import Talk
+from toonbench.commands.shared import Terminal
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def check(
     *names: Annotated[str, Parameter(negative="")],
     device: str = "cpu",
     checkpoint: Path | None = None,
-    talk: Talk | None = None,
+    terminal: Terminal | None = None,
 ) -> int:
     """Check metrics, methods and tasks: one line for each law that they must keep. Exits with 1 if a law is broken.
 
@@ -39,28 +39,28 @@ def check(
     from toonbench.testing import Setting, find
     from toonbench.testing import check as laws_of
 
-    talk = talk or Talk()
+    terminal = terminal or Terminal()
     if not names:
         raise ToonbenchError("check needs a name: a metric, method or task, module:Class, or an installed package")
-    console = talk.start()
+    console = terminal.start()
     setting = Setting(device=device, checkpoint=checkpoint)
     checked: list[dict[str, Any]] = []
     for plugin in [plugin for name in names for plugin in find(name)]:
-        if not talk.json:
+        if not terminal.json:
             console.out(f"{plugin.kind} {plugin.name}", highlight=False)
-        found = [_shown(one, console, talk=talk) for one in laws_of(plugin, setting=setting)]
+        found = [_shown(one, console, terminal=terminal) for one in laws_of(plugin, setting=setting)]
         checked.append({"kind": plugin.kind, "name": plugin.name, "laws": found})
     failed = sum(law["status"] == "failed" for one in checked for law in one["laws"])
-    if talk.json:
+    if terminal.json:
         console.out(to_json({"checked": checked, "failed": failed}), end="")
     else:
         console.out(_summary(checked), highlight=False)
     return 1 if failed else 0
 
 
-def _shown(outcome: Outcome, console: Console, *, talk: Talk) -> dict[str, str]:
+def _shown(outcome: Outcome, console: Console, *, terminal: Terminal) -> dict[str, str]:
     """Print one law, unless it holds and the user wants errors only; return it as data."""
-    if not talk.json and (outcome.status == "failed" or not talk.quiet):
+    if not terminal.json and (outcome.status == "failed" or not terminal.quiet):
         law = outcome.law if outcome.status == "passed" else f"{outcome.law.rstrip('.')}: {outcome.why}"
         console.out(f"  {MARKS[outcome.status]}  {law}", highlight=False)
     return {"law": outcome.law, "status": outcome.status, "why": outcome.why}
