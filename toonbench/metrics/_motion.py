@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toonbench.metrics._guard import shows_driving
+from toonbench.metrics._last import Last
 from toonbench.types import CHANNEL_LIMITS, CHANNELS, Frames, GroundTruth, Metric, Need, Rows, Sample, ToonbenchError
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 LIMITS: NDArray[np.float64] = np.array(list(CHANNEL_LIMITS.values()))  # (channels, 2)
 FACE = 0.5  # probability of a face below which a frame counts as not measured
 _BATCH = 16
+_GUARDED: Last[NDArray[np.bool_]] = Last()
 _LAST: dict[str, Estimate] = {}  # what the last video gave; an lru_cache would keep its pixels too
 
 
@@ -69,8 +72,7 @@ def estimate(frames: Frames) -> Estimate:
     What the last video gave is remembered by its checksum, so that the motion metrics of one pair share one pass. Runs
     on one thread of the CPU whatever the machine has: sums in another order are other bytes.
     """
-    frames = np.ascontiguousarray(frames)
-    key = hashlib.blake2b(frames.data).hexdigest() + str(frames.shape)
+    key = _checksum(frames)
     if key not in _LAST:
         found = _estimate(frames)
         _LAST.clear()
@@ -78,14 +80,18 @@ def estimate(frames: Frames) -> Estimate:
     return _LAST[key]
 
 
-def seen(sample: Sample) -> Estimate:
-    """The `estimate` of the generated frames, NaN also where a frame shows the driver instead of the character.
+def _checksum(frames: NDArray[np.uint8]) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(frames).data).hexdigest() + str(frames.shape)
 
-    Whoever returns the driver's own video has moved exactly as the driver did. Its frames are not the character's, so
-    they count as not measured.
+
+def seen(sample: Sample) -> Estimate:
+    """The `estimate` of the generated frames, NaN also where a frame shows the driving video's face.
+
+    The driving video has the right motion, but its frames, or its detail in the source's colours, do not show the
+    character: they count as not measured (`_guard`).
     """
     found = estimate(sample.generated)
-    lost = shows_driver(sample)[:, None]
+    lost = _shows_driving(sample, found)[:, None]
     if not lost.any():
         return found
     return Estimate(
@@ -95,26 +101,11 @@ def seen(sample: Sample) -> Estimate:
     )
 
 
-def shows_driver(sample: Sample) -> NDArray[np.bool_]:
-    """(frames,) whether a generated frame is nearer to the driving frame than to the answer.
-
-    The distance is the mean difference of the pictures at 16 x 16 pixels: it tells who is in the picture and what
-    stands behind, and takes no notice of fine motion, blur or noise. Where either is not given no frame is refused, and
-    none is where driver and answer are the same clip (same identity).
-    """
-    if sample.driving is None or sample.target is None:
-        return np.zeros(len(sample.generated), bool)
-    generated, driving, target = (_thumbnails(frames) for frames in (sample.generated, sample.driving, sample.target))
-    to_driver, to_target = (np.abs(generated - other).mean(axis=(1, 2, 3)) for other in (driving, target))
-    return to_driver < to_target
-
-
-def _thumbnails(frames: Frames) -> NDArray[np.float32]:
-    """Frames of any size as (frames, 16, 16, 3)."""
-    from PIL import Image
-
-    small = [np.asarray(Image.fromarray(frame).resize((16, 16), Image.Resampling.BOX), np.float32) for frame in frames]
-    return np.stack(small)
+def _shows_driving(sample: Sample, found: Estimate) -> NDArray[np.bool_]:
+    """`shows_driving`, once for all motion metrics of a chunk."""
+    others = (sample.generated, sample.driving, sample.target, sample.source)
+    key = " ".join("" if frames is None else _checksum(frames) for frames in others)
+    return _GUARDED.get(key, lambda: shows_driving(sample, found.landmarks))
 
 
 def curves(sample: Sample, channels: Sequence[str], *, metric: str) -> Rows:

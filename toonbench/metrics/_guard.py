@@ -1,0 +1,279 @@
+"""Which generated frames show the driving video's face instead of the character's, for the motion metrics.
+
+The driving video itself has perfect motion and the wrong face. A landmark network does not see whose face it reads, so
+this module compares each frame with the driving frame, the target and the source: coarse colours (who is in the picture),
+and fine detail in the face (whose edges are read). Every frame is judged alone.
+
+Detail is what a band of spatial frequencies holds in windows around the face, its inner part, the eyes and the mouth,
+as the landmark network found them. Each picture is registered to each window (any place, size, and affine map), so that
+a face that was moved is recognised. A frame is refused if the driving frame explains a window much better than target and
+source do, also blurred: `explains` is the logarithm of the ratio of what they leave unexplained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toonbench.compiled import compile_loops
+from toonbench.types import Frames, Sample
+
+Picture = NDArray[np.float32]  # (SIDE, SIDE)
+Pictures = NDArray[np.float32]  # (frames, SIDE, SIDE)
+Points = NDArray[np.float32]  # (frames, points, 2), x and y
+Values = NDArray[np.float64]  # (bands,)
+Window = NDArray[np.int64]  # top, bottom, left, right
+
+SIDE = 64  # pixels a side of the pictures compared
+_HALF = 32  # the same where a window's place is searched
+_BANDS = ((0.5, 2.0), (0.0, 1.0), (1.0, 2.5))  # pixels: sigmas of two Gaussian blurs, whose difference is the band
+_FINE = 1  # of _BANDS
+_SEARCHED, _PLACE = 0, 2  # of _BANDS: where a window is searched, and where it is registered first
+_BLURS = (0.0, 1.25, 2.5)  # pixels: target and source are compared as they are and blurred
+_SIZES = (0.6, 0.71, 0.84, 1.0, 1.19, 1.41, 1.65)  # of a driving face against the generated one
+_OWN_SIZES = (0.88, 1.0, 1.14)  # the same for target and source
+_STEPS = 5  # of a registration, in each of two bands
+_PROMISING = 0.25  # correlation of a place found, below which it is not registered
+_LEAST = 0.4  # the same after registration, below which a window is not suspicious
+_LEAST_GAIN = 0.35  # of the driving frame's fine detail in the generated frame
+_LEAST_CONTRAST = 0.5  # of fine detail in the place found, against the whole driving frame
+_SURE = 0.85  # correlation in each band with target or source, as they are, above which a window is theirs
+_ALIKE = 0.995  # correlations above count as this
+LIMITS = {"face": (0.1, 0.12), "inner": (0.12, 0.15), "eyes": (0.22, 0.24), "mouth": (0.5, 0.65)}
+"""Of `explains`, above which a frame is refused: the mean over the bands, and the finest band alone."""
+_WITHOUT_TARGET = (
+    4.0  # times the limits: the source alone has not the expressions that a driving face shares with a target
+)
+
+
+def shows_driving(sample: Sample, landmarks: Points) -> NDArray[np.bool_]:
+    """(frames,) whether a generated frame shows the driving video's face instead of the character's.
+
+    `landmarks` are those found in the generated frames, (frames, points, 2) pixels, NaN where there is no face. Without a
+    target the comparison is with the source alone, and limits are wider. No frame is refused where the driving frame is the target itself
+    (same identity), nor where there is no driving video.
+    """
+    generated, driving = sample.generated, sample.driving
+    reference = sample.target
+    if reference is None and sample.source is not None:
+        reference = np.broadcast_to(sample.source, generated.shape)
+    if driving is None or reference is None:
+        return np.zeros(len(generated), bool)
+    apart = np.array([not np.array_equal(one, other) for one, other in zip(driving, reference, strict=True)], bool)
+    refused = apart & _coarsely(generated, driving, reference)
+    rest = np.flatnonzero(apart & ~refused & np.isfinite(landmarks).all(axis=(1, 2)))
+    if rest.size:
+        scale, corner = _square(generated)
+        points = (landmarks[rest] + np.array(corner, np.float32)) * scale
+        owns = [] if sample.target is None else [_views(_grey(sample.target[rest]), sizes=_OWN_SIZES)]
+        if sample.source is not None:
+            owns.append(_views(_grey(sample.source[None]), sizes=_OWN_SIZES) * rest.size)
+        own = list(zip(*owns, strict=True))
+        factor = _WITHOUT_TARGET if sample.target is None else 1.0
+        refused[rest] = _in_detail(generated[rest], driving[rest], own, points=points, factor=factor)
+    return refused
+
+
+def _coarsely(generated: Frames, driving: Frames, reference: Frames) -> NDArray[np.bool_]:
+    """Whether frames of 16 x 16 pixels are nearer to the driving frames than to the reference ones."""
+    made, other, own = (_thumbnails(frames) for frames in (generated, driving, reference))
+    return np.abs(made - other).mean(axis=(1, 2, 3)) < np.abs(made - own).mean(axis=(1, 2, 3))
+
+
+def _thumbnails(frames: Frames) -> NDArray[np.float32]:
+    """Frames of any size as (frames, 16, 16, 3)."""
+    from PIL import Image
+
+    small = [np.asarray(Image.fromarray(frame).resize((16, 16), Image.Resampling.BOX), np.float32) for frame in frames]
+    return np.stack(small)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """One frame: its bands, (SIDE, SIDE) each, and the band that places are searched in, in several sizes."""
+
+    bands: tuple[Picture, ...]
+    sized: tuple[Picture, ...]
+    blurred: Callable[[], tuple[Picture, ...]] = tuple  # the bands of the frame blurred by each of _BLURS
+
+
+def _in_detail(
+    generated: Frames, driving: Frames, own: Sequence[Sequence[_View]], *, points: Points, factor: float
+) -> NDArray[np.bool_]:
+    """Whether windows of the face show the driving frame's detail. `own` are the views of each frame's target and source."""
+    made, others = _views(_grey(generated), sizes=(1.0,)), _views(_grey(driving), sizes=_SIZES)
+    return np.array(
+        [
+            any(
+                _exceeds(explains(made[i], others[i], own[i], window=window), name, factor=factor)
+                for name, window in windows(points[i]).items()
+            )
+            for i in range(len(generated))
+        ],
+        bool,
+    )
+
+
+def _exceeds(values: Values, window: str, *, factor: float) -> bool:
+    mean, fine = LIMITS[window]
+    return bool(values.mean() > factor * mean or values[_FINE] > factor * fine)
+
+
+def explains(made: _View, driving: _View, own: Sequence[_View], *, window: Window) -> Values:
+    """For each band of a window, how much better the driving frame explains it than target and source do.
+
+    Half the logarithm of the ratio of the variances that they leave unexplained: above 0 where the driving frame fits
+    better. Zeros, without a closer look, where target or source fits as it is or the driving frame does not.
+    """
+    nothing = np.zeros(len(_BANDS))
+    if any(_fits(made, view.bands, window, place=_in_place(window)).min() >= _SURE for view in own):
+        return nothing
+    likeness, place = _registered(made, driving, window)
+    if likeness < _LEAST or not _plausible(made, driving, window, place=place):
+        return nothing
+    best = nothing
+    for view in own:
+        _, at = _registered(made, view, window)
+        best = np.maximum(best, _fits(made, view.blurred(), window, place=at).reshape(-1, len(_BANDS)).max(axis=0))
+    return 0.5 * np.log((1 - best**2) / (1 - _fits(made, driving.bands, window, place=place) ** 2))
+
+
+def _plausible(made: _View, driving: _View, window: Window, *, place: Values) -> bool:
+    """Whether a window can be the driving frame's face: of about its size, and with its fine detail, of which there is some.
+
+    A blurred frame of anything resembles some smooth part of the driving frame.
+    """
+    reach = max(window[1] - window[0], window[3] - window[2]) / 2
+    sizes = np.hypot(place[[1, 4]], place[[2, 5]]) / reach
+    _, gain, contrast = _loops().compare(made.bands[_FINE], driving.bands[_FINE], place, window)
+    enough = gain >= _LEAST_GAIN and contrast >= _LEAST_CONTRAST * driving.bands[_FINE].std()
+    return bool(enough and sizes.min() >= _SIZES[0] and sizes.max() <= 1 / _SIZES[0])
+
+
+def _in_place(window: Window) -> Values:
+    """The map of a window to the same place, as `register` takes it."""
+    top, bottom, left, right = window
+    reach = max(bottom - top, right - left) / 2
+    return np.array([(top + bottom - 1) / 2, reach, 0.0, (left + right - 1) / 2, 0.0, reach])
+
+
+def _fits(made: _View, bands: Sequence[Picture], window: Window, *, place: Values) -> Values:
+    """Correlations of a window's bands with those of another view, which may be several sets of bands; 0 to `_ALIKE`."""
+    loops = _loops()
+    found = [loops.compare(made.bands[at % len(_BANDS)], band, place, window)[0] for at, band in enumerate(bands)]
+    return np.clip(found, 0, _ALIKE)
+
+
+def _registered(made: _View, other: _View, window: Window) -> tuple[float, Values]:
+    """The best correlation of a window with another view, and the map that gives it."""
+    loops = _loops()
+    top, bottom, left, right = (int(side) // 2 for side in window)
+    tries = [(*loops.search(made.sized[0][top:bottom, left:right], picture), len(picture)) for picture in other.sized]
+    likeness, y, x, side = max(tries, key=lambda one: one[0])
+    if likeness < _PROMISING:
+        return -1.0, _in_place(window)
+    size = _HALF / side
+    reach = max(window[1] - window[0], window[3] - window[2]) / 2
+    middle = _in_place(window)[[0, 3]] - (2 * top, 2 * left) + (2 * y, 2 * x)
+    y, x = (middle + 0.5) * size - 0.5
+    place = np.array([y, reach * size, 0.0, x, 0.0, reach * size])
+    _, place = loops.register(made.bands[_PLACE], other.bands[_PLACE], place, window, _STEPS)
+    return loops.register(made.bands[0], other.bands[0], place, window, _STEPS)
+
+
+def windows(points: NDArray[np.floating[Any]]) -> dict[str, Window]:
+    """Where detail is compared: windows around the landmarks, (68 or more, 2) pixels of a picture of SIDE."""
+    outline, inner, eyes, mouth = points[:68], points[36:68], points[36:48], points[48:68]
+    size = float(np.ptp(outline, axis=0).max())
+    return {
+        "face": _window(outline, width=0.0, height=0.0, least=0.5 * size),
+        "inner": _window(inner, width=0.06 * size, height=0.08 * size),
+        "eyes": _window(eyes, width=0.06 * size, height=0.1 * size),
+        "mouth": _window(mouth, width=0.05 * size, height=0.06 * size),
+    }
+
+
+def _window(points: NDArray[np.floating[Any]], *, width: float, height: float, least: float = 3.0) -> Window:
+    """The box of some points, wider and higher by margins, at least `least` pixels from its middle, inside the picture."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    middle = (low + high) / 2
+    reach = np.maximum((high - low) / 2 + (width, height), least)
+    start = np.clip(np.rint(middle - reach), 0, SIDE - 6).astype(np.int64)
+    end = np.clip(np.rint(middle + reach), start + 6, SIDE).astype(np.int64)
+    return np.array([start[1], end[1], start[0], end[0]])
+
+
+def _views(grey: Pictures, *, sizes: Sequence[float]) -> list[_View]:
+    """The view of each frame, (frames, SIDE, SIDE)."""
+    bands = _bands(grey)
+    sized = [_shrunk(bands[_SEARCHED], round(_HALF * size)) for size in sizes]
+    return [
+        _View(
+            bands=tuple(band[i] for band in bands),
+            sized=tuple(pictures[i] for pictures in sized),
+            blurred=cache(partial(_blurs, grey[i : i + 1])),
+        )
+        for i in range(len(grey))
+    ]
+
+
+def _blurs(grey: Pictures) -> tuple[Picture, ...]:
+    """The bands of one frame as it is, then blurred: a blurred target is no driving frame."""
+    return tuple(band[0] for sigma in _BLURS for band in _bands(_blurred(grey, sigma)))
+
+
+def _shrunk(pictures: Pictures, side: int) -> Pictures:
+    """(frames, SIDE, SIDE) to (frames, side, side), means of areas (or linear between pixels, where it grows)."""
+    matrix = _areas(side)
+    return np.asarray(matrix @ pictures @ matrix.T, np.float32)
+
+
+@cache
+def _areas(side: int) -> Picture:
+    """(side, SIDE): each row the shares of the pixels that a smaller picture's pixel is the mean of."""
+    edges = np.linspace(0, SIDE, side + 1)
+    low, high = edges[:-1, None], edges[1:, None]
+    pixel = np.arange(SIDE)
+    return (np.clip(np.minimum(high, pixel + 1) - np.maximum(low, pixel), 0, None) * side / SIDE).astype(np.float32)
+
+
+def _bands(grey: Pictures) -> tuple[Pictures, ...]:
+    return tuple(_blurred(grey, fine) - _blurred(grey, coarse) for fine, coarse in _BANDS)
+
+
+def _blurred(grey: Pictures, sigma: float) -> Pictures:
+    from scipy.ndimage import gaussian_filter
+
+    if not sigma:
+        return grey
+    return np.asarray(gaussian_filter(grey, (0, sigma, sigma), mode="nearest", truncate=3.0), np.float32)
+
+
+def _grey(frames: Frames) -> Pictures:
+    """Frames of any size as (frames, SIDE, SIDE) grey pictures, in the middle of a black square."""
+    from PIL import Image
+
+    scale, (left, top) = _square(frames)
+    height, width = (round(length * scale) for length in frames.shape[1:3])
+    top, left = round(top * scale), round(left * scale)
+    grey = np.zeros((len(frames), SIDE, SIDE), np.float32)
+    for place, frame in zip(grey, frames, strict=True):
+        small = Image.fromarray(frame).convert("L").resize((width, height), Image.Resampling.BOX)
+        place[top : top + height, left : left + width] = np.asarray(small)
+    return grey
+
+
+def _square(frames: Frames) -> tuple[float, tuple[int, int]]:
+    """The factor from pixels of frames to those of `_grey`'s square, and the corner (x, y) of frames in a square, pixels."""
+    height, width = frames.shape[1:3]
+    side = max(height, width)
+    return SIDE / side, ((side - width) // 2, (side - height) // 2)
+
+
+def _loops() -> Any:
+    return compile_loops("toonbench.metrics._guard_kernels")
