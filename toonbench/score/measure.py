@@ -181,8 +181,8 @@ class _Measured:
 
 def _inside(chosen: Sequence[int], sample: Sample) -> list[int]:
     """The chosen measured frames that are in this chunk, counted from its first one."""
-    stop = sample.start + len(sample.generated)
-    return [at - sample.start for at in chosen if sample.start <= at < stop]
+    frames = chosen if isinstance(chosen, range) else frozenset(chosen)
+    return [at for at in range(len(sample.generated)) if sample.start + at in frames]
 
 
 Chunk: TypeAlias = "tuple[Frames | None, Frames | None, Frames | None]"  # generated, driving, target
