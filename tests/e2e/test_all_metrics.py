@@ -137,8 +137,8 @@ def whole(data, deterministic_weights, tmp_path_factory):
         for name, value in deterministic_weights.environment(faces=True).items():
             patch.setenv(name, value)
         clear()
-        read = video.read_video
-        patch.setattr(video, "read_video", lambda path, **options: decoded.append(Path(path)) or read(path, **options))
+        read = video.iter_frames
+        patch.setattr(video, "iter_frames", lambda path, **options: decoded.append(Path(path)) or read(path, **options))
         count_describes(patch, described)
         assert cli.run(tool("generate", data, out, "--method", "noisy-oracle")) == 0
         decoded.clear()

@@ -211,8 +211,8 @@ def test_each_video_is_decoded_once_whatever_the_number_of_metrics(tiny_data, tm
         == 0
     )
     seen: list[str] = []
-    real = video.read_video
-    monkeypatch.setattr(video, "read_video", lambda path, **options: seen.append(str(path)) or real(path, **options))
+    real = video.iter_frames
+    monkeypatch.setattr(video, "iter_frames", lambda path, **options: seen.append(str(path)) or real(path, **options))
     assert (
         cli.run(
             ["score", "--method", "noisy-oracle", "--data", str(tiny_data), "--out", str(tmp_path), "--workers", "1"]
