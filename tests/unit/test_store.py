@@ -71,13 +71,13 @@ def test_a_partial_file_stays_while_its_writer_lives_and_is_removed_after_a_kill
 
 def test_opening_a_run_removes_what_a_kill_left_in_it_and_in_the_features(run):
     run.begin({"task": "t@1"}, fresh=False)
-    for path in (run.rows("l1@1", "a"), run.real / "fan@1" / "driving" / "a.npy"):
+    for path in (run.rows("l1@1", "a"), run.features / "fan@1" / "driving" / "a.npy"):
         writer = start_writer(path)
         writer.kill()
         writer.communicate()
-    assert len(parts(run.root)) == len(parts(run.real)) == 1
+    assert len(parts(run.root)) == len(parts(run.features)) == 1
     run.begin({"task": "t@1"}, fresh=False)
-    assert parts(run.root) == parts(run.real) == []
+    assert parts(run.root) == parts(run.features) == []
 
 
 def test_a_partial_file_of_another_machine_is_removed_only_when_it_is_a_day_old(tmp_path):
