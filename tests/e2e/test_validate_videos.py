@@ -204,7 +204,9 @@ def test_what_is_not_checked_is_told(run, capsys, tmp_path):
     assert "not checked: antigravity:Metric: it is not a registered metric" in capsys.readouterr().out
     shutil.copy(run / "result.json", tmp_path / "result.json")
     assert cli.run(["validate", str(tmp_path / "result.json")]) == 0
-    assert "not checked: values, intervals and coverage: the run's rows are not in the folder" in capsys.readouterr().out
+    assert (
+        "not checked: values, intervals and coverage: the run's rows are not in the folder" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("value", ["0.1", [], {}])
