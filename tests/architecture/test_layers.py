@@ -65,7 +65,14 @@ def test_methods_import_only_the_lowest_layers_of_toonbench(path):
     assert not [m for m in imported(path) if m.startswith("toonbench.") and part(m) not in allowed]
 
 
-@pytest.mark.parametrize("statement", ["import toonbench", "import toonbench.cli; toonbench.cli.run(['--help'])"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import toonbench",
+        "import toonbench.cli; toonbench.cli.run(['--help'])",
+        "import toonbench.cli; toonbench.cli.run(['check', '--help'])",
+    ],
+)
 def test_importing_and_help_load_nothing_heavy(statement):
     code = f"import sys; {statement}; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
