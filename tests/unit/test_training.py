@@ -5,7 +5,9 @@ import os
 import platform
 import signal
 import threading
+import time
 from dataclasses import dataclass, replace
+from multiprocessing import Pipe
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import evenly, grid
 from toonbench.training.images import to_pixels, to_tensor
 from toonbench.training.log import append_log, trim_log
-from toonbench.training.processes import ProcessGroup, Shared, one_thread, run_processes
+from toonbench.training.processes import ProcessGroup, one_thread, run_processes
 from toonbench.training.sampling import draw_gap, draw_pairs, step_rng
 from toonbench.types import Clip, ToonbenchError
 from toonbench.video import write_lossless
@@ -226,9 +228,10 @@ def test_a_grid_has_rows_and_columns_and_frames_are_spread_evenly():
 
 
 def test_gradients_are_averaged_over_processes_and_a_missing_one_is_noticed():
-    shared = Shared(torch.zeros(2, 8), threading.Barrier(2))
+    ours, theirs = Pipe()
+    buffer = torch.zeros(2, 8)
+    groups = [ProcessGroup(0, 2, buffer, (ours,)), ProcessGroup(1, 2, buffer, (theirs,))]
     weights = [torch.nn.Parameter(torch.zeros(3)) for _ in range(2)]
-    groups = [ProcessGroup(rank, 2, shared) for rank in range(2)]
     for rank, weight in enumerate(weights):
         weight.grad = torch.full((3,), float(rank))
     other = threading.Thread(target=groups[1].all_reduce, args=([weights[1]],))
@@ -236,7 +239,7 @@ def test_gradients_are_averaged_over_processes_and_a_missing_one_is_noticed():
     groups[0].all_reduce([weights[0]])
     other.join()
     assert all(torch.equal(weight.grad, torch.full((3,), 0.5)) for weight in weights)
-    shared.barrier.abort()
+    theirs.close()
     with pytest.raises(ToonbenchError, match="process ended early"):
         groups[0].barrier()
 
@@ -261,11 +264,22 @@ def _dies(group):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _waits(group):
+    group.barrier()
+
+
+def _stops(group):
+    time.sleep(1)  # the other process waits in its barrier, where it is ended
+    raise KeyboardInterrupt
+
+
 @pytest.mark.slow
-def test_two_processes_average_and_the_death_of_one_ends_the_other_at_once():
+def test_processes_average_and_the_end_of_one_ends_the_others_at_once():
     run_processes(_sum, _sum, workers=2, values=1)
     with pytest.raises(ToonbenchError, match="process ended early"):
-        run_processes(_sum, _dies, workers=2, values=1)
+        run_processes(_waits, _dies, workers=2, values=1)
+    with pytest.raises(KeyboardInterrupt):
+        run_processes(_stops, _waits, workers=2, values=1)
 
 
 # losses
