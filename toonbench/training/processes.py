@@ -4,7 +4,7 @@ Each process computes its share of the batch on one thread. The gradients are av
 On a busy CPU this is several times as fast as one process with two threads, which wait for each other in every layer.
 
 The processes wait for each other through pipes between the first process and each other one. A process that ends closes its
-pipe, so the others do not wait for it. (`multiprocessing.Barrier` blocks for ever where a process is killed inside it.)
+pipe, so the others do not wait for it. (`multiprocessing.Barrier` does not return if a process is killed while it waits there.)
 """
 
 from __future__ import annotations
