@@ -392,7 +392,7 @@ def test_s3fd_finds_the_surest_face_as_face_alignment_does(s3fd_file, frames):
     from face_alignment.detection.sfd import FaceDetector
     from face_alignment.detection.sfd.net_s3fd import s3fd
 
-    network = fan_module._ready(s3fd(), read_state(s3fd_file))
+    network = fan_module._inference(s3fd(), read_state(s3fd_file))
     with measuring("cpu"):
         wanted = FaceDetector("cpu", path_to_detector=str(s3fd_file)).detect_from_image(frames[1])
         (found, again) = fan_module.first_faces(network, frames[1:], "cpu")
@@ -408,7 +408,7 @@ def test_s3fd_is_sure_of_nothing_where_scores_are_low(s3fd_file, frames):
     for name in [name for name in state if name.endswith("conf.bias")]:
         state[name][-1] = -20
     with measuring("cpu"):
-        assert fan_module.first_faces(fan_module._ready(s3fd(), state), frames[:1], "cpu") == [None]
+        assert fan_module.first_faces(fan_module._inference(s3fd(), state), frames[:1], "cpu") == [None]
 
 
 BOXES = [(60, 50, 190, 200), (-40, -30, 120, 140), (150.3, 160.7, 300, 290)]
