@@ -106,31 +106,58 @@ ATTACKS = {
 }
 
 
+def still(samples):
+    return [replace(one, generated=np.repeat(one.source[None], len(one.generated), axis=0)) for one in samples]
+
+
+def way(value, static, oracle):
+    """Where a value is on the way from static (0) to oracle (1); 0 where the two are equal or no event was there."""
+    return (value - static) / (oracle - static) if np.isfinite(oracle) and oracle != static else 0.0
+
+
 @pytest.fixture(scope="module")
 def floor_and_ceiling(fresh):
     samples = [sample for sample, _ in fresh.values()]
-    still = [replace(one, generated=np.repeat(one.source[None], len(one.generated), axis=0)) for one in samples]
-    return score(still), score(samples)
+    return score(still(samples)), score(samples)
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 def test_the_driving_videos_detail_scores_below_half_of_the_way_from_static_to_oracle(fresh, floor_and_ceiling, attack):
     static, oracle = floor_and_ceiling
     got = score([replace(one, generated=tinted(one, landmarks, **attack)) for one, landmarks in fresh.values()])
-    for name, value in got.items():
-        if np.isfinite(oracle[name]) and oracle[name] != static[name]:  # few frames may hold no blink
-            assert (value - static[name]) / (oracle[name] - static[name]) < 0.5, (
-                name,
-                value,
-                static[name],
-                oracle[name],
-            )
+    for name in set(MOTION) - {"blink_f1", "mouth_f1"}:  # so few frames hold too few events
+        assert way(got[name], static[name], oracle[name]) < 0.5, name
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """Every pair of the shipped puppets whose driving video is of the other domain, and the driving face's landmarks."""
+    data = load(locate("puppets@1"))
+    samples = []
+    for task in ("real2cartoon", "cartoon2real"):
+        for pair in draw_pairs(registry.load_task(task), data.clips, targets=data.targets):
+            target = read_frames(pair.target).frames
+            sample = Sample(pair=pair, generated=target, source=read_source(pair.source), target=target,
+                            driving=read_frames(pair.driving).frames,
+                            ground_truth=read_motion(pair.target.motion, fps=10))  # fmt: skip
+            samples.append((sample, read_motion(pair.driving.motion, fps=10).landmarks))
+    return samples
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+def test_the_driving_videos_detail_scores_below_half_of_the_way_on_the_shipped_puppets(shipped, attack):
+    samples = [sample for sample, _ in shipped]
+    static, oracle = score(still(samples)), score(samples)
+    got = score([replace(one, generated=tinted(one, landmarks, **attack)) for one, landmarks in shipped])
+    for name in MOTION:
+        assert way(got[name], static[name], oracle[name]) < 0.5, name
 
 
 def test_without_the_guard_the_attack_would_pass_for_good_motion(fresh, floor_and_ceiling):
     static, oracle = floor_and_ceiling
     got = score([replace(one, generated=tinted(one, where, sigma=12), driving=None) for one, where in fresh.values()])
-    assert got["rig_corr"] > static["rig_corr"] + 0.8 * (oracle["rig_corr"] - static["rig_corr"])
+    assert way(got["rig_corr"], static["rig_corr"], oracle["rig_corr"]) > 0.8
 
 
 IMAGE_ERRORS = [error for error in every_error().values() if error.image]

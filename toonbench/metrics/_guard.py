@@ -4,7 +4,7 @@ The driving video itself has perfect motion and the wrong face. A landmark netwo
 this module compares each frame with the driving frame, the target and the source: coarse colours (who is in the picture),
 and fine detail in the face (whose edges are read). Every frame is judged alone.
 
-Detail is what a band of spatial frequencies holds in windows around the face, its inner part, the eyes and the mouth,
+Detail is what a band of spatial frequencies holds in windows around the inner face, the eyes and the mouth,
 as the landmark network found them. Each picture is registered to each window (any place, size, and affine map), so that
 a face that was moved is recognised. A frame is refused if the driving frame explains a window much better than target and
 source do, also blurred: `explains` is the logarithm of the ratio of what they leave unexplained.
@@ -27,10 +27,11 @@ Picture = NDArray[np.float32]  # (SIDE, SIDE)
 Pictures = NDArray[np.float32]  # (frames, SIDE, SIDE)
 Points = NDArray[np.float32]  # (frames, points, 2), x and y
 Values = NDArray[np.float64]  # (bands,)
+Indices = NDArray[np.intp]
 Window = NDArray[np.int64]  # top, bottom, left, right
 
 SIDE = 64  # pixels a side of the pictures compared
-_HALF = 32  # the same where a window's place is searched
+_SMALL = 32  # the same where a window's place is searched
 _BANDS = ((0.5, 2.0), (0.0, 1.0), (1.0, 2.5))  # pixels: sigmas of two Gaussian blurs, whose difference is the band
 _FINE = 1  # of _BANDS
 _SEARCHED, _PLACE = 0, 2  # of _BANDS: where a window is searched, and where it is registered first
@@ -44,19 +45,17 @@ _LEAST_GAIN = 0.35  # of the driving frame's fine detail in the generated frame
 _LEAST_CONTRAST = 0.5  # of fine detail in the place found, against the whole driving frame
 _SURE = 0.85  # correlation in each band with target or source, as they are, above which a window is theirs
 _ALIKE = 0.995  # correlations above count as this
-LIMITS = {"face": (0.1, 0.12), "inner": (0.12, 0.15), "eyes": (0.22, 0.24), "mouth": (0.5, 0.65)}
-"""Of `explains`, above which a frame is refused: the mean over the bands, and the finest band alone."""
-_WITHOUT_TARGET = (
-    4.0  # times the limits: the source alone has not the expressions that a driving face shares with a target
-)
+LIMITS = {"inner": (0.18, 0.2), "eyes": (0.35, 0.35), "mouth": (0.3, 0.35)}
+"""Of `explains`, above which a frame is refused: the mean over the bands; the finest band, where the mean is above 0."""
+_WITHOUT_TARGET = 4.0  # times the limits: only a target has the expressions of the driving face
 
 
 def shows_driving(sample: Sample, landmarks: Points) -> NDArray[np.bool_]:
     """(frames,) whether a generated frame shows the driving video's face instead of the character's.
 
     `landmarks` are those found in the generated frames, (frames, points, 2) pixels, NaN where there is no face. Without a
-    target the comparison is with the source alone, and limits are wider. No frame is refused where the driving frame is the target itself
-    (same identity), nor where there is no driving video.
+    target the comparison is with the source alone, and limits are wider. No frame is refused where the driving frame is
+    the target itself (same identity), and none without a driving video.
     """
     generated, driving = sample.generated, sample.driving
     reference = sample.target
@@ -68,14 +67,7 @@ def shows_driving(sample: Sample, landmarks: Points) -> NDArray[np.bool_]:
     refused = apart & _coarsely(generated, driving, reference)
     rest = np.flatnonzero(apart & ~refused & np.isfinite(landmarks).all(axis=(1, 2)))
     if rest.size:
-        scale, corner = _square(generated)
-        points = (landmarks[rest] + np.array(corner, np.float32)) * scale
-        owns = [] if sample.target is None else [_views(_grey(sample.target[rest]), sizes=_OWN_SIZES)]
-        if sample.source is not None:
-            owns.append(_views(_grey(sample.source[None]), sizes=_OWN_SIZES) * rest.size)
-        own = list(zip(*owns, strict=True))
-        factor = _WITHOUT_TARGET if sample.target is None else 1.0
-        refused[rest] = _in_detail(generated[rest], driving[rest], own, points=points, factor=factor)
+        refused[rest] = _in_detail(sample, driving, rest, points=landmarks[rest])
     return refused
 
 
@@ -102,45 +94,87 @@ class _View:
     blurred: Callable[[], tuple[Picture, ...]] = tuple  # the bands of the frame blurred by each of _BLURS
 
 
-def _in_detail(
-    generated: Frames, driving: Frames, own: Sequence[Sequence[_View]], *, points: Points, factor: float
-) -> NDArray[np.bool_]:
-    """Whether windows of the face show the driving frame's detail. `own` are the views of each frame's target and source."""
-    made, others = _views(_grey(generated), sizes=(1.0,)), _views(_grey(driving), sizes=_SIZES)
-    return np.array(
-        [
-            any(
-                _exceeds(explains(made[i], others[i], own[i], window=window), name, factor=factor)
-                for name, window in windows(points[i]).items()
-            )
-            for i in range(len(generated))
-        ],
-        bool,
-    )
+def _in_detail(sample: Sample, driving: Frames, frames: Indices, *, points: Points) -> NDArray[np.bool_]:
+    """Whether windows of the face show the driving frame's detail, for the frames listed."""
+    scale, corner = _square(sample.generated)
+    made = _views(_grey(sample.generated[frames]), sizes=(1.0,))
+    owns = [] if sample.target is None else [_views(_grey(sample.target[frames]), sizes=_OWN_SIZES)]
+    if sample.source is not None:
+        owns.append(_views(_grey(sample.source[None]), sizes=_OWN_SIZES) * len(frames))
+    cases = [
+        _Case(made=view, own=own, windows=_unexplained(view, own, windows((points[i] + corner) * scale)))
+        for i, (view, own) in enumerate(zip(made, zip(*owns, strict=True), strict=True))
+    ]
+    factor = _WITHOUT_TARGET if sample.target is None else 1.0
+    refused = np.zeros(len(frames), bool)
+    open_cases = [i for i, case in enumerate(cases) if case.windows]
+    if open_cases:
+        others = _views(_grey(driving[frames[open_cases]]), sizes=_SIZES)
+        for i, other in zip(open_cases, others, strict=True):
+            refused[i] = any(_exceeds(cases[i], other, name=name, factor=factor) for name in cases[i].windows)
+    return refused
 
 
-def _exceeds(values: Values, window: str, *, factor: float) -> bool:
-    mean, fine = LIMITS[window]
-    return bool(values.mean() > factor * mean or values[_FINE] > factor * fine)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One generated frame, its target and source, and the windows that these do not explain where they are.
 
-
-def explains(made: _View, driving: _View, own: Sequence[_View], *, window: Window) -> Values:
-    """For each band of a window, how much better the driving frame explains it than target and source do.
-
-    Half the logarithm of the ratio of the variances that they leave unexplained: above 0 where the driving frame fits
-    better. Zeros, without a closer look, where target or source fits as it is or the driving frame does not.
+    A window comes with the correlations of its bands with target or source (the best).
     """
-    nothing = np.zeros(len(_BANDS))
-    if any(_fits(made, view.bands, window, place=_in_place(window)).min() >= _SURE for view in own):
-        return nothing
-    likeness, place = _registered(made, driving, window)
+
+    made: _View
+    own: Sequence[_View]
+    windows: dict[str, tuple[Window, Values]]
+
+
+def _unexplained(made: _View, own: Sequence[_View], places: dict[str, Window]) -> dict[str, tuple[Window, Values]]:
+    fits = {
+        name: np.array([_fits(made, view.bands, window, place=_in_place(window)) for view in own])
+        for name, window in places.items()
+    }
+    return {name: (places[name], each.max(axis=0)) for name, each in fits.items() if each.min(axis=1).max() < _SURE}
+
+
+def _exceeds(case: _Case, driving: _View, *, name: str, factor: float) -> bool:
+    """Whether the driving frame explains a window so much better than target and source do that the frame is refused."""
+    (window, own), limits = case.windows[name], LIMITS[name]
+
+    def above(values: Values) -> bool:
+        mean, fine = float(values.mean()), float(values[_FINE])
+        return mean > factor * limits[0] or (mean > 0 and fine > factor * limits[1])
+
+    fits = driving_fits(case.made, driving, window)
+    return above(explains(fits, own)) and above(explains(fits, np.maximum(own, own_fits(case.made, case.own, window))))
+
+
+def explains(driving: Values, own: Values) -> Values:
+    """For each band of a window, half the logarithm of the ratio of the variances that target and driving frame leave.
+
+    Both are correlations. Above 0 the driving frame fits better.
+    """
+    return 0.5 * np.log((1 - own**2) / (1 - driving**2))
+
+
+def driving_fits(made: _View, driving: _View, window: Window) -> Values:
+    """The correlations of a window's bands with the driving frame, registered to it; zeros where it is not plausible."""
+    start = _searched(made, driving, window)
+    if start is None:
+        return np.zeros(len(_BANDS))
+    likeness, place = _registered(made, driving, window, start=start)
     if likeness < _LEAST or not _plausible(made, driving, window, place=place):
-        return nothing
-    best = nothing
-    for view in own:
-        _, at = _registered(made, view, window)
-        best = np.maximum(best, _fits(made, view.blurred(), window, place=at).reshape(-1, len(_BANDS)).max(axis=0))
-    return 0.5 * np.log((1 - best**2) / (1 - _fits(made, driving.bands, window, place=place) ** 2))
+        return np.zeros(len(_BANDS))
+    return _fits(made, driving.bands, window, place=place)
+
+
+def own_fits(made: _View, own: Sequence[_View], window: Window) -> Values:
+    """The correlations of a window's bands with target or source, registered to it, as they are or blurred: the best."""
+    fits = [
+        _fits(made, view.blurred(), window, place=_registered(made, view, window, start=start)[1])
+        for view in own
+        for start in (_in_place(window), _searched(made, view, window))
+        if start is not None
+    ]
+    return np.concatenate(fits).reshape(-1, len(_BANDS)).max(axis=0)
 
 
 def _plausible(made: _View, driving: _View, window: Window, *, place: Values) -> bool:
@@ -169,49 +203,55 @@ def _fits(made: _View, bands: Sequence[Picture], window: Window, *, place: Value
     return np.clip(found, 0, _ALIKE)
 
 
-def _registered(made: _View, other: _View, window: Window) -> tuple[float, Values]:
-    """The best correlation of a window with another view, and the map that gives it."""
+def _registered(made: _View, other: _View, window: Window, *, start: Values) -> tuple[float, Values]:
+    """The correlation of a window with another view after registration, and the map that gives it."""
     loops = _loops()
-    top, bottom, left, right = (int(side) // 2 for side in window)
+    _, place = loops.register(made.bands[_PLACE], other.bands[_PLACE], start, window, _STEPS)
+    return loops.register(made.bands[0], other.bands[0], place, window, _STEPS)
+
+
+def _searched(made: _View, other: _View, window: Window) -> Values | None:
+    """The map to the place and size in another view that correlate best with a window; None where nothing does."""
+    loops = _loops()
+    ratio = SIDE / _SMALL
+    top, bottom, left, right = (round(int(side) / ratio) for side in window)
     tries = [(*loops.search(made.sized[0][top:bottom, left:right], picture), len(picture)) for picture in other.sized]
     likeness, y, x, side = max(tries, key=lambda one: one[0])
     if likeness < _PROMISING:
-        return -1.0, _in_place(window)
-    size = _HALF / side
+        return None
+    size = _SMALL / side
     reach = max(window[1] - window[0], window[3] - window[2]) / 2
-    middle = _in_place(window)[[0, 3]] - (2 * top, 2 * left) + (2 * y, 2 * x)
+    middle = _in_place(window)[[0, 3]] + ratio * np.array([y - top, x - left])
     y, x = (middle + 0.5) * size - 0.5
-    place = np.array([y, reach * size, 0.0, x, 0.0, reach * size])
-    _, place = loops.register(made.bands[_PLACE], other.bands[_PLACE], place, window, _STEPS)
-    return loops.register(made.bands[0], other.bands[0], place, window, _STEPS)
+    return np.array([y, reach * size, 0.0, x, 0.0, reach * size])
 
 
 def windows(points: NDArray[np.floating[Any]]) -> dict[str, Window]:
     """Where detail is compared: windows around the landmarks, (68 or more, 2) pixels of a picture of SIDE."""
-    outline, inner, eyes, mouth = points[:68], points[36:68], points[36:48], points[48:68]
-    size = float(np.ptp(outline, axis=0).max())
+    inner, eyes, mouth = points[36:68], points[36:48], points[48:68]
+    size = float(np.ptp(points[:68], axis=0).max())
     return {
-        "face": _window(outline, width=0.0, height=0.0, least=0.5 * size),
         "inner": _window(inner, width=0.06 * size, height=0.08 * size),
         "eyes": _window(eyes, width=0.06 * size, height=0.1 * size),
-        "mouth": _window(mouth, width=0.05 * size, height=0.06 * size),
+        "mouth": _window(mouth, width=0.1 * size, height=0.1 * size),
     }
 
 
-def _window(points: NDArray[np.floating[Any]], *, width: float, height: float, least: float = 3.0) -> Window:
-    """The box of some points, wider and higher by margins, at least `least` pixels from its middle, inside the picture."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    middle = (low + high) / 2
-    reach = np.maximum((high - low) / 2 + (width, height), least)
-    start = np.clip(np.rint(middle - reach), 0, SIDE - 6).astype(np.int64)
-    end = np.clip(np.rint(middle + reach), start + 6, SIDE).astype(np.int64)
-    return np.array([start[1], end[1], start[0], end[0]])
+def _window(points: NDArray[np.floating[Any]], *, width: float, height: float) -> Window:
+    """The box of some points, wider and higher by margins, six pixels or more on each side, inside the picture."""
+    ends: list[int] = []
+    for axis, margin in ((1, height), (0, width)):
+        low, high = float(points[:, axis].min()), float(points[:, axis].max())
+        middle, reach = (low + high) / 2, max((high - low) / 2 + margin, 3.0)
+        start = min(max(round(middle - reach), 0), SIDE - 6)
+        ends += [start, min(max(round(middle + reach), start + 6), SIDE)]
+    return np.array(ends)
 
 
 def _views(grey: Pictures, *, sizes: Sequence[float]) -> list[_View]:
     """The view of each frame, (frames, SIDE, SIDE)."""
     bands = _bands(grey)
-    sized = [_shrunk(bands[_SEARCHED], round(_HALF * size)) for size in sizes]
+    sized = [_shrunk(bands[_SEARCHED], round(_SMALL * size)) for size in sizes]
     return [
         _View(
             bands=tuple(band[i] for band in bands),
@@ -247,11 +287,19 @@ def _bands(grey: Pictures) -> tuple[Pictures, ...]:
 
 
 def _blurred(grey: Pictures, sigma: float) -> Pictures:
-    from scipy.ndimage import gaussian_filter
-
     if not sigma:
         return grey
-    return np.asarray(gaussian_filter(grey, (0, sigma, sigma), mode="nearest", truncate=3.0), np.float32)
+    matrix = _gaussian(sigma)
+    return np.asarray(matrix @ grey @ matrix.T, np.float32)
+
+
+@cache
+def _gaussian(sigma: float) -> Picture:
+    """The matrix of a Gaussian blur along one side; the last pixel repeats outside."""
+    from scipy.ndimage import gaussian_filter1d
+
+    blurred = gaussian_filter1d(np.eye(SIDE, dtype=np.float32), sigma, axis=0, mode="nearest", truncate=3.0)
+    return np.asarray(blurred, np.float32)
 
 
 def _grey(frames: Frames) -> Pictures:

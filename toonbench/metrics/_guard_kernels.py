@@ -7,7 +7,8 @@ cannot call an uncompiled one.
 import numpy as np
 from numpy.typing import NDArray
 
-_FAR = 1.5  # pixels that a registration may move in one step
+_FAR, _NEAR = 1.5, 0.02  # pixels: the longest step of a registration, and the one after which it ends
+_LARGE = 10  # pixels from the middle of a window to its end
 
 
 def search(template: NDArray[np.float32], picture: NDArray[np.float32]) -> tuple[float, int, int]:
@@ -66,14 +67,15 @@ def register(
     height, width = moving.shape
     middle_y, middle_x = (top + bottom - 1) / 2, (left + right - 1) / 2
     reach = max(bottom - top, right - left) / 2
-    count = (bottom - top) * (right - left)
+    stride = 2 if reach > _LARGE else 1  # of a large window every second pixel is enough
+    count = ((bottom - top + stride - 1) // stride) * ((right - left + stride - 1) // stride)
     rows = np.empty((count, 7), np.float64)  # moving, then its change with each of the six
     values = np.empty(count, np.float64)
     best, chosen, place = -1.0, start.copy(), start.copy()
     for step in range(steps + 1):
         index = 0
-        for y in range(top, bottom):
-            for x in range(left, right):
+        for y in range(top, bottom, stride):
+            for x in range(left, right, stride):
                 u, v = (y - middle_y) / reach, (x - middle_x) / reach
                 at_y = min(max(place[0] + place[1] * u + place[2] * v, 0.0), height - 1.001)
                 at_x = min(max(place[3] + place[4] * u + place[5] * v, 0.0), width - 1.001)
@@ -129,8 +131,13 @@ def register(
             move[k] = value / (system[k, k] + 1e-12)
         if not move[0] > 1e-3:
             break
+        largest = 0.0
         for k in range(6):
-            place[k] += min(max(move[k + 1] / move[0], -_FAR), _FAR)
+            change = min(max(move[k + 1] / move[0], -_FAR), _FAR)
+            largest = max(largest, abs(change))
+            place[k] += change
+        if largest < _NEAR:
+            break
     return best, chosen
 
 

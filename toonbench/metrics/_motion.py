@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.metrics._guard import shows_driving
-from toonbench.metrics._last import Last
 from toonbench.types import CHANNEL_LIMITS, CHANNELS, Frames, GroundTruth, Metric, Need, Rows, Sample, ToonbenchError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LIMITS: NDArray[np.float64] = np.array(list(CHANNEL_LIMITS.values()))  # (channels, 2)
 FACE = 0.5  # probability of a face below which a frame counts as not measured
 _BATCH = 16
-_GUARDED: Last[NDArray[np.bool_]] = Last()
+_GUARDED: list[_Guarded] = []  # of the last chunk
 _LAST: dict[str, Estimate] = {}  # what the last video gave; an lru_cache would keep its pixels too
 
 
@@ -102,10 +102,27 @@ def seen(sample: Sample) -> Estimate:
 
 
 def _shows_driving(sample: Sample, found: Estimate) -> NDArray[np.bool_]:
-    """`shows_driving`, once for all motion metrics of a chunk."""
-    others = (sample.generated, sample.driving, sample.target, sample.source)
-    key = " ".join("" if frames is None else _checksum(frames) for frames in others)
-    return _GUARDED.get(key, lambda: shows_driving(sample, found.landmarks))
+    """`shows_driving`, once for all motion metrics of a chunk: they have the same estimate and the same arrays."""
+    others = [frames for frames in (sample.driving, sample.target, sample.source) if frames is not None]
+    if _GUARDED and _GUARDED[0].of(found, others):
+        return _GUARDED[0].refused
+    refused = shows_driving(sample, found.landmarks)
+    _GUARDED[:] = [_Guarded(estimate=found, others=[ref(frames) for frames in others], refused=refused)]
+    return refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Guarded:
+    """What the guard said last, and of what; references are weak, so that no pixels are kept."""
+
+    estimate: Estimate
+    others: list[ref[NDArray[np.uint8]]]
+    refused: NDArray[np.bool_]
+
+    def of(self, estimate: Estimate, others: list[NDArray[np.uint8]]) -> bool:
+        """Whether it is of the same estimate beside the same arrays."""
+        same = len(others) == len(self.others) and all(a() is b for a, b in zip(self.others, others, strict=True))
+        return same and self.estimate is estimate
 
 
 def curves(sample: Sample, channels: Sequence[str], *, metric: str) -> Rows:
