@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy.ndimage import affine_transform, gaussian_filter
 
 from toonbench import registry
 from toonbench.calibrate.errors import every_error
-from toonbench.data import load, locate, read_motion
+from toonbench.data import load, locate, read_motion, shipped
 from toonbench.data.clips import read_frames, read_source
 from toonbench.metrics import _guard, _guard_kernels
 from toonbench.metrics._guard import shows_driving
@@ -36,7 +37,7 @@ def puppet_sample(style: str, *, seed: int, frames: int, size: int = 128) -> tup
     source = render_clip(look, source_rig[None], size=size).frames[0]
     target = render_clip(look, rig, size=size)
     driving = render_clip(make_look(other, seed_of(seed, "look")), driving_rig, size=size)
-    clip = Clip(id=style, path=locate("puppets@1"), domain="real")
+    clip = Clip(id=style, path=Path(style), domain="real")
     sample = Sample(
         pair=Pair(id=style, source=clip, driving=replace(clip, id="driving"), target=clip), generated=target.frames,
         source=source, driving=driving.frames, target=target.frames,
@@ -129,27 +130,32 @@ def test_the_driving_videos_detail_scores_below_half_of_the_way_from_static_to_o
         assert way(got[name], static[name], oracle[name]) < 0.5, name
 
 
+def pairs_shipped(task, *, count=None):
+    """Pairs of a task on the puppets that are shipped, and the name of these."""
+    name = next(iter(shipped()))
+    data = load(locate(name))
+    return draw_pairs(registry.load_task(task), data.clips, targets=data.targets)[:count]
+
+
 @pytest.fixture(scope="module")
-def shipped():
-    """Every pair of the shipped puppets whose driving video is of the other domain, and the driving face's landmarks."""
-    data = load(locate("puppets@1"))
+def some_shipped():
+    """Half of the shipped pairs whose driving video is of the other domain, and the driving face's landmarks."""
     samples = []
-    for task in ("real2cartoon", "cartoon2real"):
-        for pair in draw_pairs(registry.load_task(task), data.clips, targets=data.targets):
-            target = read_frames(pair.target).frames
-            sample = Sample(pair=pair, generated=target, source=read_source(pair.source), target=target,
-                            driving=read_frames(pair.driving).frames,
-                            ground_truth=read_motion(pair.target.motion, fps=10))  # fmt: skip
-            samples.append((sample, read_motion(pair.driving.motion, fps=10).landmarks))
+    for pair in (*pairs_shipped("real2cartoon", count=6), *pairs_shipped("cartoon2real", count=6)):
+        target = read_frames(pair.target).frames
+        sample = Sample(pair=pair, generated=target, source=read_source(pair.source), target=target,
+                        driving=read_frames(pair.driving).frames,
+                        ground_truth=read_motion(pair.target.motion, fps=pair.target.fps))  # fmt: skip
+        samples.append((sample, read_motion(pair.driving.motion, fps=pair.driving.fps).landmarks))
     return samples
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-def test_the_driving_videos_detail_scores_below_half_of_the_way_on_the_shipped_puppets(shipped, attack):
-    samples = [sample for sample, _ in shipped]
+@pytest.mark.parametrize("attack", ["6 px, half the gain", "12 px, aligned", "eyes and mouth"])
+def test_the_driving_videos_detail_scores_below_half_of_the_way_on_the_shipped_puppets(some_shipped, attack):
+    samples = [sample for sample, _ in some_shipped]
     static, oracle = score(still(samples)), score(samples)
-    got = score([replace(one, generated=tinted(one, landmarks, **attack)) for one, landmarks in shipped])
+    got = score([replace(one, generated=tinted(one, where, **ATTACKS[attack])) for one, where in some_shipped])
     for name in MOTION:
         assert way(got[name], static[name], oracle[name]) < 0.5, name
 
@@ -242,12 +248,12 @@ def test_frames_of_other_shapes_are_compared_too(fresh):
 
 @pytest.mark.parametrize("task", ["real2cartoon", "cartoon2real", "real_cross", "cartoon_cross"])
 def test_the_shipped_targets_are_never_refused(task):
-    data = load(locate("puppets@1"))
-    for pair in draw_pairs(registry.load_task(task), data.clips, targets=data.targets):
-        frames = read_frames(pair.target).frames
-        points = read_motion(pair.target.motion, fps=10).landmarks
+    for pair in pairs_shipped(task):
+        some = slice(1, None, 4)
+        frames = read_frames(pair.target).frames[some]
+        points = read_motion(pair.target.motion, fps=pair.target.fps).landmarks[some]
         sample = Sample(pair=pair, generated=frames, source=read_source(pair.source),
-                        driving=read_frames(pair.driving).frames, target=frames)  # fmt: skip
+                        driving=read_frames(pair.driving).frames[some], target=frames)  # fmt: skip
         assert not shows_driving(sample, points).any()
 
 
