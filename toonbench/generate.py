@@ -98,7 +98,6 @@ def _generate_pair(job: Job) -> str:
 
 def _fail(job: Job, error: BaseException) -> str:
     log.debug("pair %s failed", job.pair.id, exc_info=error)
-    log.debug("pair %s failed", job.pair.id, exc_info=error)
     reason = reason_of(error)
     job.run.fail(job.pair.id, stage="generate", reason=reason)
     return reason

@@ -108,14 +108,6 @@ def auto_workers(requested: int, *, device: str = "cpu") -> int:
     return min(8, os.cpu_count() or 1) if device == "cpu" else 1
 
 
-def map_items(
-    function: Callable[[Item], Value], items: Sequence[Item], *, workers: int = 1, on_progress: Progress | None = None
-) -> list[Value]:
-    """`Pool.map` for callers that have no pool yet."""
-    progress = no_progress if on_progress is None else progress_to(lambda _, done, total: on_progress(done, total))
-    return Pool(workers=workers, progress=progress).map(function, items, title="")
-
-
 def _in_process(
     function: Callable[[Item], Value], items: Sequence[Item], *, workers: int, report: Progress
 ) -> list[Value]:

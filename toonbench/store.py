@@ -66,14 +66,24 @@ def writing(path: Path) -> Generator[Path]:
 
     Raises ToonbenchError where the file cannot be written (full disk, no permission), naming the file.
     """
+    with partial_file(path) as temporary:
+        temporary.chmod(0o666 & ~_umask())
+        yield temporary
+        temporary.replace(path)
+
+
+@contextmanager
+def partial_file(path: Path) -> Generator[Path]:
+    """A temporary path beside `path`, removed when the block ends; after a kill, by the next run on the folder.
+
+    Raises ToonbenchError where the file cannot be written (full disk, no permission), naming `path`.
+    """
     temporary: Path | None = None
     handle = -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = _open_part(path)
-        temporary.chmod(0o666 & ~_umask())
         yield temporary
-        temporary.replace(path)
     except OSError as error:
         reason = WRITE_ERRORS.get(error.errno or 0)
         if reason is None:

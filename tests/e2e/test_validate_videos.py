@@ -76,11 +76,11 @@ def test_json_holds_problems_and_warnings(answers, tmp_path, capsys):
     assert (lossy["affected"], lossy["of"]) == ([first.stem], 12)
 
 
-def test_a_crash_of_the_linter_is_told(answers, monkeypatch, capsys):
+def test_a_crash_of_the_linter_is_reported(answers, monkeypatch, capsys):
     def crash(*arguments, **options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(lint, "measure", crash)
+    monkeypatch.setattr(lint.Linter, "row", crash)
     assert validate(answers) == 0
     assert "12 of 12 videos could not be looked at" in capsys.readouterr().out
 

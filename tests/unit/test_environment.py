@@ -1,12 +1,15 @@
 """The description of the machine, and the choice of device."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
-from toonbench.environment import pick_device, record
+from toonbench.environment import PACKAGES, pick_device, record
 from toonbench.types import ToonbenchError
 
 
@@ -22,6 +25,15 @@ def test_describing_imports_neither_torch_nor_pandas() -> None:
     code = "import sys, toonbench.environment as e; e.record(); print('torch' in sys.modules, 'pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_every_dependency_that_can_change_a_number_is_recorded() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    required = [*project["dependencies"], *project["optional-dependencies"]["expression"]]
+    names = {re.split(r"[^\w-]", one)[0] for one in required}
+    without_effect = {"cyclopts", "rich", "platformdirs", "requests", "filelock", "matplotlib"}
+    assert names - without_effect <= set(PACKAGES)
+    assert {"llvmlite", "opencv-python"} <= record()["packages"].keys()
 
 
 def test_the_device_is_described_when_asked() -> None:

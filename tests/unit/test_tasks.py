@@ -5,7 +5,7 @@ import pytest
 
 from toonbench import registry
 from toonbench.data import load
-from toonbench.tasks import STANDARD_TASKS, draw_pairs, fingerprint, pair_seed, shard_of, wanted_targets
+from toonbench.tasks import STANDARD_TASKS, draw_pairs, fingerprint, pair_seed, pairs_with_targets, shard_of
 from toonbench.tasks.lock import LOCK, catalogue, current
 from toonbench.types import ToonbenchError
 
@@ -110,6 +110,6 @@ def test_where_some_pairs_have_answers_only_those_are_drawn(tiny_data):
 
 
 def test_the_targets_to_draw_are_those_of_the_four_cross_identity_tasks(tiny_data):
-    wanted = wanted_targets(load(tiny_data).clips, tasks=STANDARD_TASKS, sources=2)
-    assert len(wanted) == 4 * 3 * 2
-    assert all(source.split("-")[1] == "image" and driving.split("-")[1] == "video" for source, driving in wanted)
+    drawn = pairs_with_targets(load(tiny_data).clips, tasks=STANDARD_TASKS, sources=2)
+    assert len(drawn) == 4 * 3 * 2
+    assert all(source.split("-")[1] == "image" and driving.split("-")[1] == "video" for source, driving in drawn)

@@ -67,7 +67,7 @@ def _shown(outcome: Outcome, console: Console, *, terminal: Terminal) -> dict[st
 
 
 def _summary(checked: list[dict[str, Any]]) -> str:
-    """How many laws passed, failed and do not apply, over all that was checked."""
+    """How many laws passed, failed and do not apply, over everything that was checked."""
     every = [law["status"] for one in checked for law in one["laws"]]
     counts = {status: every.count(status) for status in MARKS}
     return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from toonbench.commands.evaluate import What, make_plan
 from toonbench.commands.shared import Terminal
-from toonbench.types import Clip, Frames, Pair, Rows, ToonbenchError
+from toonbench.types import Pair, Rows, ToonbenchError
 
 if TYPE_CHECKING:
     from toonbench.lint import Finding
 
-log = logging.getLogger(__name__)
 NEEDED = ("schema", "data", "task", "method", "results", "failures", "pairs", "pairs_fingerprint")
 NUMBERS = ("value", "low", "high")
 
@@ -105,7 +103,7 @@ def _shown(name: str) -> str:
 def _data(root: Path, terminal: Terminal) -> Report:
     """Decode every clip and compare it with its row of the table."""
     from toonbench.commands.shared import open_data
-    from toonbench.data.clips import read_frames, read_source
+    from toonbench.data.clips import decoded_frames, read_source
     from toonbench.data.folder import file_sha256
 
     data = open_data(str(root), terminal=terminal)
@@ -114,7 +112,7 @@ def _data(root: Path, terminal: Terminal) -> Report:
     with terminal.progress("reading clips") as on_progress:
         for done, clip in enumerate(clips, start=1):
             try:
-                found = 1 if clip.kind == "image" and read_source(clip).size else len(read_frames(clip).frames)
+                found = 1 if clip.kind == "image" and read_source(clip).size else decoded_frames(clip)
                 if clip.frames and found != clip.frames:
                     problems.append(f"{clip.id}: {found} frames, its row of the table has {clip.frames}")
                 if clip.sha256 and file_sha256(clip.path) != clip.sha256:
@@ -138,14 +136,13 @@ def _videos(root: Path, what: What, terminal: Terminal) -> Report:
         if stem not in ids
     ]
     rows: dict[str, Rows] = {}
-    real = _ClipFrames()
     with terminal.progress("reading videos") as on_progress:
         for done, pair in enumerate(plan.pairs, start=1):
             if pair.id not in found:
                 problems.append(f"{pair.id}: no video")
                 continue
             try:
-                rows[pair.id] = _look(pair, found[pair.id], real=real, problems=problems)
+                rows[pair.id] = _lint_row(pair, found[pair.id], problems=problems)
             except ToonbenchError as error:
                 problems.append(str(error))
             on_progress(done, len(plan.pairs))
@@ -156,47 +153,23 @@ def _videos(root: Path, what: What, terminal: Terminal) -> Report:
     )
 
 
-def _look(pair: Pair, path: Path, *, real: _ClipFrames, problems: list[str]) -> Rows:
-    """Read a video once, check its size and length, and return the linter's row."""
-    import numpy as np
-
-    from toonbench import lint, video
+def _lint_row(pair: Pair, path: Path, *, problems: list[str]) -> Rows:
+    """Read a video once, check its size and length, and return the linter's row. The memory is that of a chunk of frames."""
     from toonbench.data.clips import read_source
+    from toonbench.score import PairLinter, Parts
 
-    frames = video.read_video(path).frames
     source = read_source(pair.source)
+    parts, linter = Parts(pair, path, source=source), PairLinter(pair, path, source=source)
+    for chunk in parts.chunks():
+        linter.add(chunk)
     height, width, _ = source.shape
-    expected = pair.driving.frames or len(frames)
-    if frames.shape[:3] != (expected, height, width):
+    expected = pair.driving.frames or parts.frames
+    if (parts.frames, *parts.size) != (expected, height, width):
         problems.append(
-            f"{_shown(path.name)}: {len(frames)} frames of {frames.shape[2]}x{frames.shape[1]}, "
+            f"{_shown(path.name)}: {parts.frames} frames of {parts.size[1]}x{parts.size[0]}, "
             f"expected {expected} of {width}x{height}"
         )
-    target = None if pair.target is None else real.frames(pair.target)
-    driving = real.frames(pair.driving)
-    try:
-        return lint.measure(pair, path, generated=frames, source=source, driving=driving, target=target)
-    except Exception:  # becomes a finding, as in scoring
-        log.debug("the linter failed on pair %s", pair.id, exc_info=True)
-        return np.full((1, 1), np.nan, np.float32)
-
-
-class _ClipFrames:
-    """The frames of the last two data set clips. Pairs of one driving video are consecutive, so few clips are read twice."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, Frames] = {}
-
-    def frames(self, clip: Clip) -> Frames:
-        """All frames of a clip."""
-        from toonbench.data.clips import read_frames
-
-        if clip.id not in self._kept:
-            while len(self._kept) > 1:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[clip.id] = read_frames(clip).frames
-        self._kept[clip.id] = self._kept.pop(clip.id)
-        return self._kept[clip.id]
+    return linter.row()
 
 
 def _result(path: Path) -> Report:

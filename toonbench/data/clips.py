@@ -33,7 +33,7 @@ def _refuse_problem(clip: Clip) -> None:
 
 
 def iter_chunks(clip: Clip, *, first: int = 0, size: int | None = None) -> Iterator[Frames]:
-    """The frames of a clip in chunks of `size` (by default what `chunk_frames` says of its pictures); the first is `first` longer."""
+    """The frames of a clip in chunks of `size` (by default `chunk_frames` of its pictures); the first is `first` longer."""
     _refuse_problem(clip)
     return file_chunks(clip.path, first=first, size=size)
 
@@ -51,4 +51,10 @@ def file_chunks(path: Path, *, first: int = 0, size: int | None = None) -> Itera
 def count_frames(clip: Clip) -> int:
     """The number of frames of a clip: what its data set states, or decoded and counted."""
     _refuse_problem(clip)
-    return clip.frames or sum(1 for _ in video.iter_frames(clip.path))
+    return clip.frames or decoded_frames(clip)
+
+
+def decoded_frames(clip: Clip) -> int:
+    """The number of frames that decoding gives, one frame in memory at a time. Raises ToonbenchError as `video.iter_frames` does."""
+    _refuse_problem(clip)
+    return sum(1 for _ in video.iter_frames(clip.path))

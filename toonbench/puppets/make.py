@@ -28,7 +28,7 @@ from toonbench.puppets.rig import FPS, Rig, absolute, generate, relative, seed_o
 from toonbench.puppets.timed import generate_timed
 from toonbench.registry import load_task
 from toonbench.store import safe_name, write_bytes, writing
-from toonbench.tasks import wanted_targets
+from toonbench.tasks import pairs_with_targets
 from toonbench.types import CHANNELS, DOMAINS, Domain, Kind, Motion, ToonbenchError
 from toonbench.video import write_lossless, write_png
 
@@ -137,7 +137,7 @@ def make_puppets(
     write_bytes(out / "README.md", _card(recipe, rows=len(rows)).encode())
     CLIPS.write(out, rows)
     if recipe.tasks:
-        pairs = wanted_targets(load(out).clips, tasks=recipe.tasks, sources=sources)
+        pairs = pairs_with_targets(load(out).clips, tasks=recipe.tasks, sources=sources)
         render_targets(out, pairs, motion="relative", pool=pool)
     return len(rows)
 

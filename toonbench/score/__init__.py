@@ -12,10 +12,13 @@ from toonbench.score.availability import (
 )
 from toonbench.score.features import extract_references, reference_rows
 from toonbench.score.measure import measure, unfinished
+from toonbench.score.parts import PairLinter, Parts
 from toonbench.score.results import SCHEMA, Scores, equal_sets, pair_values, reduce
 
 __all__ = [
     "SCHEMA",
+    "PairLinter",
+    "Parts",
     "Scores",
     "Skip",
     "applicable",

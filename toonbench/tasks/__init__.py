@@ -1,6 +1,6 @@
-"""The five protocols of the paper, a file each, and how pairs are drawn for them."""
+"""The five protocols of the paper, one file for each, and the functions that draw their pairs."""
 
-from toonbench.tasks.draw import draw_pairs, fingerprint, pair_seed, shard_of, wanted_targets
+from toonbench.tasks.draw import draw_pairs, fingerprint, pair_seed, pairs_with_targets, shard_of
 from toonbench.tasks.standard import STANDARD_TASKS
 
-__all__ = ["STANDARD_TASKS", "draw_pairs", "fingerprint", "pair_seed", "shard_of", "wanted_targets"]
+__all__ = ["STANDARD_TASKS", "draw_pairs", "fingerprint", "pair_seed", "pairs_with_targets", "shard_of"]

@@ -43,7 +43,7 @@ def draw_pairs(task: Task, clips: Iterable[Clip], *, targets: Targets | None = N
     return pairs
 
 
-def wanted_targets(
+def pairs_with_targets(
     clips: Sequence[Clip], *, tasks: Sequence[str], sources: int = 0, seed: int = 0
 ) -> list[tuple[str, str]]:
     """The (source id, driving id) of every pair that the named cross-identity tasks with relative motion draw from `clips`.

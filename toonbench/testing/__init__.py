@@ -1,4 +1,4 @@
-"""The conformance suite: laws that every metric, method and task keeps, ours or anybody's. `toonbench check` runs it."""
+"""The conformance suite: laws that every metric, method and task keeps, also those of plug-ins. `toonbench check` runs it."""
 
 from toonbench.testing.find import Plugin, find
 from toonbench.testing.laws import Outcome

@@ -1,4 +1,4 @@
-"""What a name on the command line means: a registered metric, method or task, a `module:Class`, or a whole package."""
+"""What a name on the command line stands for: a registered metric, method or task, a `module:Class`, or a whole package."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Plugin:
 
 
 def find(name: str) -> list[Plugin]:
-    """The metrics, methods and tasks that `name` means.
+    """The metrics, methods and tasks that `name` stands for.
 
-    `name` is a registered name (with or without @version), a `module:Class`, or an installed package, which stands for all
-    that it registers. Raises ToonbenchError where there is nothing.
+    `name` is a registered name (with or without @version), a `module:Class`, or an installed package, which stands for everything
+    that it registers. Raises ToonbenchError for an unknown name.
     """
     if registry.PLACE.fullmatch(name):
         return [Plugin(group=_group_of(name), name=name)]
@@ -38,8 +38,8 @@ def find(name: str) -> list[Plugin]:
     packages = registry.packages()
     if (key := registry.package_key(name)) in packages:
         return [Plugin(group=group, name=one) for group, one in packages[key]]
-    known = [*packages, *(one for group in GROUPS for one in registry.names(group))]
-    raise registry.unknown("metric, method, task or installed package", name, known)
+    names = [*packages, *(one for group in GROUPS for one in registry.names(group))]
+    raise registry.unknown("metric, method, task or installed package", name, names)
 
 
 def _group_of(place: str) -> Group:

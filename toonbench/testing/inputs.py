@@ -1,4 +1,4 @@
-"""What subjects are checked on: texture, moving faces with their ground-truth motion, and damage of known strength."""
+"""The inputs that subjects are checked with: texture, moving faces with their ground-truth motion, and damage of known strength."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def any_motion(frames: int, *, seed: int) -> GroundTruth:
 
 
 def sample_of(generated: Frames, *, target: Frames, truth: GroundTruth | None = None, seed: int = 0) -> Sample:
-    """A same-identity pair: source and driving video are the target's, so that nothing but `generated` is in question."""
+    """A same-identity pair: source and driving video are the target, so that only `generated` matters."""
     clip = Clip(id=f"clip{seed}", path=Path("clip"), domain="real")
     pair = Pair(id=f"pair{seed}", source=clip, driving=clip, target=clip)
     truth = truth or any_motion(len(generated), seed=seed)
@@ -107,7 +107,7 @@ def noisy(frames: Frames, amount: int) -> Frames:
 
 
 def shifted(frames: Frames, amount: int) -> Frames:
-    """Frames moved `amount` pixels to the right, what leaves the picture returns on the left."""
+    """Frames moved `amount` pixels to the right; pixels that leave the picture return on the left."""
     return np.roll(frames, amount, axis=2)
 
 
@@ -128,6 +128,6 @@ def _truth(clip: Clip) -> GroundTruth:
 
 
 def _range(clip: Clip) -> float:
-    """How far the channels move in a clip, in shares of their limits, summed."""
+    """The range of every channel in a clip as a share of its limits, summed over channels."""
     low, high = np.array(list(CHANNEL_LIMITS.values())).T
     return float((np.ptp(_truth(clip).rig, axis=0) / (high - low)).sum())

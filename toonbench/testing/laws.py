@@ -1,4 +1,4 @@
-"""A law is a function of a subject: its docstring is the law, its result says in a sentence how the subject breaks it."""
+"""A law is a function of a subject: its docstring is the law, its result is a sentence that says how the subject breaks it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of measuring: what `measure`, `start`, `add`, `finish` and `extract_features` must keep."""
+"""Laws of measuring, for `measure`, `start`, `add`, `finish` and `extract_features`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def repeats_itself(subject: MetricSubject) -> str:
     rows = [again.measure(subject.with_features(one)).tobytes() for one in (first, second, first)]
     if rows[:2] != alone:
         return "a new object of the class gives other rows for the same frames"
-    return "" if rows[2] == rows[0] else "the rows of a pair are others after a second pair was measured"
+    return "" if rows[2] == rows[0] else "the rows of a pair change after a second pair was measured"
 
 
 def keeps_its_attributes(subject: MetricSubject) -> str:
@@ -130,7 +130,7 @@ def stored_features(subject: MetricSubject) -> str:
 
 
 def uses_only_its_needs(subject: MetricSubject) -> str:
-    """The metric measures a sample that holds nothing but what `needs` names."""
+    """The metric measures a sample that holds only what `needs` names."""
     sample = cut(subject.with_features(subject.noisy()), 0, 1)
     absent = {field: None for need, field in FIELDS.items() if need not in subject.metric.needs}
     if "target" not in subject.metric.needs:
@@ -142,7 +142,7 @@ def uses_only_its_needs(subject: MetricSubject) -> str:
 def missing_need(subject: MetricSubject) -> str:
     """A sample without what `needs` names is refused with a ToonbenchError of one line that names the pair."""
     needs = sorted(subject.metric.needs & FIELDS.keys())
-    only_if(needs, "it needs nothing but generated frames")
+    only_if(needs, "it needs generated frames only")
     sample = cut(subject.noisy(), 0, 2)
     for need in needs:
         try:
@@ -151,12 +151,12 @@ def missing_need(subject: MetricSubject) -> str:
             if "\n" in str(error) or sample.pair.id not in str(error):
                 return f"the error for a sample without {need} is '{error}'; name the pair, in one line"
         else:
-            return f"a sample without {need} is measured all the same"
+            return f"a sample without {need} is measured without an error"
     return ""
 
 
 def on_an_accelerator(subject: MetricSubject) -> str:
-    """An accelerator measures what the CPU does."""
+    """An accelerator gives the rows that the CPU gives."""
     only_if(subject.metric.weights, "it has no network")
     import torch
 
@@ -193,7 +193,7 @@ def _without(sample: Sample, need: Need) -> Sample:
 
 
 def _apart(rows: Rows, others: Rows, *, relative: float = 1e-4, absolute: float = 1e-6) -> float:
-    """The largest difference of two arrays of rows of one shape; 0 where they are equal but for rounding in float32."""
+    """The largest difference of two arrays of rows of one shape; 0 where they are equal up to rounding in float32."""
     if np.allclose(rows, others, rtol=relative, atol=absolute, equal_nan=True):
         return 0.0
     found = np.abs(np.asarray(rows, np.float64) - others)

@@ -40,7 +40,7 @@ class MethodSubject:
         motion: Motion = "relative",
         domains: tuple[Domain, Domain] = ("cartoon", "real"),
     ) -> Any:
-        """What the method makes of a source and a driving video; a method that is given targets gets the moving source."""
+        """The frames that the method returns for a source and a driving video; a method that receives targets gets the moving source."""
         method = method or self.method
         if isinstance(method, TargetMethod):
             target = np.stack([np.roll(source, t, axis=1) for t in range(len(driving))])
@@ -100,7 +100,7 @@ def repeats_itself(subject: MethodSubject) -> str:
     first = subject.animate(picture(0), clip(1))
     subject.animate(picture(4), clip(5), seed=2)
     if not np.array_equal(first, subject.animate(picture(0), clip(1))):
-        return "the frames are others after another pair was animated: draw random numbers from `seed` alone"
+        return "the frames change after another pair was animated: draw random numbers from `seed` alone"
     again = subject.animate(picture(0), clip(1), method=subject.build())
     return "" if np.array_equal(first, again) else "a new object of the class gives other frames"
 

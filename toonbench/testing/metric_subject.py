@@ -20,7 +20,7 @@ STORED: tuple[Literal["source", "target"], ...] = ("source", "target")
 
 
 class MetricSubject:
-    """A metric, built by `build`; `judges` says that its network has weights with a meaning.
+    """A metric, built by `build`; `judges` is False where its network has deterministic test weights, whose values have no meaning.
 
     Rows of one sample, and features of the same frames, are computed once. Faces are shown to metrics that compare features
     of faces or read motion, texture to the others.
@@ -76,7 +76,7 @@ class MetricSubject:
         key = "".join(_digest(part) for part in parts if part is not None)
         if key not in self._rows:
             rows = self.metric.measure(self.with_features(sample))
-            if not isinstance(rows, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance] - anybody's metric
+            if not isinstance(rows, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance] - the metric of a plug-in
                 raise TypeError(f"measure returned {type(rows).__name__}; return (rows, values) float32")
             self._rows[key] = rows
         return self._rows[key]
@@ -114,7 +114,7 @@ class MetricSubject:
 
 
 def close(first: float, second: float, *, relative: float = 1e-9) -> bool:
-    """Whether two numbers are equal but for rounding; NaN equals NaN."""
+    """Whether two numbers are equal up to rounding; NaN equals NaN."""
     return (math.isnan(first) and math.isnan(second)) or math.isclose(first, second, rel_tol=relative, abs_tol=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""Laws of numbers: what `value`, `counts`, `corpus` and `reduce` make of rows."""
+"""Laws of numbers: what `value`, `counts`, `corpus` and `reduce` compute from rows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def printed_number(subject: MetricSubject) -> str:
 
 
 def own_number(metric: Metric, rows: Sequence[Rows], reference: Sequence[Rows]) -> float:
-    """The number of many pairs by what `aggregate` promises, from `value`, `weight`, `counts` or `corpus` alone."""
+    """The number of many pairs as `aggregate` defines it, from `value`, `weight`, `counts` or `corpus` alone."""
     if metric.aggregate == "corpus":
         return float(metric.corpus(rows, reference))
     if metric.aggregate in ("events", "proportion"):
@@ -70,10 +70,10 @@ def leaves_out(subject: MetricSubject) -> str:
     only_if(metric.aggregate == "corpus", "it has a number for each pair")
     rows, reference = subject.measured_pairs(), subject.reference()
     whole, without = metric.leave_out([[one] for one in rows], reference)
-    wanted = [metric.corpus([*rows[:out], *rows[out + 1 :]], reference) for out in range(len(rows))]
+    expected = [metric.corpus([*rows[:out], *rows[out + 1 :]], reference) for out in range(len(rows))]
     agree = close(whole, metric.corpus(rows, reference), relative=1e-6)
-    agree = agree and all(close(one, other, relative=1e-6) for one, other in zip(without, wanted, strict=True))
-    return "" if agree else f"leave_out gives {list(without)} and corpus {wanted}"
+    agree = agree and all(close(one, other, relative=1e-6) for one, other in zip(without, expected, strict=True))
+    return "" if agree else f"leave_out gives {list(without)} and corpus {expected}"
 
 
 def order_of_pairs(subject: MetricSubject) -> str:
@@ -144,7 +144,7 @@ def target_is_best(subject: MetricSubject) -> str:
     for what, score in scores.items():
         if score > best + SLACK * max(1, abs(best)):
             return f"{what} scores {score - best:.3g} better than the target itself"
-    return "" if min(scores.values()) < best else "the inverted target scores as the target itself"
+    return "" if min(scores.values()) < best else "the inverted target has the same score as the target itself"
 
 
 def more_damage(subject: MetricSubject) -> str:

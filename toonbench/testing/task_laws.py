@@ -46,7 +46,7 @@ def declares_itself(subject: TaskSubject) -> str:
         (task.videos < 1 or task.images < 0, f"{task.videos} videos and {task.images} images draw no pairs"),
         (task.skip < 0, f"skip is {task.skip}; use 0 or more"),
         (task.motion not in ("relative", "absolute"), f"its motion is '{task.motion}'; use relative or absolute"),
-        (not task.about, "`about` is empty; say in a sentence what it is for"),
+        (not task.about, "`about` is empty; describe the purpose in one sentence"),
     ]
     return "; ".join(text for wrong, text in faults if wrong)
 
@@ -67,7 +67,7 @@ def draws_pairs_of_its_domains(subject: TaskSubject) -> str:
     if not 0 < len(pairs) <= most or len({pair.id for pair in pairs}) != len(pairs):
         return f"it draws {len(pairs)} pairs, {len({pair.id for pair in pairs})} of them different; {most} at most are declared"
     if any(pair.source.domain != task.source or pair.driving.domain != task.driving for pair in pairs):
-        return "it draws pairs of other domains than it declares"
+        return "it draws pairs of domains that it does not declare"
     if any(clip.split != "test" for pair in pairs for clip in (pair.source, pair.driving)):
         return "it draws clips that do not belong to the test split"
     return (
@@ -78,22 +78,22 @@ def draws_pairs_of_its_domains(subject: TaskSubject) -> str:
 
 
 def order_of_clips(subject: TaskSubject) -> str:
-    """The task draws the same pairs in whatever order the clips come."""
+    """The task draws the same pairs in every order of the clips."""
     same = _ids(draw_pairs(subject.task, subject.clips[::-1])) == _ids(subject.pairs)
-    return "" if same else "other pairs are drawn when the clips come in another order"
+    return "" if same else "the pairs change when the clips come in another order"
 
 
 def pairs_repeat(subject: TaskSubject) -> str:
-    """The fingerprint is that of the task and its pairs: it repeats, and changes with the version."""
+    """The fingerprint repeats when the pairs are drawn again, and changes with the version."""
     task, pairs = subject.task, subject.pairs
     if fingerprint(task, draw_pairs(task, subject.clips)) != fingerprint(task, pairs):
-        return "the fingerprint is another one when the pairs are drawn again"
+        return "the fingerprint changes when the pairs are drawn again"
     same = fingerprint(replace(task, version=task.version + 1), pairs) == fingerprint(task, pairs)
     return "the fingerprint does not change with the version" if same else ""
 
 
 def identities(subject: TaskSubject) -> str:
-    """A same-identity task drives each clip by itself; any other never drives an identity by itself."""
+    """A same-identity task pairs each clip with itself; every other task pairs clips of different identities only."""
     if subject.task.images == 0:
         only_if(subject.task.source == subject.task.driving, "its domains differ, so that no clip can drive itself")
         own = all(pair.source.id == pair.driving.id and pair.target is not None for pair in subject.pairs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
-import tempfile
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from toonbench.store import PART, write_bytes, writing
+from toonbench.store import partial_file, write_bytes, writing
 from toonbench.types import Frame, Frames, ToonbenchError
 from toonbench.video.read import COUNT_TAG, DIGEST_TAG, decoded, loud, open_container
 
@@ -68,13 +67,13 @@ def write_lossless_chunks(path: Path, chunks: Iterable[Frames], *, fps: float, c
     first = short[0]
     encoder, options = _LOSSLESS[codec]
     hashed = _Hashed(itertools.chain(short, source), like=first, fps=fps)
-    with writing(path) as final, tempfile.NamedTemporaryFile(dir=path.parent, prefix=PART, suffix=".mkv") as raw:
+    with writing(path) as final, partial_file(path) as raw:
         height, width = first.shape[1:3]
-        _encode_into(path, raw.name, hashed, width=width, height=height, fps=fps, container="matroska", codec=encoder,
+        _encode_into(path, str(raw), hashed, width=width, height=height, fps=fps, container="matroska", codec=encoder,
                      pixels="bgr0", options=options)  # fmt: skip
         tags = {DIGEST_TAG: hashed.digest.hexdigest(), COUNT_TAG: str(hashed.count)}
         with loud(path):
-            _copy_with_tags(raw.name, final, tags)
+            _copy_with_tags(str(raw), final, tags)
         with loud(path), open_container(str(final)) as container:
             read = sum(1 for _ in decoded(container, path))  # raises if the pixels do not have their checksum
     if read != hashed.count:
