@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from toonbench.landmarks.card import METRICS, held_out, sample
-from toonbench.metrics import _motion
+from toonbench.networks.face_motion import forget
 from toonbench.store import write_json
 from toonbench.types import Sample
 
@@ -46,7 +46,6 @@ def main() -> None:
 def measured(one: Sample, *, shared: bool) -> float:
     """CPU milliseconds a frame of all metrics."""
     begun = time.process_time()
-    forget = _motion._LAST.clear  # pyright: ignore[reportPrivateUsage]
     forget()
     for metric in METRICS:
         metric.measure(one)

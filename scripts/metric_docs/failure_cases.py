@@ -33,8 +33,8 @@ from toonbench import registry, video
 from toonbench.data.folder import load_data
 from toonbench.data.motion import read_motion
 from toonbench.metrics import blink_f1, mouth_f1
-from toonbench.metrics._events import onsets
-from toonbench.metrics._motion import estimate
+from toonbench.metrics.events import onsets
+from toonbench.networks.face_motion import estimate
 from toonbench.puppets.catalogue import make_look
 from toonbench.puppets.draw.render import Rendered, render_clip
 from toonbench.puppets.rig import FPS, INDEX, Rig

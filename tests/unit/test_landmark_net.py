@@ -12,8 +12,7 @@ from toonbench.landmarks.batches import make_batch, mirror_landmarks
 from toonbench.landmarks.card import DAMAGES, METRICS, damaged, held_out, sample
 from toonbench.landmarks.data import LOOKS, Pictures, draw_pictures, poses
 from toonbench.landmarks.training import Plan, train
-from toonbench.metrics import _motion
-from toonbench.networks import landmarks
+from toonbench.networks import face_motion, landmarks
 from toonbench.networks.landmarks import SIZE, WEIGHTS, LandmarkNet, fold, read_weights, write_weights
 from toonbench.puppets.catalogue import make_look, styles
 from toonbench.puppets.draw.render import render_clip
@@ -229,8 +228,8 @@ def test_shipped_weights_have_at_most_two_megabytes_and_a_card():
 def test_one_pass_of_the_network_serves_all_metrics_of_a_video(clips, monkeypatch):
     calls = []
     network = landmarks.read_weights()
-    monkeypatch.setattr(_motion, "_network", lambda: lambda x: calls.append(len(x)) or network(x))
-    _motion._LAST.clear()
+    monkeypatch.setattr(face_motion, "_network", lambda: lambda x: calls.append(len(x)) or network(x))
+    face_motion.forget()
     frames, truth = clips["real"]
     for metric in METRICS:
         metric.measure(
@@ -248,11 +247,11 @@ def test_one_pass_of_the_network_serves_all_metrics_of_a_video(clips, monkeypatc
 def test_estimates_lie_within_the_limits_and_are_the_same_bytes_each_time(clips):
     frames, _ = clips["disney3d"]
     torch.set_num_threads(2)
-    once = _motion.estimate(frames)
+    once = face_motion.estimate(frames)
     assert torch.get_num_threads() == 2
     torch.set_num_threads(1)
-    _motion._LAST.clear()
-    again = _motion.estimate(frames)
+    face_motion.forget()
+    again = face_motion.estimate(frames)
     assert once is not again
     assert once.rig.tobytes() == again.rig.tobytes()
     assert once.landmarks.tobytes() == again.landmarks.tobytes()
@@ -263,9 +262,9 @@ def test_estimates_lie_within_the_limits_and_are_the_same_bytes_each_time(clips)
 @shipped
 def test_landmarks_come_in_the_pixels_of_the_video_whatever_its_size_and_shape(clips):
     frames, _ = clips["real"]
-    small = _motion.estimate(frames[:4]).landmarks
+    small = face_motion.estimate(frames[:4]).landmarks
     large = np.pad(frames[:4].repeat(2, 1).repeat(2, 2), ((0, 0), (0, 0), (20, 20), (0, 0)))
-    seen = _motion.estimate(large).landmarks
+    seen = face_motion.estimate(large).landmarks
     assert np.abs(seen - np.array([20, 0]) - 2 * small).mean() < 3
 
 
@@ -275,8 +274,8 @@ def test_there_is_no_face_in_flat_frames_and_noise(level):
     flat = np.full((2, 64, 64, 3), level, np.uint8)
     noise = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
     for frames in (flat, noise):
-        assert np.isnan(_motion.estimate(frames).rig).all()
-        assert np.isnan(_motion.estimate(frames).landmarks).all()
+        assert np.isnan(face_motion.estimate(frames).rig).all()
+        assert np.isnan(face_motion.estimate(frames).landmarks).all()
 
 
 @shipped
@@ -298,5 +297,5 @@ def test_the_oracle_is_far_better_than_standing_still_even_when_damaged(style, c
 def test_faces_are_found_in_damaged_frames(style, clips):
     frames, _ = clips[style]
     for damage in DAMAGES:
-        found = np.isfinite(_motion.estimate(damaged(frames, damage, seed=1)).rig[:, 0])
+        found = np.isfinite(face_motion.estimate(damaged(frames, damage, seed=1)).rig[:, 0])
         assert found.mean() >= 0.9, damage

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toonbench.metrics import _motion, landmark_nme
-from toonbench.metrics._events import counts, matched, onsets
 from toonbench.metrics.blink_f1 import BlinkF1
+from toonbench.metrics.events import counts, matched, onsets
 from toonbench.metrics.head_pose_deg import HeadPoseDeg, angles, rotations
 from toonbench.metrics.landmark_nme import LandmarkNME
 from toonbench.metrics.mouth_f1 import MouthF1
@@ -338,7 +338,7 @@ def test_frames_that_show_the_driver_count_as_lost_and_frames_of_a_shared_clip_d
 
     def lost(generated, driving):
         sample = Sample(pair=pair, generated=generated, driving=driving, target=target, ground_truth=wanted)
-        return np.isnan(_motion.seen(sample).rig).all(1).tolist()
+        return np.isnan(_motion.detected(sample).rig).all(1).tolist()
 
     assert lost(target, driving) == [False] * 4
     assert lost(mixed, small) == [False, False, True, False]

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from toonbench.metrics import blink_f1, mouth_f1
-from toonbench.metrics._events import onsets
+from toonbench.metrics.events import onsets
 from toonbench.puppets.make import make_puppets
 from toonbench.puppets.rig import INDEX, LIMITS, Rig, relative
 from toonbench.puppets.timed import generate_timed

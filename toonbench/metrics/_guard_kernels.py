@@ -1,6 +1,6 @@
 """The loops of the guard, written so that numba can compile each of them alone; `_guard.py` does so on first use.
 
-They are ordinary Python on arrays and also run uncompiled (slowly). Each stands alone because a compiled function
+They are ordinary Python on arrays and also run uncompiled (slowly). None calls another one, because a compiled function
 cannot call an uncompiled one.
 """
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from toonbench.metrics._events import counts
 from toonbench.metrics._motion import MotionMetric, curves, estimate_and_truth, truth_of
+from toonbench.metrics.events import counts
 from toonbench.types import Rows, Sample
 
 OPEN, SHUT = 0.35, 0.6
@@ -16,7 +16,7 @@ class BlinkF1(MotionMetric):
 
     A blink begins where the mean of both eyes' `blink` rises above 0.6 after it was below 0.35: a wink, 0.5, is not a blink.
     Estimated blinks are matched one to one with the target's; a frame without the character's face counts as a false blink, so that
-    losing frames never helps (proof in `toonbench/metrics/_events.py`). The counts of all clips are pooled.
+    losing frames never helps (proof in `toonbench/metrics/events.py`). The counts of all clips are pooled.
     """
 
     name = "blink_f1"

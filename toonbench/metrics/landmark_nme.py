@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._motion import MotionMetric, estimate_and_truth, seen, truth_of
+from toonbench.metrics._motion import MotionMetric, detected, estimate_and_truth, truth_of
 from toonbench.types import GroundTruth, Rows, Sample
 
 WORST = 1.0
@@ -33,7 +33,7 @@ class LandmarkNME(MotionMetric):
     def measure(self, sample: Sample) -> Rows:
         """(frames, 2) float32: the frame's error, NaN where that face is not found, and the number of points it rests on."""
         truth = truth_of(sample, self.name)
-        points = seen(sample).landmarks.astype(np.float64)
+        points = detected(sample).landmarks.astype(np.float64)
         distance = np.linalg.norm(points - truth.landmarks, axis=2)
         counts = truth.visible.sum(axis=1).astype(np.float64)
         counts[counts == 0] = np.nan  # no point to compare with

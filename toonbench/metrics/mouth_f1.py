@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from toonbench.metrics._events import counts
 from toonbench.metrics._motion import MotionMetric, curves, estimate_and_truth, truth_of
+from toonbench.metrics.events import counts
 from toonbench.types import Rows, Sample
 
 SHUT, OPEN = (
@@ -19,7 +19,7 @@ class MouthF1(MotionMetric):
 
     The mouth opens where `jaw_open` rises above 0.55 after it was below 0.3. Estimated openings are matched one to one
     with the target's; a frame without the character's face counts as a false opening, so that losing frames never helps (proof in
-    `toonbench/metrics/_events.py`). The counts of all clips are pooled.
+    `toonbench/metrics/events.py`). The counts of all clips are pooled.
     Syllables follow each other in 150 to 350 ms, so a clip that is late by more than the tolerance still matches a third
     to a half of them by chance: the number shows that it is late, but not by how much.
     """

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._motion import LIMITS, MotionMetric, curves, estimate_and_truth
+from toonbench.metrics._motion import MotionMetric, curves, estimate_and_truth
+from toonbench.networks.face_motion import LIMITS
 from toonbench.types import CHANNELS, Rows, Sample
 
 MOVES = 0.15  # of a channel's range: a channel whose ground truth moves less in a clip is not measured

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.metrics._motion import LIMITS, MotionMetric, curves, estimate_and_truth
+from toonbench.metrics._motion import MotionMetric, curves, estimate_and_truth
+from toonbench.networks.face_motion import LIMITS
 from toonbench.types import CHANNELS, Rows, Sample
 
 Values = NDArray[np.float64]
