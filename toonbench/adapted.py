@@ -18,14 +18,15 @@ def as_metric(thing: Any) -> Metric:
     A number comes from `value(rows)`, or `corpus(rows, reference)`, or `reduce(rows, reference)` of all pairs. Raises
     ToonbenchError, naming the type, for an object without the attributes that every metric needs.
     """
-    if isinstance(thing, Metric) and type(thing).reduce is Metric.reduce:
-        return thing
     absent = [name for name in REQUIRED if not hasattr(thing, name)]
+    if isinstance(thing, Metric) and type(thing).measure is Metric.measure and type(thing).add is Metric.add:
+        absent.append("measure")
     if absent:
-        raise ToonbenchError(
-            f"{type(thing).__name__} is not a metric: it has no {', '.join(absent)}; derive it from toonbench.Metric"
+        what_to_do = (
+            "define what is missing in the class" if isinstance(thing, Metric) else "derive it from toonbench.Metric"
         )
-    return AdaptedMetric(thing)
+        raise ToonbenchError(f"{type(thing).__name__} is not a metric: it has no {', '.join(absent)}; {what_to_do}")
+    return thing if isinstance(thing, Metric) and type(thing).reduce is Metric.reduce else AdaptedMetric(thing)
 
 
 def on_test_weights(metric: Metric) -> Metric | None:

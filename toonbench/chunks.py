@@ -125,5 +125,5 @@ def _check_size(held: int, *, user: str) -> None:
     if held > WHOLE_CLIP_BYTES:
         raise ToonbenchError(
             f"{user} takes whole clips and this one has more than {WHOLE_CLIP_BYTES / 2**30:.0f} GiB of frames: shorten the "
-            "clip, or give it a streaming form (see Metric.add and animate_chunks in CONTRIBUTING.md)"
+            "clip, or give it a streaming form (see 'Long clips' in CONTRIBUTING.md)"
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -95,7 +96,9 @@ def load_task(name: str) -> Task:
 def load_metric(name: str) -> Metric:
     """An instance of a metric by `name` or `name@version`."""
     bare, _, version = name.partition("@")
-    metric = as_metric(load("metrics", bare)())
+    make = load("metrics", bare)
+    _check_arguments("metric", bare, make, {})
+    metric = as_metric(make())
     if version and version != str(metric.version):
         raise ToonbenchError(f"metric {bare} has version {metric.version}, not {version}: write {metric_id(metric)}")
     return metric
@@ -112,5 +115,29 @@ def full_name(metric: str) -> str:
 
 
 def load_method(name: str, *, device: str = "cpu", checkpoint: Path | None = None) -> Method | TargetMethod:
-    """A method by name, created for a device and, if it uses one, a checkpoint file."""
-    return load("methods", name)(device=device, checkpoint=checkpoint)
+    """A method by name, created for a device and, if it uses one, a checkpoint file.
+
+    Raises ToonbenchError if it cannot be created with these arguments, or has no name, revision or way to animate.
+    """
+    make = load("methods", name)
+    _check_arguments("method", name, make, {"device": device, "checkpoint": checkpoint})
+    method = make(device=device, checkpoint=checkpoint)
+    absent = [one for one in ("name", "revision") if not hasattr(method, one)]
+    if not any(hasattr(method, one) for one in ("animate", "animate_chunks", "animate_target")):
+        absent.append("animate")
+    if absent:
+        raise ToonbenchError(
+            f"'{name}' is not a method: it has no {', '.join(absent)}; define what is missing in the class"
+        )
+    return method
+
+
+def _check_arguments(what: str, name: str, make: Any, arguments: Mapping[str, Any]) -> None:
+    """Raise ToonbenchError if `make` cannot be called with these arguments."""
+    try:
+        inspect.signature(make).bind(**arguments)
+    except TypeError as error:
+        given = " and ".join(arguments) or "no arguments"
+        raise ToonbenchError(f"{what} '{name}' cannot be built with {given}: {error}") from error
+    except ValueError:  # a class of C code may have no signature
+        pass

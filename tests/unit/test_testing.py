@@ -36,6 +36,16 @@ class Sound(Metric):
         return difference.mean(axis=(1, 2, 3), keepdims=True)[..., 0, 0].astype(np.float32) / 255
 
 
+class Blind(Sound):
+    def measure(self, sample):
+        return super().measure(sample) * np.float32(np.nan)
+
+
+class Valueless(Sound):
+    def value(self, rows):
+        return None
+
+
 class Misnamed(Sound):
     name = "other"
 
@@ -159,11 +169,13 @@ BROKEN = [
     (Remembering, measuring_laws.keeps_its_attributes),
     (Writing, measuring_laws.keeps_its_inputs),
     (AcrossFrames, measuring_laws.chunks_give_the_same_rows),
+    (Blind, measuring_laws.measures_something),
     (Infinite, measuring_laws.constant_frames),
     (Infinite, measuring_laws.any_size),
     (Forgetful, measuring_laws.stored_features),
     (Undeclared, measuring_laws.uses_only_its_needs),
     (Lenient, measuring_laws.missing_need),
+    (Valueless, number_laws.value_is_a_number),
     (OutOfBounds, number_laws.within_bounds),
     (TwoNumbers, number_laws.printed_number),
     (LeavesOutNothing, number_laws.leaves_out),
@@ -233,6 +245,11 @@ class Unrevised(Still):
     revision = ""
 
 
+class Deaf(Still):
+    def animate(self, source, driving):
+        return driving
+
+
 class Floating(Still):
     def animate(self, source, driving, **options):
         return super().animate(source, driving, **options).astype(float)
@@ -263,6 +280,7 @@ class Losing(Still):
 
 BROKEN_METHODS = [
     (Unrevised, method_laws.declares_itself),
+    (Deaf, method_laws.accepts_the_arguments),
     (Floating, method_laws.gives_a_frame_for_every_driving_frame),
     (OneSize, method_laws.any_size),
     (Dicing, method_laws.repeats_itself),

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
     from toonbench.testing import Outcome
 
-MARKS = {"passed": "passed        ", "failed": "FAILED        ", "does not apply": "does not apply"}
+MARKS = {
+    "passed": "passed        ",
+    "failed": "FAILED        ",
+    "does not apply": "does not apply",
+    "not checked": "not checked   ",
+}
 
 
 def check(
@@ -25,6 +30,8 @@ def check(
     terminal: Terminal | None = None,
 ) -> int:
     """Check metrics, methods and tasks: one line for each law that they must keep. Exits with 1 if a law is broken.
+
+    If a basic law is broken (rows of the wrong type, inputs that are changed), the laws that rely on it are not checked.
 
     Parameters
     ----------
@@ -60,7 +67,7 @@ def check(
 
 def _shown(outcome: Outcome, console: Console, *, terminal: Terminal) -> dict[str, str]:
     """Print one law, unless it holds and the user wants errors only; return it as data."""
-    if not terminal.json and (outcome.status == "failed" or not terminal.quiet):
+    if not terminal.json and (outcome.status in ("failed", "not checked") or not terminal.quiet):
         law = outcome.law if outcome.status == "passed" else f"{outcome.law.rstrip('.')}: {outcome.why}"
         console.out(f"  {MARKS[outcome.status]}  {law}", highlight=False)
     return {"law": outcome.law, "status": outcome.status, "why": outcome.why}
@@ -70,7 +77,5 @@ def _summary(checked: list[dict[str, Any]]) -> str:
     """How many laws passed, failed and do not apply, over everything that was checked."""
     every = [law["status"] for one in checked for law in one["laws"]]
     counts = {status: every.count(status) for status in MARKS}
-    return (
-        f"{counts['passed']} passed, {counts['failed']} failed, {counts['does not apply']} do not apply "
-        f"({len(checked)} checked)"
-    )
+    apply = "1 does not apply" if counts["does not apply"] == 1 else f"{counts['does not apply']} do not apply"
+    return f"{counts['passed']} passed, {counts['failed']} failed, {apply} ({len(checked)} checked)"

@@ -18,9 +18,9 @@ def compare(
 ) -> int:
     """Compare scored methods on the same pairs: which is better, by how much, and is the difference significant?
 
-    Every two methods are compared; their order only sets the sign. Each difference has an interval, p-values (sign flips of whole
-    driving videos, Holm's correction over the methods) and the smallest difference that could be detected. Methods that do not
-    differ significantly share a rank. See docs/compare.md.
+    Every two methods are compared; their order only sets the sign. Each difference has an interval, a p-value (randomisation of
+    whole driving videos, Holm's correction over the comparisons of the same metric) and the smallest difference that could be
+    detected. Methods that do not differ significantly share a rank. See docs/compare.md.
 
     Parameters
     ----------

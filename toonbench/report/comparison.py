@@ -86,7 +86,7 @@ def _difference_cells(one: Difference, places: int) -> list[str]:
 
 def _print_remarks(console: Console, found: Comparison) -> None:
     legend = [
-        f"* p ≤ {found.alpha:g} by sign flips of whole driving videos, after Holm over the comparisons of a metric.",
+        f"* p ≤ {found.alpha:g} by randomisation of whole driving videos, after Holm's correction over the comparisons of the same metric.",
         f"detectable: the difference that one such test finds with power {found.power:g}. Not significant does not mean equal.",
     ]
     lines = [

@@ -48,7 +48,7 @@ def _group_of(place: str) -> Group:
         return "tasks"
     if hasattr(thing, "measure"):
         return "metrics"
-    if hasattr(thing, "animate") or hasattr(thing, "animate_target"):
+    if any(hasattr(thing, name) for name in ("animate", "animate_chunks", "animate_target")):
         return "methods"
     raise ToonbenchError(
         f"{place} is no metric (it has no measure), no method (no animate) and no task (a toonbench.Task): name one of these"

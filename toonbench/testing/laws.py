@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-Status = Literal["passed", "failed", "does not apply"]
+from toonbench.types import ToonbenchError
+
+Status = Literal["passed", "failed", "does not apply", "not checked"]
 Subject = TypeVar("Subject")
 
 log = logging.getLogger(__name__)
@@ -32,15 +34,31 @@ def outcomes(laws: Sequence[Callable[[Subject], str]], subject: Subject) -> Iter
         yield outcome(law, subject)
 
 
+def in_stages(
+    basic: Sequence[Callable[[Subject], str]], others: Sequence[Callable[[Subject], str]], subject: Subject
+) -> Iterator[Outcome]:
+    """The basic laws up to the first that is broken; if all hold, the others.
+
+    A subject that breaks a basic law would break many others for the same reason.
+    """
+    for at, law in enumerate(basic):
+        yield (one := outcome(law, subject))
+        if one.status == "failed":
+            left = len(basic) + len(others) - at - 1
+            yield Outcome(law=f"{left} other laws.", status="not checked", why="correct the failure above first")
+            return
+    yield from outcomes(others, subject)
+
+
 def outcome(law: Callable[[Subject], str], subject: Subject) -> Outcome:
     """One law applied to the subject."""
     try:
         why = law(subject)
     except DoesNotApply as reason:
         return Outcome(law=sentence(law), status="does not apply", why=str(reason))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.debug("law broken: %s", sentence(law), exc_info=True)
-        why = f"it raised {described(error)}"
+        why = described(error)
     return Outcome(law=sentence(law), status="failed" if why else "passed", why=why)
 
 
@@ -50,8 +68,9 @@ def sentence(law: Callable[[Subject], str]) -> str:
 
 
 def described(error: BaseException) -> str:
-    """An exception on one line: its class and message."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".rstrip(": ")
+    """An exception on one line: the message of a ToonbenchError, or the class and message of any other."""
+    message = " ".join(str(error).split())[:300]
+    return message if isinstance(error, ToonbenchError) else f"it raised {type(error).__name__}: {message}".rstrip(": ")
 
 
 def only_if(applies: object, reason: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 
@@ -13,28 +13,53 @@ from toonbench.adapted import AdaptedMetric
 from toonbench.testing.inputs import cut
 from toonbench.testing.laws import only_if
 from toonbench.testing.metric_subject import FIELDS, MetricSubject
-from toonbench.types import Aggregate, Metric, Need, Rows, Sample, ToonbenchError
+from toonbench.types import DOMAINS, Aggregate, Metric, Need, Rows, Sample, ToonbenchError
 
+WRITES = "measure writes into the frames that it is given; change a copy of them"
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 def declares_itself(subject: MetricSubject) -> str:
     """The metric declares its name, version, direction, needs and bounds, and its docstring says what it measures."""
     metric = subject.metric
+    if wrong := _wrong_types(metric):
+        return wrong
     faults = [
         (metric.name != subject.name, f"its name is '{metric.name}' and it is registered as '{subject.name}'"),
         (metric.version < 1, f"its version is {metric.version}; use 1 or more"),
-        (not isinstance(metric.higher_is_better, bool), "higher_is_better must be True or False"),  # pyright: ignore
         (not metric.needs <= set(get_args(Need)), f"needs {sorted(metric.needs)} must be among {get_args(Need)}"),
         (metric.aggregate not in get_args(Aggregate), f"aggregate '{metric.aggregate}' is not one of {get_args(Aggregate)}"),
         (not metric.bounds[0] < metric.bounds[1], f"bounds {metric.bounds} must be (lowest, highest)"),
-        (not metric.features_of <= {"source", "target"}, "features_of must be among 'source' and 'target'"),
+        (not metric.features_of <= {"source", "target"}, f"features_of {sorted(metric.features_of)} must be among 'source' and 'target'"),
         (bool(metric.features_of) and not metric.features, "features_of is given without a name of the features"),
         (not metric.__doc__ or metric.__doc__ == Metric.__doc__, "its class has no docstring"),
     ]  # fmt: skip
     unknown = sorted(set(metric.weights) - set(weights.entries()))
     faults.append((bool(unknown), f"weights {unknown} are not in the manifest of weights"))
     return "; ".join(text for wrong, text in faults if wrong)
+
+
+def _wrong_types(metric: Any) -> str:
+    """The declared attributes of a wrong type, each with the value and what is allowed."""
+    sets, names = (set, frozenset), (tuple, list)
+    allowed: dict[str, tuple[bool, str]] = {
+        "version": (isinstance(metric.version, int), "a whole number, 1 or more"),
+        "higher_is_better": (isinstance(metric.higher_is_better, bool), "True or False"),
+        "needs": (isinstance(metric.needs, sets), f"a frozenset with names among {get_args(Need)}"),
+        "features_of": (isinstance(metric.features_of, sets), "a frozenset with names among 'source' and 'target'"),
+        "calibrated": (isinstance(metric.calibrated, sets), f"a frozenset with names among {DOMAINS}"),
+        "bounds": (_is_range(metric.bounds), "a tuple of two numbers, (lowest, highest)"),
+        "weights": (isinstance(metric.weights, names), "a tuple of names of the manifest of weights"),
+        "packages": (isinstance(metric.packages, Mapping), "a dict of modules and the packages that hold them"),
+    }
+    return "; ".join(
+        f"{name} is {getattr(metric, name)!r}; use {use}" for name, (right, use) in allowed.items() if not right
+    )
+
+
+def _is_range(bounds: Any) -> bool:
+    numbers = isinstance(bounds, tuple | list) and all(isinstance(one, int | float) for one in cast("Any", bounds))
+    return numbers and len(cast("Any", bounds)) == 2
 
 
 def rows_are_float32(subject: MetricSubject) -> str:
@@ -45,19 +70,37 @@ def rows_are_float32(subject: MetricSubject) -> str:
         if rows.dtype != np.float32 or rows.ndim != 2 or not rows.shape[1:] > (0,):
             return f"measure returned {rows.dtype} {rows.shape} for {frames} frames; return (rows, values) float32"
         if not subject.metric.temporal and len(rows) != frames:
-            return f"measure returned {len(rows)} rows for {frames} frames; declare temporal = True if it looks across frames"
+            return (
+                f"measure returned {len(rows)} rows for {frames} frames; return one row for each frame, "
+                "or declare temporal = True if it looks across frames"
+            )
     return ""
+
+
+def measures_something(subject: MetricSubject) -> str:
+    """At least one frame of an ordinary clip is measured."""
+    only_if(not subject.metric.weights, "its networks may find nothing in the clips that are shown")
+    rows = subject.rows(subject.noisy())
+    return (
+        ""
+        if np.isfinite(rows).any()
+        else f"all {rows.size} values of the rows are NaN; give numbers for frames that can be measured"
+    )
 
 
 def repeats_itself(subject: MetricSubject) -> str:
     """Measuring twice, after another pair, or with a new object gives the same bytes."""
     first, second = subject.noisy(0), subject.noisy(1)
-    alone = [subject.rows(one).tobytes() for one in (first, second)]
+    alone = [subject.rows(one) for one in (first, second)]
     again = subject.build()
-    rows = [again.measure(subject.with_features(one)).tobytes() for one in (first, second, first)]
-    if rows[:2] != alone:
-        return "a new object of the class gives other rows for the same frames"
-    return "" if rows[2] == rows[0] else "the rows of a pair change after a second pair was measured"
+    rows = [again.measure(subject.with_features(one)) for one in (first, first, second, first)]
+    for other, when in ((rows[1], "when it is measured twice"), (rows[3], "after a second pair was measured")):
+        if other.tobytes() != rows[0].tobytes():
+            apart = _apart(other, rows[0], relative=0, absolute=0)
+            return f"the rows of one pair differ by {apart:.3g} {when}; keep no state between pairs, and draw nothing at random"
+    if [rows[0].tobytes(), rows[2].tobytes()] != [one.tobytes() for one in alone]:
+        return "a new object of the class gives other rows for the same frames; they must be equal"
+    return ""
 
 
 def keeps_its_attributes(subject: MetricSubject) -> str:
@@ -77,10 +120,18 @@ def keeps_its_inputs(subject: MetricSubject) -> str:
     sample = subject.with_features(cut(subject.noisy(0), 0, 1))
     arrays = [one for one in (sample.generated, sample.target, sample.driving, sample.source) if one is not None]
     before = [one.tobytes() for one in arrays]
+    subject.metric.measure(sample)
+    if before != [one.tobytes() for one in arrays]:
+        return WRITES
     for one in arrays:
         one.flags.writeable = False
-    subject.metric.measure(sample)
-    return "" if before == [one.tobytes() for one in arrays] else "measure writes into the frames that it is given"
+    try:
+        subject.metric.measure(sample)
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        return WRITES
+    return ""
 
 
 def chunks_give_the_same_rows(subject: MetricSubject) -> str:
@@ -90,11 +141,11 @@ def chunks_give_the_same_rows(subject: MetricSubject) -> str:
     for size in {2: (1,), 3: (1, 2)}.get(len(sample.generated), (1, 5)):
         rows = subject.chunked(sample, size=size)
         if rows.shape != whole.shape:
-            return f"chunks of {size} frames give rows of shape {rows.shape}, the whole clip {whole.shape}"
+            return f"{size}-frame chunks give rows of shape {rows.shape}, the whole clip {whole.shape}"
         if (apart := _apart(rows, whole)) > 0:
             return (
-                f"chunks of {size} frames give rows that differ from the whole clip's by {apart:.3g}; "
-                "if rows depend on other frames, declare temporal = True or define start, add and finish"
+                f"{size}-frame chunks give rows that differ from the whole clip's by {apart:.3g}; "
+                "they must be equal: if rows depend on other frames, declare temporal = True or define start, add and finish"
             )
     return ""
 
@@ -200,13 +251,16 @@ def _apart(rows: Rows, others: Rows, *, relative: float = 1e-4, absolute: float 
     return float(np.nanmax(found)) if np.isfinite(found).any() else float("inf")
 
 
-MEASURING = (
+MEASURING_BASICS = (
     declares_itself,
     rows_are_float32,
-    repeats_itself,
-    keeps_its_attributes,
     keeps_its_inputs,
+    keeps_its_attributes,
+    repeats_itself,
     chunks_give_the_same_rows,
+)
+MEASURING = (
+    measures_something,
     constant_frames,
     any_size,
     stored_features,

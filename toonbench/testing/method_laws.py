@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 import numpy as np
 
+from toonbench.generate import Options
 from toonbench.testing.laws import only_if
-from toonbench.types import DOMAINS, Domain, Frame, Frames, Method, Motion, TargetMethod
+from toonbench.types import DOMAINS, ChunkMethod, Domain, Frame, Frames, Method, Motion, TargetMethod, ToonbenchError
 
+WRITES = "it writes into the source or the driving video; change a copy of them"
 SIZES = ((64, 96), (33, 50), (16, 16))
 ONE_LEVEL = 1  # of 255: a network's batches may round differently
 
@@ -19,7 +22,7 @@ COMBINATIONS: tuple[tuple[Motion, tuple[Domain, Domain]], ...] = (
     ("absolute", ("cartoon", "real")),
 )
 
-AnyMethod = Method | TargetMethod
+AnyMethod = Method | ChunkMethod | TargetMethod
 
 
 class MethodSubject:
@@ -41,13 +44,27 @@ class MethodSubject:
         domains: tuple[Domain, Domain] = ("cartoon", "real"),
     ) -> Any:
         """The frames that the method returns for a source and a driving video; a method that receives targets gets the moving source."""
-        method = method or self.method
+        method, source, driving = method or self.method, source.copy(), driving.copy()
+        return self.animate_in_place(source, driving, method=method, seed=seed, motion=motion, domains=domains)
+
+    def animate_in_place(
+        self,
+        source: Frame,
+        driving: Frames,
+        *,
+        method: AnyMethod,
+        seed: int = 1,
+        motion: Motion = "relative",
+        domains: tuple[Domain, Domain] = ("cartoon", "real"),
+    ) -> Any:
+        """As `animate`, with these arrays themselves."""
         if isinstance(method, TargetMethod):
             target = np.stack([np.roll(source, t, axis=1) for t in range(len(driving))])
             return method.animate_target(source, target, seed=seed)
-        return method.animate(
-            source, driving, motion=motion, seed=seed, source_domain=domains[0], driving_domain=domains[1]
-        )
+        options = Options(motion=motion, seed=seed, source_domain=domains[0], driving_domain=domains[1])
+        if isinstance(method, Method):
+            return method.animate(source, driving, **options)
+        return _joined(method.animate_chunks(source, iter([driving]), **options))
 
 
 @functools.cache
@@ -66,15 +83,27 @@ def declares_itself(subject: MethodSubject) -> str:
     """The method declares its name and revision, and its docstring says what it does."""
     method = subject.method
     faults = [
-        (not isinstance(method, Method | TargetMethod), "it has no animate(...), or no name or revision"),  # pyright: ignore
-        (
-            getattr(method, "name", "") != subject.name,
-            f"its name is not '{subject.name}', under which it is registered",
-        ),
-        (not getattr(method, "revision", ""), "its revision is empty; it must change with code and weights"),
+        (method.name != subject.name, f"its name is '{method.name}' and it is registered as '{subject.name}'"),
+        (not isinstance(method.revision, str), f"its revision is {method.revision!r}; use a text"),  # pyright: ignore
+        (not method.revision, "its revision is empty; it must change with code and weights"),
         (not type(method).__doc__, "its class has no docstring"),
     ]
     return "; ".join(text for wrong, text in faults if wrong)
+
+
+def accepts_the_arguments(subject: MethodSubject) -> str:
+    """The method accepts the arguments with which it is called."""
+    method: Any = subject.method
+    options = dict.fromkeys(("motion", "seed", "source_domain", "driving_domain"))
+    calls = {"animate": options, "animate_chunks": options, "animate_target": {"seed": None}}
+    for name, arguments in calls.items():
+        if hasattr(method, name):
+            try:
+                inspect.signature(getattr(method, name)).bind(None, None, **arguments)
+            except TypeError as error:
+                given = ", ".join(arguments)
+                return f"{name} must accept two positional arguments and the keywords {given}: {error}"
+    return ""
 
 
 def gives_a_frame_for_every_driving_frame(subject: MethodSubject) -> str:
@@ -98,21 +127,29 @@ def any_size(subject: MethodSubject) -> str:
 def repeats_itself(subject: MethodSubject) -> str:
     """The same arguments and seed give the same frames, after another pair and with a new object."""
     first = subject.animate(picture(0), clip(1))
+    if apart := _levels(first, subject.animate(picture(0), clip(1))):
+        return f"the frames differ by up to {apart} grey levels the second time; draw random numbers from `seed` alone, and keep no state"
     subject.animate(picture(4), clip(5), seed=2)
-    if not np.array_equal(first, subject.animate(picture(0), clip(1))):
-        return "the frames change after another pair was animated: draw random numbers from `seed` alone"
+    if apart := _levels(first, subject.animate(picture(0), clip(1))):
+        return f"the frames differ by up to {apart} grey levels after another pair was animated; keep no state between pairs"
     again = subject.animate(picture(0), clip(1), method=subject.build())
-    return "" if np.array_equal(first, again) else "a new object of the class gives other frames"
+    apart = _levels(first, again)
+    return f"a new object of the class gives frames that differ by up to {apart} grey levels" if apart else ""
 
 
 def keeps_its_inputs(subject: MethodSubject) -> str:
     """A method does not change its source and driving video, and accepts read-only ones."""
     source, driving = picture(0).copy(), clip(1).copy()
-    subject.animate(source, driving)
+    subject.animate_in_place(source, driving, method=subject.method)
     if not (np.array_equal(source, picture(0)) and np.array_equal(driving, clip(1))):
-        return "it writes into the source or the driving video"
+        return WRITES
     source.flags.writeable = driving.flags.writeable = False
-    subject.animate(source, driving)
+    try:
+        subject.animate_in_place(source, driving, method=subject.method)
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        return WRITES
     return ""
 
 
@@ -131,12 +168,32 @@ def chunks_give_the_same_frames(subject: MethodSubject) -> str:
             source_domain="cartoon",
             driving_domain="real",
         )
-        frames = np.concatenate(list(made))
+        frames = _joined(made)
         if why := _wrong_shape(frames, whole.shape):
-            return f"in chunks of {size} frames {why}"
+            return f"in {size}-frame chunks {why}"
         if (apart := int(np.abs(frames.astype(int) - whole).max())) > ONE_LEVEL:
-            return f"in chunks of {size} frames the result differs by up to {apart} grey levels"
+            return (
+                f"in {size}-frame chunks the result differs from the whole clip's by up to {apart} grey levels; "
+                f"at most {ONE_LEVEL} is allowed"
+            )
     return ""
+
+
+def _joined(chunks: Any) -> Any:
+    """The chunks of animate_chunks as one clip."""
+    if not isinstance(chunks, Iterable):
+        raise ToonbenchError(f"animate_chunks returned {type(chunks).__name__}; yield chunks of uint8 frames")
+    parts = list(cast("Iterable[Any]", chunks))
+    wrong = [one for one in parts if not isinstance(one, np.ndarray)]
+    if wrong or not parts:
+        found = type(wrong[0]).__name__ if wrong else "no chunk"
+        raise ToonbenchError(f"animate_chunks yielded {found}; yield chunks of uint8 frames")
+    return np.concatenate(parts)
+
+
+def _levels(frames: Frames, others: Frames) -> int:
+    """The largest difference of two clips of one shape, in grey levels."""
+    return int(np.abs(frames.astype(int) - others).max())
 
 
 def _chunks(frames: Frames, size: int) -> Iterator[Frames]:
@@ -150,11 +207,15 @@ def _wrong_shape(frames: Any, expected: tuple[int, ...]) -> str:
     return f"the method returned {frames.dtype} {frames.shape}; return uint8 {expected}" if wrong else ""
 
 
-METHOD_LAWS = (
+METHOD_BASICS = (
     declares_itself,
+    accepts_the_arguments,
     gives_a_frame_for_every_driving_frame,
-    any_size,
-    repeats_itself,
     keeps_its_inputs,
+    repeats_itself,
+)
+METHOD_LAWS = (
+    *METHOD_BASICS,
+    any_size,
     chunks_give_the_same_frames,
 )

@@ -13,7 +13,7 @@ import numpy as np
 
 from toonbench.chunks import Measuring
 from toonbench.testing.inputs import FEW, FEWEST, MANY, Shown, cut, face, noisy, sample_of, texture
-from toonbench.types import Frames, GroundTruth, Metric, Need, Rows, Sample
+from toonbench.types import Frames, GroundTruth, Metric, Need, Rows, Sample, ToonbenchError
 
 FIELDS: dict[Need, str] = {"target": "target", "driving": "driving", "source": "source", "motion": "ground_truth"}
 STORED: tuple[Literal["source", "target"], ...] = ("source", "target")
@@ -77,7 +77,7 @@ class MetricSubject:
         if key not in self._rows:
             rows = self.metric.measure(self.with_features(sample))
             if not isinstance(rows, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance] - the metric of a plug-in
-                raise TypeError(f"measure returned {type(rows).__name__}; return (rows, values) float32")
+                raise ToonbenchError(f"measure returned {type(rows).__name__}; return (rows, values) float32")
             self._rows[key] = rows
         return self._rows[key]
 

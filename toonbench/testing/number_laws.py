@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,6 +21,27 @@ RESPONSE = (
 AMOUNTS = (0, 1, 2, 4)
 FEWER = (0, 1, 3)
 SLACK = 1e-6
+
+
+def value_is_a_number(subject: MetricSubject) -> str:
+    """The number of a pair, or of a set, is one number; NaN where nothing was measured."""
+    metric, rows, reference = subject.metric, subject.measured_pairs(), subject.reference()
+    if metric.aggregate == "corpus":
+        return _no_number("corpus(rows, reference)", metric.corpus(rows, reference))
+    if metric.aggregate in ("events", "proportion"):
+        counts: Any = metric.counts(rows[0])
+        if not isinstance(counts, tuple | list) or len(cast("Any", counts)) != 2:
+            return f"counts(rows) returned {_kind(counts)}; return two numbers"
+    return _no_number("value(rows)", metric.value(rows[0]))
+
+
+def _no_number(what: str, value: Any) -> str:
+    numbers = isinstance(value, int | float | np.number) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    return "" if numbers else f"{what} returned {_kind(value)}; return one number, NaN where nothing was measured"
+
+
+def _kind(value: Any) -> str:
+    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def within_bounds(subject: MetricSubject) -> str:
@@ -79,8 +101,12 @@ def leaves_out(subject: MetricSubject) -> str:
 def order_of_pairs(subject: MetricSubject) -> str:
     """The number does not depend on the order of pairs or reference images."""
     rows, reference = subject.measured_pairs(), subject.reference()
-    there, back = subject.number(rows, reference), subject.number(rows[::-1], reference[::-1])
-    return "" if close(there, back, relative=1e-6) else f"the number is {there:.9g}, and {back:.9g} in another order"
+    there, back = (subject.metric.reduce(rows[::step], reference[::step]) for step in (1, -1))
+    return (
+        ""
+        if close(there, back, relative=1e-6)
+        else f"the number is {there:.9g}, and {back:.9g} in another order; it must not change"
+    )
 
 
 def unmeasured_rows(subject: MetricSubject) -> str:
@@ -90,8 +116,12 @@ def unmeasured_rows(subject: MetricSubject) -> str:
     padded = [*rows, lost, lost[:0]]
     if not subject.metric.temporal:
         padded[0] = np.concatenate([rows[0], lost])
-    value, same = subject.number(rows, reference), subject.number(padded, reference)
-    return "" if close(value, same, relative=1e-6) else f"the number is {value:.9g}, and {same:.9g} with NaN rows added"
+    value, same = subject.metric.reduce(rows, reference), subject.metric.reduce(padded, reference)
+    return (
+        ""
+        if close(value, same, relative=1e-6)
+        else f"the number is {value:.9g}, and {same:.9g} with NaN rows added; leave out rows and pairs that are NaN"
+    )
 
 
 def nothing_measured(subject: MetricSubject) -> str:
@@ -143,7 +173,8 @@ def target_is_best(subject: MetricSubject) -> str:
     scores = {what: subject.score(subject.sample(frames.copy())) for what, frames in others.items()}
     for what, score in scores.items():
         if score > best + SLACK * max(1, abs(best)):
-            return f"{what} scores {score - best:.3g} better than the target itself"
+            hint = f" (higher_is_better is {subject.metric.higher_is_better})" if min(scores.values()) >= best else ""
+            return f"{what} scores {score - best:.3g} better than the target itself; nothing may{hint}"
     return "" if min(scores.values()) < best else "the inverted target has the same score as the target itself"
 
 
@@ -194,9 +225,9 @@ def dealing_of_rows(subject: MetricSubject) -> str:
     """The number of a set does not depend on how its rows are dealt to pairs."""
     needs_reference(subject)
     rows, reference = subject.measured_pairs(), subject.reference()
-    value = subject.number(rows, reference)
+    value = subject.metric.reduce(rows, reference)
     for dealt in ([np.concatenate(rows)], [row[None] for one in rows for row in one]):
-        if not close(value, other := subject.number(dealt, reference), relative=1e-6):
+        if not close(value, other := subject.metric.reduce(dealt, reference), relative=1e-6):
             return f"the number is {value:.9g}, and {other:.9g} when the same rows belong to {len(dealt)} pairs"
     return ""
 

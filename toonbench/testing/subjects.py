@@ -12,15 +12,16 @@ from toonbench import registry
 from toonbench.adapted import on_test_weights
 from toonbench.score import unavailable
 from toonbench.testing.find import Plugin
-from toonbench.testing.laws import Outcome, described, outcomes
-from toonbench.testing.measuring_laws import MEASURING
-from toonbench.testing.method_laws import METHOD_LAWS, MethodSubject
+from toonbench.testing.laws import Outcome, described, in_stages
+from toonbench.testing.measuring_laws import MEASURING, MEASURING_BASICS
+from toonbench.testing.method_laws import METHOD_BASICS, METHOD_LAWS, MethodSubject
 from toonbench.testing.metric_subject import MetricSubject
-from toonbench.testing.number_laws import NUMBERS
-from toonbench.testing.task_laws import TASK_LAWS, TaskSubject
+from toonbench.testing.number_laws import NUMBERS, value_is_a_number
+from toonbench.testing.task_laws import TASK_BASICS, TASK_LAWS, TaskSubject
 from toonbench.types import Metric, ToonbenchError
 
-METRIC_LAWS = (*MEASURING, *NUMBERS)
+METRIC_BASICS = (*MEASURING_BASICS, value_is_a_number)
+METRIC_LAWS = (*METRIC_BASICS, *MEASURING, *NUMBERS)
 BUILT = "It can be built and run on this machine."
 
 Built = TypeVar("Built")
@@ -41,11 +42,11 @@ def check(plugin: Plugin, *, setting: Setting = Setting()) -> Iterator[Outcome]:
     subject, built = _built(lambda: subject_of(plugin, setting=setting))
     yield built
     if isinstance(subject, MetricSubject):
-        yield from outcomes(METRIC_LAWS, subject)
+        yield from in_stages(METRIC_BASICS, METRIC_LAWS[len(METRIC_BASICS) :], subject)
     elif isinstance(subject, MethodSubject):
-        yield from outcomes(METHOD_LAWS, subject)
+        yield from in_stages(METHOD_BASICS, METHOD_LAWS[len(METHOD_BASICS) :], subject)
     elif subject is not None:
-        yield from outcomes(TASK_LAWS, subject)
+        yield from in_stages(TASK_BASICS, TASK_LAWS[len(TASK_BASICS) :], subject)
 
 
 def subject_of(plugin: Plugin, *, setting: Setting = Setting()) -> MetricSubject | MethodSubject | TaskSubject:
@@ -84,9 +85,7 @@ def metric_subject(name: str, *, device: str = "cpu") -> MetricSubject:
 def _built(build: Callable[[], Built]) -> tuple[Built | None, Outcome]:
     try:
         built = build()
-    except ToonbenchError as error:
-        return None, Outcome(law=BUILT, status="failed", why=str(error))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.debug("a plug-in cannot be built", exc_info=True)
         return None, Outcome(law=BUILT, status="failed", why=described(error))
     return built, Outcome(law=BUILT, status="passed")

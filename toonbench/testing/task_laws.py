@@ -38,17 +38,31 @@ class TaskSubject:
 def declares_itself(subject: TaskSubject) -> str:
     """The task declares its name, version, domains, sizes and purpose."""
     task = subject.task
+    if wrong := _wrong_types(task):
+        return wrong
     faults = [
         (task.name != subject.name, f"its name is '{task.name}' and it is registered as '{subject.name}'"),
         (not NAME.fullmatch(task.name), f"its name '{task.name}' is not fit for a folder"),
         (task.version < 1, f"its version is {task.version}; use 1 or more"),
-        (not {task.source, task.driving} <= set(DOMAINS), f"its domains must be among {DOMAINS}"),
+        (
+            not {task.source, task.driving} <= set(DOMAINS),
+            f"its domains are {task.source} and {task.driving}; use {' or '.join(DOMAINS)}",
+        ),
         (task.videos < 1 or task.images < 0, f"{task.videos} videos and {task.images} images draw no pairs"),
         (task.skip < 0, f"skip is {task.skip}; use 0 or more"),
         (task.motion not in ("relative", "absolute"), f"its motion is '{task.motion}'; use relative or absolute"),
         (not task.about, "`about` is empty; describe the purpose in one sentence"),
     ]
     return "; ".join(text for wrong, text in faults if wrong)
+
+
+def _wrong_types(task: Task) -> str:
+    """The fields of a wrong type, each with the value and what is allowed."""
+    numbers = dict.fromkeys(("version", "videos", "images", "skip"), int)
+    expected = {**dict.fromkeys(("name", "source", "driving", "motion", "about"), str), **numbers, "metrics": tuple}
+    words = {str: "a text", int: "a whole number", tuple: "a tuple of names of metrics"}
+    wrong = {name: words[kind] for name, kind in expected.items() if not isinstance(getattr(task, name), kind)}
+    return "; ".join(f"{name} is {getattr(task, name)!r}; use {use}" for name, use in wrong.items())
 
 
 def its_metrics_exist(subject: TaskSubject) -> str:
@@ -115,8 +129,9 @@ def _ids(pairs: Sequence[Pair]) -> list[str]:
     return [pair.id for pair in pairs]
 
 
+TASK_BASICS = (declares_itself,)
 TASK_LAWS = (
-    declares_itself,
+    *TASK_BASICS,
     its_metrics_exist,
     draws_pairs_of_its_domains,
     order_of_clips,
