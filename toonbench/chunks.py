@@ -11,7 +11,8 @@ import numpy as np
 from toonbench.types import Frames, GroundTruth, Metric, Rows, Sample, ToonbenchError
 
 WHOLE_CLIP_BYTES = 2 * 2**30
-"""The most that a metric or method without a streaming form may hold of one clip's frames, bytes of uint8 RGB."""
+"""The most that a metric or method without a streaming form may hold of one clip's frames, bytes of uint8 RGB. Joining its chunks
+takes as much again, until they are released."""
 PIXELS = 2**22  # of a chunk: 64 frames of 256 x 256
 FEWEST, MOST = 16, 64  # frames of a chunk; multiples of every network's batch, so that chunks do not change batches
 STEP = 16

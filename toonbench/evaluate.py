@@ -252,7 +252,7 @@ def score_videos(plan: Plan, videos: Path, *, name: str | None = None, fresh: bo
     """Score a folder of videos that are named after the pairs; see `score`."""
     if not videos.is_dir():
         raise ToonbenchError(f"--videos {videos} is not a folder: give a folder with a video for every pair")
-    found = {path.stem: path for path in sorted(videos.iterdir()) if path.is_file() and not path.name.startswith(".")}
+    found = videos_in(videos, plan.pairs)
     mine = {pair.id: found[pair.id] for pair in plan.pairs if pair.id in found}
     if not mine:
         raise ToonbenchError(
@@ -263,6 +263,21 @@ def score_videos(plan: Plan, videos: Path, *, name: str | None = None, fresh: bo
     run = plan.run(f"{name or videos.resolve().name}@{content.hexdigest()[:12]}")
     run.begin(_description(plan, run, device="given videos"), fresh=fresh)
     return score_run(plan, run, pool=pool, videos=mine)
+
+
+def videos_in(folder: Path, pairs: Sequence[Pair]) -> dict[str, Path]:
+    """The files of a folder by name without suffix. Raises ToonbenchError where two files belong to one pair."""
+    found: dict[str, Path] = {}
+    ids = {pair.id for pair in pairs}
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        if path.stem in ids and path.stem in found:
+            raise ToonbenchError(
+                f"{folder} has two videos for {path.stem}, {found[path.stem].name} and {path.name}: keep one"
+            )
+        found[path.stem] = path
+    return found
 
 
 def score_run(plan: Plan, run: Run, *, pool: Pool, videos: Mapping[str, Path] | None = None) -> Evaluation:

@@ -81,6 +81,55 @@ def test_the_partial_files_of_a_long_video_whose_writer_was_killed_are_removed_b
     assert list(tmp_path.iterdir()) == []
 
 
+class Tiring:
+    """Fails after its first chunks, when the video is being written."""
+
+    name = "tiring"
+    revision = "1"
+
+    def animate_chunks(self, source, driving, **_):
+        for at, chunk in enumerate(driving):
+            if at == 6:
+                raise MemoryError("too long")
+            yield np.repeat(source[None], len(chunk), axis=0)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files cannot be counted here")
+def test_failures_leave_no_partial_file_and_no_open_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(import_module("toonbench.chunks"), "MOST", 16)
+    monkeypatch.setattr(MethodSpec, "load", lambda self: Tiring())
+    clip = clip_of(tmp_path / "clip.mkv", np.zeros((120, 32, 32, 3), np.uint8))
+    short = clip_of(tmp_path / "short.mkv", np.zeros((40, 32, 32, 3), np.uint8))
+    pairs = [Pair(id=f"pair{at}", source=clip, driving=clip, target=clip) for at in range(5)]
+    run = Run(tmp_path / "d" / "t" / "m")
+
+    def fail() -> None:
+        failures = generate_pairs(run, pairs, method=MethodSpec(name="tiring"), motion="relative")
+        assert set(failures.values()) == {"MemoryError: too long"}
+        measure(run, pairs, task=registry.load_task("real_self"), metrics=["l1@1"], video_of=lambda _: short.path)
+        assert all("40 frames" in run.reason(pair.id) for pair in pairs)
+
+    fail()
+    before = open_files()
+    fail()
+    assert open_files() == before
+    assert [path for path in run.root.rglob("*") if path.suffix in (".mkv", ".part") or path.name.startswith(".")] == []
+
+
+def test_two_videos_of_one_pair_are_an_error_that_names_both(tiny_data, tmp_path, capsys):
+    pair = pairs_of(tiny_data)[0]
+    for suffix in ("mkv", "mp4"):
+        (tmp_path / f"{pair.id}.{suffix}").write_bytes(b"")
+        (tmp_path / f"notes.{suffix}").write_bytes(b"")
+    for command in (["score", "--videos"], ["validate"]):
+        assert cli.run([*command, str(tmp_path), "--data", str(tiny_data), "--task", "real2cartoon"]) == 2
+        assert f"two videos for {pair.id}, {pair.id}.mkv and {pair.id}.mp4: keep one" in capsys.readouterr().err
+
+
 def test_a_metric_that_fails_releases_its_frames_at_once(tmp_path, monkeypatch):
     kept: list[weakref.ref[Measuring]] = []
     alive: list[bool] = []

@@ -126,9 +126,10 @@ def _data(root: Path, terminal: Terminal) -> Report:
 def _videos(root: Path, what: What, terminal: Terminal) -> Report:
     """Check that every pair of the task has a video with the driving video's length and the source's size; then run the linter."""
     from toonbench import lint
+    from toonbench.evaluate import videos_in
 
     plan = make_plan(what, metrics=None, terminal=terminal)
-    found = {path.stem: path for path in sorted(root.iterdir()) if path.is_file() and not path.name.startswith(".")}
+    found = videos_in(root, plan.pairs)
     ids = {pair.id for pair in plan.pairs}
     problems = [
         f"{_shown(path.name)} does not have the name of a pair of {plan.task.id}"

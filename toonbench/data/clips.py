@@ -40,7 +40,11 @@ def iter_chunks(clip: Clip, *, first: int = 0, size: int | None = None) -> Itera
 
 def file_chunks(path: Path, *, first: int = 0, size: int | None = None) -> Iterator[Frames]:
     """The frames of a video file in chunks; see `iter_chunks`."""
-    frames = iter(video.iter_frames(path))
+    return frame_chunks(video.iter_frames(path), first=first, size=size)
+
+
+def frame_chunks(frames: Iterator[Frame], *, first: int = 0, size: int | None = None) -> Iterator[Frames]:
+    """At least one frame, in chunks; see `iter_chunks`."""
     start = next(frames)
     size = size or chunk_frames(*start.shape[:2])
     head = [start, *itertools.islice(frames, first + size - 1)]

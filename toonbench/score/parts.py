@@ -12,7 +12,7 @@ import numpy as np
 
 from toonbench import lint, video
 from toonbench.chunks import chunk_frames
-from toonbench.data.clips import file_chunks, iter_chunks
+from toonbench.data.clips import frame_chunks, iter_chunks
 from toonbench.types import Frame, Frames, GroundTruth, Pair, Rows, ToonbenchError
 
 Chunk: TypeAlias = "tuple[Frames | None, Frames | None, Frames | None]"  # generated, driving, target
@@ -39,10 +39,12 @@ class Parts:
 
     def chunks(self) -> Iterator[Chunk]:
         """All frames. A part that is shorter than the others is None after its end."""
-        pair, size, first = self._pair, self._chunk_frames(), self._skip
+        made = video.iter_frames(self._path)
+        start = next(made)
+        pair, size, first = self._pair, self._chunk_frames(start), self._skip
         same = pair.target is pair.driving
         streams = (
-            file_chunks(self._path, first=first, size=size),
+            frame_chunks(itertools.chain([start], made), first=first, size=size),
             iter_chunks(pair.driving, first=first, size=size),
             iter(()) if same or pair.target is None else iter_chunks(pair.target, first=first, size=size),
         )
@@ -81,11 +83,10 @@ class Parts:
                 "write one frame for every driving frame"
             )
 
-    def _chunk_frames(self) -> int:
+    def _chunk_frames(self, made: Frame) -> int:
         """Frames in a chunk, by the largest picture of the pair: a video of the wrong size must not take more memory."""
-        pair, made = self._pair, video.probe(self._path)
-        clips = [clip for clip in (pair.driving, pair.target) if clip is not None]
-        sizes = [self._source.shape[:2], (made.height, made.width), *((clip.height, clip.width) for clip in clips)]
+        clips = [clip for clip in (self._pair.driving, self._pair.target) if clip is not None]
+        sizes = [self._source.shape[:2], made.shape[:2], *((clip.height, clip.width) for clip in clips)]
         return chunk_frames(*max(sizes, key=lambda size: size[0] * size[1]))
 
     def _length_error(self) -> str:
