@@ -146,7 +146,7 @@ DOCUMENTS = [
     *ROOT.glob("*.md"),
     *(
         p
-        for folder in ("docs", "design", "toonbench", "toontalker", "baselines")
+        for folder in ("docs", "design", "toonbench", "toontalker", "baselines", "benchmarks", "examples")
         for p in (ROOT / folder).rglob("*.md")
     ),
 ]

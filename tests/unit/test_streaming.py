@@ -22,7 +22,7 @@ from toonbench.store import Run, remove_leftovers
 from toonbench.tasks import draw_pairs
 from toonbench.types import Clip, Metric, Pair, Sample, ToonbenchError
 
-LONG = 48  # frames: several chunks of 16
+LONG = 32  # frames: several chunks of 16
 
 WRITER = """
 import sys, pathlib, numpy as np
@@ -207,6 +207,20 @@ def test_validating_data_and_videos_takes_no_more_memory_for_longer_clips(tmp_pa
         peaks["videos"].append(
             peak(lambda videos=videos, options=options: cli.run(["validate", str(videos), *options]))
         )
+    for _, short, longer in peaks.values():
+        assert longer < 1.2 * short
+
+
+def test_generating_and_scoring_take_no_more_memory_for_longer_clips(tmp_path, monkeypatch):
+    monkeypatch.setattr(import_module("toonbench.lint.measure"), "TIMED", 16)
+    monkeypatch.setattr(import_module("toonbench.chunks"), "MOST", 16)
+    peaks: dict[str, list[int]] = {"generate": [], "score": []}
+    for at, length in enumerate((LONG, LONG, 3 * LONG)):  # the first loads modules and caches
+        root = write_data(tmp_path / f"data{at}", videos=1, images=1, length=length)
+        options = ["--data", str(root), "--task", "real2cartoon", "--method", "static", "--workers", "1", "-q"]
+        options += ["--out", str(tmp_path / f"out{at}")]
+        peaks["generate"].append(peak(lambda options=options: cli.run(["generate", *options])))
+        peaks["score"].append(peak(lambda options=options: cli.run(["score", *options, "--metrics", "l1", "psnr"])))
     for _, short, longer in peaks.values():
         assert longer < 1.2 * short
 
