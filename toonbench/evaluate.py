@@ -115,6 +115,8 @@ def plan(
     chosen = [registry.full_name(name) for name in metrics or rule.metrics]
     if limit is not None and limit < 1:
         raise ToonbenchError(f"limit is {limit}: give 1 or more pairs")
+    if not 1 <= shard[0] <= shard[1]:
+        raise ToonbenchError(f"shard is {shard}: give (i, n), part i of n, with 1 <= i <= n")
     opened = open_data(data or DEFAULT_DATA, pool=pool or Pool())
     pairs = draw_pairs(rule, opened.clips, targets=opened.targets, seed=seed)[:limit]
     return Plan(

@@ -116,6 +116,12 @@ class Unbounded(MedianError):
     bounds = (0.0, float("inf"))
 
 
+@pytest.mark.parametrize("shard", [(0, 2), (3, 2), (1, 0)])
+def test_a_shard_that_does_not_exist_is_an_error(shard, tmp_path):
+    with pytest.raises(toonbench.ToonbenchError, match="1 <= i <= n"):
+        toonbench.generate("static", out=tmp_path, shard=shard)
+
+
 def test_public_verbs_are_functions_also_after_the_modules_of_their_names_were_imported():
     import toonbench.compare.runs
     import toonbench.score.measure
