@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,12 +30,13 @@ FEWEST_STRETCHED = 4  # one clip may reach from 0 to 255 by chance
 FEWEST_BY_ENERGY = (
     6  # pairs, and half of all, that can tell a shift where most of them tell it by the amount of motion alone
 )
-SOURCE = 0.2  # of `to_source`
+SOURCE = 0.12  # of `to_source`: half the motion without a target reads 0.18 and more, the source itself 0
 SOURCE_STILL = 0.5  # the same where nothing moves: a codec or a tint keeps the source from being exactly itself
 DRIVER = 0.3  # of `to_driver`
 COPIED = 0.5  # of `copied`
 TAIL = 0.25  # of `tail`, and at least three changes
 FLAT = 0.1  # of `flat`
+BLANK = 0.5  # of `flat`: too few frames are left to judge colours by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,11 @@ def findings(rows_by_pair: Mapping[str, Rows]) -> tuple[Finding, ...]:
     shown = {pair: video for pair, video in videos.items() if pair not in strange}
     still = _source_pasted(shown)
     moving = {pair: video for pair, video in shown.items() if not any(pair in one.affected for one in still)}
-    codes = _codes(shown)
+    codes = _codes(
+        {pair: video for pair, video in videos.items() if pair in shown or _dark_in_part(pair, video, pasted)}
+    )
     coded = {pair for finding in codes for pair in finding.affected}
+    flat = _flat({pair: video for pair, video in videos.items() if pair not in coded})  # a wrong range explains it
     right = {pair: video for pair, video in shown.items() if pair not in coded}
     return (
         *_unseen(rows_by_pair, videos),
@@ -247,6 +251,11 @@ def _targets_copied(videos: Videos) -> Iterable[Finding]:
         "target", hit, _telling(videos, "copied"), "are the targets, pixel by pixel",
         advice="they measure the metrics and no method (expected of the method 'oracle')",
     )  # fmt: skip
+
+
+def _dark_in_part(pair: str, video: Measured, pasted: Sequence[Finding]) -> bool:
+    """Whether some frames are flat, as a cut range makes dark ones, and the colours of the others can be judged."""
+    return FLAT <= video.flat < BLANK and not any(pair in finding.affected for finding in pasted)
 
 
 def _flat(videos: Videos) -> tuple[Finding, ...]:
