@@ -31,7 +31,7 @@ COLUMN = {
     "[-1, 1] as [0, 1], wrapped": "wrapped", "[0, 1] as [-1, 1]": "washed", "a frame late": "late_1",
     "a frame early": "early_1", "two frames late": "late_2", "two frames early": "early_2",
     "every frame the same": "motion", "the last 40 % frozen": "tail", "black": "flat", "source pasted": "to_source",
-    "driver pasted": "to_driver",
+    "driving video pasted": "to_driving",
 }  # fmt: skip
 Videos = dict[str, Frames]
 
@@ -79,7 +79,7 @@ def variants(frames: Frames, *, source: Frames, driving: Frames) -> Videos:
     """The frames with each mild damage and each mistake."""
     mild = {name: change(frames) for name, change in faults.MILD.items()}
     wrong = {name: change(frames) for name, (_, change) in faults.FAULTS.items()}
-    return {**mild, **wrong, "source pasted": faults.pasted(frames, source), "driver pasted": driving}
+    return {**mild, **wrong, "source pasted": faults.pasted(frames, source), "driving video pasted": driving}
 
 
 def show(found: dict[tuple[bool, str, str], list[Measured]], *, answers: bool) -> None:

@@ -82,7 +82,7 @@ def test_a_crash_of_the_linter_is_reported(answers, monkeypatch, capsys):
 
     monkeypatch.setattr(lint.Linter, "row", crash)
     assert validate(answers) == 0
-    assert "12 of 12 videos could not be looked at" in capsys.readouterr().out
+    assert "12 of 12 videos could not be examined" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("how", [(), ("--json",)], ids=["text", "json"])

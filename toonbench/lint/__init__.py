@@ -1,7 +1,7 @@
-"""What is wrong with somebody's videos before they are scored: written with loss, stretched, swapped, shifted, pasted.
+"""Mistakes in videos that were written for a task: coded with loss, stretched, swapped, shifted, pasted, perturbed.
 
-`measure` turns one video into one row, `findings` the rows of a run into what should be told. docs/lint.md has the
-thresholds and what they rest on.
+`measure` turns one video into one row; `findings` turns the rows of a run into messages. docs/lint.md has the thresholds and
+the measurements that they are based on.
 """
 
 from toonbench.lint.findings import Finding, findings

@@ -1,7 +1,7 @@
-"""Mistakes in writing colours, told by histograms: which damaged reference explains the video best.
+"""Mistakes in writing colours, found from histograms: which damaged reference explains the video best.
 
 Distances are Wasserstein-1 between histograms of values, in grey levels of 0 to 255, the mean over the channels. They
-take no notice of where in the picture a colour is, so they need no exact answer: a character keeps its colours as it moves.
+do not depend on where in the picture a colour is, so they need no target: a character keeps its colours as it moves.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ CODES: Mapping[str, NDArray[np.int64]] = {
 }
 """What each value becomes when [-1, 1] is written as [0, 1] (negative ones cut, or wrapped round), or the other way."""
 ROOM = {"swapped": 6.0, "crushed": 8.0, "wrapped": 8.0, "washed": 8.0, "stretched": 0.3}
-"""Least distance of damaged and sound reference at which a video can be told to be nearer to one: grey has no red and blue,
-and a slight tint of what is nearly grey looks like a swap of them."""
+"""Least distance of damaged and sound reference at which a video can be compared with both: grey has no red and blue, and a
+slight tint of a nearly grey picture looks like a swap of them."""
 
 
 def histograms(frames: Frames) -> Histograms:
@@ -73,7 +73,7 @@ def pile(video: Histograms) -> float:
     shares = video.sum(axis=0)
     low, high = ends(video)
     both = (shares[low], shares[low + 1 : low + 5]), (shares[high], shares[max(high - 4, 0) : high])
-    one = 1e-9  # stands for no pixel at all
+    one = 1e-9  # instead of no pixel at all
     return float(max(end / max(float(beside.mean()) if beside.size else 0.0, one) for end, beside in both))
 
 

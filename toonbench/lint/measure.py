@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from toonbench.lint import colours, motion
+from toonbench.data import read_motion
+from toonbench.lint import colours, motion, steering
 from toonbench.lint.measured import CODECS, Measured
 from toonbench.types import Frame, Frames, Pair, Rows
 from toonbench.video.coding import coding
@@ -26,7 +27,7 @@ def measure(
     driving: Frames | None = None,
     target: Frames | None = None,
 ) -> Rows:
-    """The linter's row of one pair's video: (1, len(COLUMNS)) float32, the columns of `Measured`; NaN where one is not known.
+    """The linter's row of one pair's video: (1, len(COLUMNS)) float32, the columns of `Measured`; NaN where one cannot be measured.
 
     Frames are RGB uint8, whole clips from their first frame on, of any size and length: a video of the wrong one is measured as
     far as possible. The header of `video_path` is read again, its pixels are not. Deterministic; about 2 ms for a frame of 256 px.
@@ -37,9 +38,9 @@ def measure(
 
 
 class Linter:
-    """The linter's row of one video whose frames arrive in chunks; it keeps histograms and small pictures, no frames.
+    """The linter's row of one video whose frames arrive in chunks; it keeps histograms, small pictures and at most eight frames.
 
-    What concerns time (shifts, frozen frames, pasted clips) rests on the first TIMED frames.
+    Columns about time (shifts, frozen frames, pasted clips) are based on the first TIMED frames.
     """
 
     def __init__(self, pair: Pair, video_path: Path, *, source: Frame) -> None:
@@ -48,6 +49,7 @@ class Linter:
         self._small: dict[str, list[motion.Small]] = {"generated": [], "driving": [], "target": []}
         self._frames = {"generated": 0, "driving": 0, "target": 0}
         self._size = (0, 0)
+        self._sampled = steering.Sampled()
         self._equal = self._compared = 0
 
     def add(self, *, generated: Frames | None, driving: Frames | None, target: Frames | None) -> None:
@@ -62,6 +64,7 @@ class Linter:
         if generated is not None and len(generated):
             self._size = generated.shape[2], generated.shape[1]
             self._video += colours.counts(generated)
+            self._sampled.add(generated)
         if target is not None and len(target):
             self._reference += colours.counts(target)
         if generated is not None and target is not None:
@@ -92,6 +95,7 @@ class Linter:
             reference_ceiling=reference_ceiling,
             pile=colours.pile(video),
             copied=self._equal / self._compared if self._compared else NAN,
+            steered=self._steered(),
             **colours.explained(video, reference),
             **self._in_time().columns(),
         ).row()
@@ -101,48 +105,57 @@ class Linter:
 
         A target may be the source itself (the first one of relative motion is). A frame equal to it proves nothing.
         """
-        for made, wanted in zip(generated, target, strict=False):
-            if not np.array_equal(wanted, self._source):
+        for made, expected in zip(generated, target, strict=False):
+            if not np.array_equal(expected, self._source):
                 self._compared += 1
-                self._equal += np.array_equal(made, wanted)
+                self._equal += np.array_equal(made, expected)
 
-    def _in_time(self) -> _Small:
+    def _steered(self) -> float:
+        """`steering.steered` of some frames; NaN without ground-truth motion, since no motion metric is measured there."""
+        target = self._pair.target
+        if target is None or target.motion is None:
+            return NAN
+        truth = read_motion(target.motion, fps=target.fps).rig
+        at, frames = self._sampled.frames(before=len(truth))
+        return steering.steered(frames, truth[at])
+
+    def _in_time(self) -> _SmallClips:
         parts = {name: np.concatenate(kept) for name, kept in self._small.items() if kept}
         length = min(map(len, parts.values()))
-        answer = self._pair.target
-        return _Small(
+        target = self._pair.target
+        return _SmallClips(
             video=parts["generated"][:length],
             source=motion.small(self._source[None]),
-            driver=parts["driving"][:length] if "driving" in parts else None,
+            driving=parts["driving"][:length] if "driving" in parts else None,
             target=parts["target"][:length] if "target" in parts else None,
-            driver_is_answer=self._pair.driving.id in (self._pair.source.id, "" if answer is None else answer.id),
+            driving_is_shown=self._pair.driving.id in (self._pair.source.id, "" if target is None else target.id),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Small:
+class _SmallClips:
     """Small pictures of everything, cut to one length."""
 
     video: motion.Small
     source: motion.Small  # of one frame
-    driver: motion.Small | None
+    driving: motion.Small | None
     target: motion.Small | None
-    driver_is_answer: bool
+    driving_is_shown: bool
 
     def columns(self) -> dict[str, float]:
         """The columns of `Measured` that are about time."""
-        shift, by_energy = motion.shift(self.video, target=self.target, driver=self.driver)
-        reference = self.target if self.target is not None else self.driver
+        shift, by_energy = motion.shift(self.video, target=self.target, driving=self.driving)
+        reference = self.target if self.target is not None else self.driving
         still, tail = (NAN, NAN) if reference is None else motion.stillness(self.video, reference)
         shown = self.source if self.target is None else self.target
-        to_driver = NAN
-        if self.driver is not None and not self.driver_is_answer:
-            to_driver = motion.to_driver(self.video, self.driver, other=shown)
+        to_driving = NAN
+        if self.driving is not None and not self.driving_is_shown:
+            to_driving = motion.to_driving(self.video, self.driving, other=shown)
         return {
             **shift,
             "by_energy": float(by_energy),
-            "to_source": motion.to_source(self.video, self.source, target=self.target, driver=self.driver),
-            "to_driver": to_driver,
+            "to_source": motion.to_source(self.video, self.source, target=self.target, driving=self.driving),
+            "to_driving": to_driving,
             "motion": still,
             "tail": tail,
             "flat": motion.flatness(self.video, shown),

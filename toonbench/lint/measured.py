@@ -8,40 +8,40 @@ import numpy as np
 
 from toonbench.types import Rows, ToonbenchError
 
-VERSION = 2
-"""Of the rows: a new number whenever what `measure` writes changes, so that rows of two kinds never meet."""
+VERSION = 3
+"""The version of the rows: a new number whenever the columns of `measure` change, so that rows of two kinds are never mixed."""
 CODECS = (
     "another codec", "h264", "hevc", "vp8", "vp9", "av1", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg", "gif", "jpeg",
     "webp", "theora", "wmv2", "wmv3", "vc1", "prores", "dnxhd", "jpeg2000", "ffv1", "huffyuv", "ffvhuff", "utvideo",
     "magicyuv", "png", "apng", "qtrle", "rawvideo",
 )  # fmt: skip
-"""What `Measured.codec` counts through; new ones go to the end, so that stored rows keep their meaning."""
+"""The codecs that `Measured.codec` is an index of; new ones are added at the end, so that stored rows keep their meaning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One video against its source, its driver and its exact answer; NaN where something cannot be told.
+    """One video compared with its source, driving video and target; NaN where a column cannot be measured.
 
-    Colours are compared with the reference: the exact answer, or the source where there is none. `swapped`, `crushed`,
-    `wrapped`, `washed` and `stretched` say how much nearer the video's colours are to the damaged reference than to the
-    reference itself, over the distance of these two: -1 not damaged, 1 damaged in exactly this way. `late_1` and its
-    like say how much better the motion fits when the video is taken as so many frames late, on the same scale.
+    Colours are compared with the reference: the target, or the source where there is none. `swapped`, `crushed`,
+    `wrapped`, `washed` and `stretched` are how much nearer the video's colours are to the damaged reference than to the
+    reference itself, over the distance of these two: -1 not damaged, 1 damaged in exactly this way. `late_1` and the three after
+    it are how much better the motion fits when the video is taken as so many frames late (or early), on the same scale.
     Colour distances are in grey levels of 0 to 255.
     """
 
-    lossy: float  # 1 coded with loss, 0 without, NaN not to be told
+    lossy: float  # 1 coded with loss, 0 without, NaN unknown
     codec: float  # its place in CODECS
     fps: float
     frames: float
     width: float
     height: float
-    expected_fps: float  # of the driver; NaN for an image
-    expected_frames: float  # of the driver
+    expected_fps: float  # of the driving video; NaN for an image
+    expected_frames: float  # of the driving video
     expected_width: float  # of the source
     expected_height: float
     swapped: float  # red for blue; NaN for nearly grey references
-    crushed: float  # [-1, 1] written as [0, 1], what lies below 0 cut
-    wrapped: float  # the same, what lies below 0 wrapped round
+    crushed: float  # [-1, 1] written as [0, 1], values below 0 cut
+    wrapped: float  # the same, values below 0 wrapped round
     washed: float  # [0, 1] taken for [-1, 1]: black became middle grey
     stretched: float  # to 0..255 by the clip's own darkest and lightest value; NaN where the reference fills that range
     floor: float  # darkest and lightest value in the whole clip
@@ -53,15 +53,20 @@ class Measured:
     late_2: float
     early_1: float
     early_2: float
-    by_energy: float  # 1 where the four before rest on the amount of motion alone
-    to_source: float  # mean distance to the source over what the answer's (or driver's motion) is; 0 = source pasted
-    to_driver: float  # mean distance to the driver over the answer's (or source's); 0 = driver pasted
+    by_energy: float  # 1 where the four before are based on the amount of motion alone
+    to_source: (
+        float  # mean distance to the source over that of the target (or the driving video's motion); 0 = source pasted
+    )
+    to_driving: (
+        float  # mean distance to the driving video over that of the target (or source); 0 = driving video pasted
+    )
     copied: (
         float  # share of frames equal to the target's in every pixel, of those whose target is not the source itself
     )
-    motion: float  # mean change from frame to frame over the answer's (or driver's); 0 = constant frames
-    tail: float  # share of the frame changes, counted from the end, in which nothing moves while the answer (or driver) does
+    motion: float  # mean change from frame to frame over that of the target (or driving video); 0 = constant frames
+    tail: float  # share of the frame changes, counted from the end, in which nothing moves while the target (or driving video) does
     flat: float  # share of frames of one flat colour where the reference has none
+    steered: float  # how much the error of the estimated motion grows with a slight blur, parts of the channels' ranges
 
     def row(self) -> Rows:
         """(1, len(COLUMNS)) float32."""

@@ -1,4 +1,4 @@
-"""Mistakes in time, told from small pictures: shifted, pasted, frozen.
+"""Mistakes in time, found from small pictures: shifted, pasted, frozen.
 
 All pictures are 32 x 32 means of areas, so that noise, blur and codecs count little, and frames of any size compare.
 """
@@ -12,16 +12,18 @@ from toonbench.types import Frames
 
 SIDE = 32
 LAGS = {"late_1": 1, "late_2": 2, "early_1": -1, "early_2": -2}
-MOVES = 0.5  # grey levels: a reference that changes less from frame to frame says nothing about motion
-APART = 3.0  # grey levels between two clips, below which a video cannot be told to be one of them
-STILL = 0.05  # of the reference's change over a clip: what moves less stands still
+MOVES = 0.5  # grey levels: a reference that changes less from frame to frame shows no motion
+APART = 3.0  # grey levels between two clips, below which a video cannot be assigned to one of them
+STILL = 0.05  # of the reference's change over a clip: a video that moves less does not move
 _STILL_STEP = 0.02  # the same from one frame to the next, which codecs may leave out where little moves
 _FLAT = 2.0  # standard deviation in grey levels of a frame that shows nothing
 _REACH = max(LAGS.values())
-_LEAST_STEPS = 2 * _REACH + 3  # fewer frame changes than this say nothing about a shift
-_LIKE = 0.5  # correlation of the motion at the best shift, below which pictures do not tell the shift
+_LEAST_STEPS = 2 * _REACH + 3  # fewer frame changes than this cannot show a shift
+_LIKE = 0.5  # correlation of the motion at the best shift, below which pictures do not show the shift
 _IN_STEP = 0.7  # the same for the mere amount of motion
-_DISTINCT = 0.3  # 1 - correlation of the reference with itself, shifted: less is no motion to tell a shift by
+_DISTINCT = (
+    0.3  # 1 - correlation of the reference with itself, shifted: with less there is too little motion to find a shift
+)
 
 Small = NDArray[np.float32]  # (frames, SIDE, SIDE, 3), 0 to 255
 Shift = dict[str, float]
@@ -40,39 +42,39 @@ def small(frames: Frames) -> Small:
     return made
 
 
-def shift(video: Small, *, target: Small | None, driver: Small | None) -> tuple[Shift, bool]:
-    """How much better the motion fits at each of LAGS (-1 to 1), NaN where that cannot be told; and if by energy only.
+def shift(video: Small, *, target: Small | None, driving: Small | None) -> tuple[Shift, bool]:
+    """How much better the motion fits at each of LAGS (-1 to 1), NaN where it cannot be measured; and whether by energy only.
 
-    Changes from frame to frame of the video correlate with those of the exact answer; (c_k - c_0) / (1 - a_k) with c_k the
-    correlation at lag k and a_k the answer's own is -1 for a video in time and 1 for one k frames off, however weakly it
-    moves. Where the pictures are too unlike, or there is no answer, the amount of change in each frame stands for them,
-    the driver's if need be.
+    Changes from frame to frame of the video correlate with those of the target; (c_k - c_0) / (1 - a_k), with c_k the
+    correlation at lag k and a_k that of the target with itself, is -1 for a video in time and 1 for one that is k frames off,
+    also if it moves little. Where the pictures are too different, or there is no target, the amount of change in each frame is
+    compared instead, with the driving video if there is no target.
     """
     if target is not None:
         found = _fit(_flat(np.diff(video, axis=0)), _flat(np.diff(target, axis=0)), like=_LIKE)
         if found:
             return found, False
-    other = driver if target is None else target
+    other = driving if target is None else target
     if other is None:
         return dict.fromkeys(LAGS, float("nan")), True
     found = _fit(_steps(video)[:, None], _steps(other)[:, None], like=_IN_STEP, centred=True)
     return found or dict.fromkeys(LAGS, float("nan")), True
 
 
-def to_source(video: Small, source: Small, *, target: Small | None, driver: Small | None) -> float:
-    """Mean distance to the source over the answer's, or where there is none over the driver's from its first frame."""
+def to_source(video: Small, source: Small, *, target: Small | None, driving: Small | None) -> float:
+    """Mean distance to the source over that of the target, or over the driving video's distance from its first frame."""
     moved = float("nan")
     if target is not None:
         moved = _mean(target - source)
-    elif driver is not None:
-        moved = _mean(driver - driver[:1])
+    elif driving is not None:
+        moved = _mean(driving - driving[:1])
     return _mean(video - source) / moved if moved >= MOVES else float("nan")
 
 
-def to_driver(video: Small, driver: Small, *, other: Small) -> float:
-    """Mean distance to the driver over that of the answer (or the source), NaN where these are too alike to tell."""
-    apart = _mean(other - driver)
-    return _mean(video - driver) / apart if apart >= APART else float("nan")
+def to_driving(video: Small, driving: Small, *, other: Small) -> float:
+    """Mean distance to the driving video over that of the target (or the source), NaN where these are too similar."""
+    apart = _mean(other - driving)
+    return _mean(video - driving) / apart if apart >= APART else float("nan")
 
 
 def stillness(video: Small, reference: Small) -> tuple[float, float]:
@@ -97,7 +99,7 @@ def flatness(video: Small, reference: Small) -> float:
 
 
 def _fit(video: NDArray[np.float64], other: NDArray[np.float64], *, like: float, centred: bool = False) -> Shift:
-    """The gain of each lag over none; empty where motion is too short, too unlike or too uniform to tell."""
+    """The gain of each lag over none; empty where motion is too short, too different or too uniform."""
     count = len(other)
     if count < _LEAST_STEPS:
         return {}
