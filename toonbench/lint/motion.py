@@ -26,7 +26,9 @@ _DISTINCT = (
 )
 
 Small = NDArray[np.float32]  # (frames, SIDE, SIDE, 3), 0 to 255
+Steps = NDArray[np.float32] | NDArray[np.float64]  # (frames, ...), the changes from frame to frame
 Shift = dict[str, float]
+BLOCK = 256  # frames
 
 
 def small(frames: Frames) -> Small:
@@ -51,7 +53,7 @@ def shift(video: Small, *, target: Small | None, driving: Small | None) -> tuple
     compared instead, with the driving video if there is no target.
     """
     if target is not None:
-        found = _fit(_flat(np.diff(video, axis=0)), _flat(np.diff(target, axis=0)), like=_LIKE)
+        found = _fit(np.diff(video, axis=0), np.diff(target, axis=0), like=_LIKE)
         if found:
             return found, False
     other = driving if target is None else target
@@ -98,7 +100,7 @@ def flatness(video: Small, reference: Small) -> float:
     return float((_spread(video) < _FLAT).mean())
 
 
-def _fit(video: NDArray[np.float64], other: NDArray[np.float64], *, like: float, centred: bool = False) -> Shift:
+def _fit(video: Steps, other: Steps, *, like: float, centred: bool = False) -> Shift:
     """The gain of each lag over none; empty where motion is too short, too different or too uniform."""
     count = len(other)
     if count < _LEAST_STEPS:
@@ -112,25 +114,36 @@ def _fit(video: NDArray[np.float64], other: NDArray[np.float64], *, like: float,
     return {name: (fits[lag] - fits[0]) / (1 - own[lag]) for name, lag in LAGS.items()}
 
 
-def _correlation(one: NDArray[np.float64], other: NDArray[np.float64], *, centred: bool) -> float:
+def _correlation(one: Steps, other: Steps, *, centred: bool) -> float:
     if centred:
         one, other = one - one.mean(), other - other.mean()
-    size = float(np.sqrt((one * one).sum() * (other * other).sum()))
-    return float((one * other).sum()) / size if size > 1e-6 else 0.0
+    sums = np.sum([_products(one[at], other[at]) for at in _blocks(one)], axis=0)
+    size = float(np.sqrt(sums[0] * sums[1]))
+    return float(sums[2]) / size if size > 1e-6 else 0.0
 
 
-def _flat(steps: Small) -> NDArray[np.float64]:
-    return steps.reshape(len(steps), SIDE * SIDE * 3).astype(np.float64)
+def _products(one: Steps, other: Steps) -> tuple[float, float, float]:
+    """The sums of squares of both, and of their products."""
+    a, b = (steps.reshape(len(steps), -1).astype(np.float64) for steps in (one, other))
+    return (a * a).sum(), (b * b).sum(), (a * b).sum()
+
+
+def _blocks(frames: Steps) -> list[slice]:
+    """Parts of at most BLOCK frames, which bound the memory of double precision."""
+    return [slice(start, start + BLOCK) for start in range(0, len(frames), BLOCK)]
 
 
 def _steps(pictures: Small) -> NDArray[np.float64]:
     """(frames - 1,) mean absolute change."""
-    return np.abs(np.diff(pictures, axis=0)).mean(axis=(1, 2, 3), dtype=np.float64)
+    starts = range(0, max(len(pictures) - 1, 0), BLOCK)
+    parts = [np.abs(np.diff(pictures[start : start + BLOCK + 1], axis=0)) for start in starts]
+    return np.concatenate([np.zeros(0), *(part.mean(axis=(1, 2, 3), dtype=np.float64) for part in parts)])
 
 
 def _spread(pictures: Small) -> NDArray[np.float64]:
     """(frames,) standard deviation over the places, the greatest of the channels."""
-    return pictures.std(axis=(1, 2), dtype=np.float64).max(axis=1)
+    parts = [pictures[at].std(axis=(1, 2), dtype=np.float64).max(axis=1) for at in _blocks(pictures)]
+    return np.concatenate([np.zeros(0), *parts])
 
 
 def _mean(difference: Small) -> float:
