@@ -26,7 +26,7 @@ UNREADABLE_VIDEOS = {
     "a_directory.mp4": "folder",
     "audio_only.mp4": "no video stream",
     "corrupt_middle.mp4": "damaged",
-    "html_page_saved_as.avi": "not a video",
+    "html_page_saved_as.avi": "web page",
     "text_renamed.mp4": "not a video",
     "truncated_faststart.mp4": "truncated",
     "truncated_moov_missing.mp4": "truncated",

@@ -6,6 +6,8 @@ import io
 import struct
 import warnings
 import zlib
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +15,16 @@ import numpy as np
 
 from toonbench.store import write_bytes
 from toonbench.types import Frame, ToonbenchError
-from toonbench.video.files import MAX_PIXELS, check_file, check_size
+from toonbench.video.files import MAX_PIXELS, check_file, check_size, head_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+HEIF_BRANDS = {
+    b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC", b"hevc": "HEIC", b"hevx": "HEIC", b"mif1": "HEIF",
+    b"msf1": "HEIF", b"avif": "AVIF", b"avis": "AVIF",
+}  # fmt: skip
+RAW = frozenset({".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"})
 _PILLOW_ERRORS = (
     OSError,
     SyntaxError,
@@ -58,6 +65,7 @@ def image_frames(path: Path, *, first_only: bool = False) -> tuple[list[Frame], 
     """All frames of a still or animated image and its mean rate, 0 for a still."""
     from PIL import Image
 
+    _with_heif()
     with warnings.catch_warnings():  # Pillow warns about sizes, which are checked here, and about unused metadata
         warnings.simplefilter("ignore")
         try:
@@ -72,9 +80,36 @@ def image_frames(path: Path, *, first_only: bool = False) -> tuple[list[Frame], 
         except Image.DecompressionBombError as error:
             raise ToonbenchError(f"{path}: has more than {MAX_PIXELS // 1_000_000} megapixels; shrink it") from error
         except _PILLOW_ERRORS as error:
+            if isinstance(error, Image.UnidentifiedImageError) and (photo := _photo_format(path)):
+                raise ToonbenchError(f"{path}: {photo}") from error
             reason = "not an image" if isinstance(error, Image.UnidentifiedImageError) else str(error) or "damaged"
             raise ToonbenchError(f"{path}: cannot be read as image ({reason}); fetch or export it again") from error
     return frames, 1000 * count / milliseconds if count > 1 else 0.0
+
+
+def is_heif(path: Path) -> bool:
+    """Whether a file is a HEIC, HEIF or AVIF photo by its beginning."""
+    return bool(_heif(path))
+
+
+def _heif(path: Path) -> str:
+    head = head_of(path)
+    return HEIF_BRANDS.get(head[8:12], "") if head[4:8] == b"ftyp" else ""
+
+
+def _photo_format(path: Path) -> str:
+    """What to do with a HEIC, AVIF or raw photo that Pillow does not read; empty for other files."""
+    if kind := _heif(path):
+        return f"is a {kind} photo, which is not read here: convert it to PNG or JPEG, or run pip install pillow-heif"
+    if path.suffix.lower() in RAW:
+        return f"is a camera's raw file ({path.suffix}), which is not read here: convert it to PNG or JPEG"
+    return ""
+
+
+def _with_heif() -> None:
+    """Let Pillow read HEIC where the package pillow-heif is installed."""
+    if find_spec("pillow_heif") is not None:
+        import_module("pillow_heif").register_heif_opener()
 
 
 def _image_rgb(image: Image, path: Path) -> Frame:

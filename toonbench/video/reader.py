@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from toonbench.types import Frame, Frames, ToonbenchError
-from toonbench.video.read import Converter, opened, read_video, video_stream
+from toonbench.video.convert import Converter
+from toonbench.video.read import opened, read_video, video_stream
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+
+
+class _Interlaced(Exception):
+    """A frame is interlaced."""
 
 
 class FrameReader:
@@ -33,7 +38,10 @@ class FrameReader:
         self._frames: Frames | None = None
         if self._times is None:  # images, and files without timestamps: decode once and keep the frames
             self._frames = read_video(path).frames
-        self._decord = _decord_reader(path, first=self._by_seeking([0])[0], count=len(self)) if decord else None
+        self._decord: Any = None
+        first = self._by_seeking([0])[0]
+        if decord and (self._frames is None or self._times is None):
+            self._decord = _decord_reader(path, first=first, count=len(self))
 
     def __len__(self) -> int:
         return len(self._frames) if self._frames is not None else len(self._times or ())
@@ -59,13 +67,20 @@ class FrameReader:
     def _by_seeking(self, indices: Sequence[int]) -> Frames:
         if self._frames is not None or self._times is None:
             return cast("Frames", self._frames)[list(indices)]
-        found: dict[int, Frame] = {}
+        times, found = self._times, dict[int, Frame]()
+        try:
+            self._collect([times[index] for index in sorted(set(indices))], found)
+        except _Interlaced:  # such a frame depends on its neighbours: decode all once and keep them
+            self._frames, self._decord = read_video(self.path).frames, None
+            return self._frames[list(indices)]
+        return np.stack([found[times[index]] for index in indices])
+
+    def _collect(self, times: list[int], found: dict[int, Frame]) -> None:
         with opened(self.path) as container:
             if container is not None:
-                self._collect(container, [self._times[index] for index in sorted(set(indices))], found)
-        return np.stack([found[self._times[index]] for index in indices])
+                self._collect_from(container, times, found)
 
-    def _collect(self, container: InputContainer, times: list[int], found: dict[int, Frame]) -> None:
+    def _collect_from(self, container: InputContainer, times: list[int], found: dict[int, Frame]) -> None:
         stream = video_stream(container, self.path)
         convert = Converter(stream, self.path)
         position = None  # the key frame at which decoding starts
@@ -78,6 +93,8 @@ class FrameReader:
                 container.seek(self._keys[key], stream=stream)
                 frames, position = container.decode(stream), key
             for frame in frames:
+                if frame.interlaced_frame:
+                    raise _Interlaced
                 if frame.pts == time:
                     found[time] = convert(frame)
                     break
