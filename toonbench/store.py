@@ -14,6 +14,7 @@ The path is the identity. A file that exists is complete (it is renamed atomical
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -35,6 +36,7 @@ from toonbench.types import Rows, ToonbenchError
 
 PART = ".part-"  # the names of files that are being written begin with this
 FOREIGN_AGE = 86_400.0  # seconds after which a partial file whose lock cannot be checked counts as abandoned
+LONGEST = 120  # characters of a name in a path
 SAFE = re.compile(r"[^A-Za-z0-9._@~=+-]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a reason may quote any text, and is printed to terminals
 WRITE_ERRORS = {
@@ -49,8 +51,16 @@ WRITE_ERRORS = {
 
 
 def safe_name(text: str) -> str:
-    """`text` as a file name: other characters than letters, digits and `._@~=+-` become dashes. It is never empty or hidden."""
-    return SAFE.sub("-", text).strip("-.")[:150] or "unnamed"
+    """`text` as a file name of at most LONGEST characters that is never empty or hidden.
+
+    Other characters than letters, digits and `._@~=+-` become dashes. A name that loses anything ends with a checksum of
+    the text, so that different texts have different names.
+    """
+    name = SAFE.sub("-", text).strip("-.")
+    if name == text and 0 < len(name) <= LONGEST:
+        return name
+    checksum = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    return f"{name[: LONGEST - len(checksum) - 1] or 'unnamed'}-{checksum}"
 
 
 def reason_of(error: BaseException) -> str:

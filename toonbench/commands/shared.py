@@ -103,7 +103,9 @@ def open_data(spec: str, *, terminal: Terminal, pool: Pool | None = None) -> Dat
 
 
 def report_problems(data: Dataset, spec: str, *, terminal: Terminal) -> None:
-    """Print a message for every clip of the data set that cannot be used."""
+    """Print what the preparation noted, and a message for every clip of the data set that cannot be used."""
+    for note in data.notes:
+        terminal.message(note)
     bad = [clip for clip in data.clips if clip.problem]
     if bad:
         terminal.message(

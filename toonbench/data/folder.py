@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from toonbench.data.table import CLIPS, FAILURES, TARGETS, Row
+from toonbench import store
+from toonbench.data.table import ABOUT, CLIPS, FAILURES, TARGETS, Row
 from toonbench.registry import unknown
 from toonbench.types import Clip, Motion, ToonbenchError
 
@@ -37,6 +38,7 @@ class Dataset:
     clips: tuple[Clip, ...]
     targets: Mapping[tuple[str, str, Motion], Clip] = field(default_factory=dict[tuple[str, str, Motion], Clip])
     fingerprint: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -58,7 +60,8 @@ def shipped() -> dict[str, Path]:
 
 def is_plain_folder(root: Path) -> bool:
     """Whether `root` is a user's folder of `real_videos/ real_images/ cartoon_videos/ cartoon_images/`."""
-    return not CLIPS.is_in(root) and any((root / name).is_dir() for name in PLAIN_FOLDERS)
+    plain = any((root / name).is_dir() for name in PLAIN_FOLDERS)
+    return plain and not (CLIPS.is_in(root) and CLIPS.fits(root))
 
 
 def locate(spec: str) -> Path:
@@ -106,7 +109,12 @@ def load(root: Path, *, name: str = "") -> Dataset:
     lines = sorted(f"{clip.id}|{clip.sha256}|{clip.problem}" for clip in clips)
     lines += sorted(f"{'|'.join(key)}|{clip.sha256}" for key, clip in targets.items())
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    return Dataset(name=name, root=root, clips=tuple(clips), targets=targets, fingerprint=digest)
+    return Dataset(name=name, root=root, clips=tuple(clips), targets=targets, fingerprint=digest, notes=_notes(root))
+
+
+def _notes(root: Path) -> tuple[str, ...]:
+    """What the preparation of a user's folder noted."""
+    return tuple(store.read_json(root / ABOUT)["notes"]) if (root / ABOUT).is_file() else ()
 
 
 def load_data(spec: str) -> Dataset:
@@ -138,7 +146,7 @@ def file_sha256(path: Path) -> str:
 def _clip(root: Path, row: Row) -> Clip:
     path = root / row["file"]
     problem = "" if path.is_file() else f"its file {row['file']} is missing"
-    given = {key: value for key, value in row.items() if key not in ("file", "style")}
+    given = {key: value for key, value in row.items() if key not in ("file", "style", "identity_by")}
     return Clip(path=path, problem=problem, motion=_motion(root, row["id"]), **given)
 
 

@@ -19,6 +19,7 @@ from toonbench.types import DOMAINS, ToonbenchError
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal would interpret these
 DTYPES: dict[type, str] = {str: "str", int: "int64", float: "float64"}
 WORDS: dict[type, str] = {str: "a text", int: "a whole number", float: "a number"}
+LONGEST_ID = 120  # bytes: two ids and a suffix fit into a file name
 Row = dict[str, Any]
 
 
@@ -49,7 +50,10 @@ class Column:
         if self.allowed:
             yield (lambda text: text not in self.allowed), f"allowed are {' or '.join(self.allowed)}"
         if self.role == "id":
-            yield _unfit_for_a_file_name, "it is not fit for a file name; leave out '/' and a leading '.'"
+            yield (
+                _unfit_for_a_file_name,
+                f"it is not fit for a file name; leave out '/' and a leading '.', and use at most {LONGEST_ID} bytes",
+            )
         if self.role == "file":
             yield _points_outside, "it points outside the data set; give a relative path inside it"
 
@@ -64,6 +68,17 @@ class Table:
     def is_in(self, root: Path) -> bool:
         """Whether the folder `root` has this table."""
         return (root / self.file).is_file()
+
+    def fits(self, root: Path) -> bool:
+        """Whether the folder's table has the needed columns; True for one that cannot be read, whose reader says why."""
+        from pyarrow import ArrowException
+        from pyarrow.parquet import read_schema
+
+        try:
+            names = set(read_schema(root / self.file).names)
+        except (OSError, ArrowException):
+            return True
+        return all(column.name in names for column in self.columns if column.needed)
 
     def read(self, root: Path) -> list[Row]:
         """The rows of the table in the folder `root`.
@@ -157,7 +172,7 @@ def _is_empty(cell: Any) -> bool:
 
 
 def _unfit_for_a_file_name(text: str) -> bool:
-    return "/" in text or text.startswith(".")
+    return "/" in text or text.startswith(".") or len(text.encode("utf-8", "surrogatepass")) > LONGEST_ID
 
 
 def _points_outside(file: str) -> bool:
@@ -173,6 +188,7 @@ CLIPS = Table(
         Column(name="domain", needed=True, allowed=DOMAINS),
         Column(name="kind", needed=True, allowed=("video", "image")),
         Column(name="identity"),
+        Column(name="identity_by", allowed=("metadata", "folder", "name", "file")),
         Column(name="title", role="prose"),
         Column(name="split"),
         Column(name="fps", kind=float),
@@ -185,7 +201,9 @@ CLIPS = Table(
         Column(name="sha256", needed=True),
     ),
 )
-"""A clip per row. `style` is the puppet's."""
+"""A clip per row. `style` is the puppet's; `identity_by` is the rule that told the identity of a user's file."""
+
+ABOUT = "about.json"  # beside the tables: notes about the whole set
 
 FAILURES = Table(
     "failures.parquet",

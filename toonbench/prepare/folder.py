@@ -1,7 +1,8 @@
 """Prepare a data set from a user's folder of videos and images: crop faces and record every failure.
 
-ROOT/real_videos/ real_images/ cartoon_videos/ cartoon_images/   input: any of these folders, any common format
+ROOT/real_videos/ real_images/ cartoon_videos/ cartoon_images/   input: any of these folders, any common format, folders of frames
 CACHE/<name>-<key>/metadata.parquet  clips/*.mkv  images/*.png   output: an ordinary data set with lossless clips
+                   about.json                                    how identities were told, what was left out
                    failures.parquet                              files without a face or that cannot be read, and why
                    items/*.json                                  finished files: an interrupted run resumes from them
 """
@@ -9,43 +10,55 @@ CACHE/<name>-<key>/metadata.parquet  clips/*.mkv  images/*.png   output: an ordi
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from toonbench import store, video
-from toonbench.data.table import CLIPS, FAILURES, Row
+from toonbench.data.table import ABOUT, CLIPS, FAILURES, Row
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.prepare.face import crop_image, cut_out, find_face, sample_frames
-from toonbench.types import Domain, Frames, Kind, ToonbenchError
+from toonbench.prepare.listing import FOLDERS, Found, list_folder
+from toonbench.prepare.metadata import read_stated
+from toonbench.prepare.names import RULES, legible
+from toonbench.types import Frame, Frames, Kind, ToonbenchError
 
-VERSION = 1  # of the cropping; a new version prepares every clip again
-FOLDERS: dict[str, tuple[Domain, Kind]] = {
-    "real_videos": ("real", "video"),
-    "real_images": ("real", "image"),
-    "cartoon_videos": ("cartoon", "video"),
-    "cartoon_images": ("cartoon", "image"),
-}
-NOTES = frozenset({".json", ".txt", ".csv", ".md", ".parquet", ".yaml", ".yml", ".srt", ".vtt", ".html", ".ini", ".db"})
+VERSION = 2  # of the preparation; a new version prepares every clip again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
     """One file to prepare; picklable for worker processes."""
 
-    id: str
+    found: Found
     root: Path
-    source: Path
     out: Path
-    domain: Domain
-    kind: Kind
     size: int
     max_frames: int | None
+    fps: float
+
+    @property
+    def id(self) -> str:
+        """The clip's id."""
+        return self.found.id
+
+    @property
+    def kind(self) -> Kind:
+        """Video or image."""
+        return self.found.kind
+
+    @property
+    def source(self) -> Path:
+        """The user's file, or folder of frames."""
+        return self.root / self.found.path
+
+    @property
+    def files(self) -> list[Path]:
+        """The user's files: one, or the frames in order."""
+        return [self.source / name for name in self.found.frames] or [self.source]
 
     @property
     def file(self) -> str:
@@ -57,13 +70,16 @@ class _Item:
 
     @property
     def original(self) -> str:
-        return self.source.relative_to(self.root).as_posix()
+        """The user's path as text that every table can hold."""
+        return legible(self.found.path)
 
     @property
     def stamp(self) -> str:
-        """A text that changes when the source file changes."""
-        facts = self.source.stat()
-        return f"{self.original}:{facts.st_size}:{facts.st_mtime_ns}"
+        """A text that changes when the source changes: its content by time and size, its permissions, what is stated about it."""
+        facts = [path.stat() for path in self.files]
+        marks = [f"{one.st_size}:{one.st_mtime_ns}:{one.st_mode:o}" for one in facts]
+        told = f"{self.found.identity}|{self.found.rule}|{self.fps}|{'/'.join(self.found.frames)}"
+        return f"{self.original}|{told}|{hashlib.sha256(' '.join(marks).encode()).hexdigest()[:16]}"
 
 
 def prepare_folder(
@@ -72,55 +88,44 @@ def prepare_folder(
     *,
     size: int = 256,
     max_frames: int | None = None,
+    fps: float = 0.0,
     pool: Pool = IN_PROCESS,
 ) -> Path:
     """Crop every file of a plain folder to its face, `size` pixels square, and return the data set's folder in the cache.
 
-    The first `max_frames` frames of a video are used, all by default. Prepared files are not prepared again unless
+    The first `max_frames` frames of a video are used, all by default. `fps` is the rate of folders of frames whose rate the
+    user's metadata does not state. Prepared files are not prepared again unless
     they changed. A file without a face, or that cannot be read, is recorded in `failures.parquet`. Raises ToonbenchError only
     if the folder has no files to prepare, or if the cache cannot be written.
     """
     out = _place(root, cache_dir, size=size, max_frames=max_frames)
+    listing = list_folder(root, read_stated(root))
     items = [
-        _Item(id=name, root=root, source=path, out=out, domain=domain, kind=kind, size=size, max_frames=max_frames)
-        for name, path, (domain, kind) in _files(root)
+        _Item(found=one, root=root, out=out, size=size, max_frames=max_frames, fps=one.fps or fps)
+        for one in listing.found
     ]
     if not items:
-        raise ToonbenchError(f"{root}: has no videos or images; add some to {', '.join(FOLDERS)}")
+        raise ToonbenchError(
+            "; ".join([f"{root}: has no videos or images; add some to {', '.join(FOLDERS)}", *listing.lines()])
+        )
     results = pool.map(_prepare, items, title="cropping faces")
     FAILURES.write(out, [result for result in results if "reason" in result])
     CLIPS.write(out, [result for result in results if "reason" not in result])
+    store.write_json(out / ABOUT, {"notes": [*_identities(listing.found), *listing.lines()]})
     return out
+
+
+def _identities(found: Sequence[Found]) -> list[str]:
+    """How identities were told, in one line."""
+    rules = Counter(one.rule for one in found)
+    people = len({one.identity for one in found})
+    how = ", ".join(f"{rules[rule]} {words}" for rule, words in RULES.items() if rules[rule])
+    return [f"identities: {people} in {len(found)} clips ({how})"]
 
 
 def _place(root: Path, cache_dir: Path, *, size: int, max_frames: int | None) -> Path:
     key = f"{root.resolve()}|{VERSION}|{size}|{max_frames}"
     return cache_dir / f"{store.safe_name(root.resolve().name)}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
-
-
-def _files(root: Path) -> Iterator[tuple[str, Path, tuple[Domain, Kind]]]:
-    """Files with their ids, in a fixed order. If names differ only in the suffix, the ids include the suffix."""
-    taken = Counter[str]()
-    for folder, meaning in FOLDERS.items():
-        paths = sorted(path for path in (root / folder).rglob("*") if _is_media(path, root))
-        stems = Counter(_plain(path.stem) for path in paths)
-        for path in paths:
-            stem = _plain(path.stem)
-            ending = f"-{_plain(path.suffix[1:])}" if stems[stem] > 1 else ""
-            name = f"{folder}-{stem}{ending}"
-            taken[name.lower()] += 1  # some file systems do not distinguish A from a
-            number = taken[name.lower()]
-            yield (name if number == 1 else f"{name}-{number}"), path, meaning
-
-
-def _is_media(path: Path, root: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return not hidden and not path.is_dir() and path.suffix.lower() not in NOTES
-
-
-def _plain(text: str) -> str:
-    ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9_]+", "-", ascii_only).strip("-")[:80] or "unnamed"
 
 
 def _prepare(item: _Item) -> Row:
@@ -133,7 +138,7 @@ def _prepare(item: _Item) -> Row:
         stored = store.read_json(item.done)
         if stored["stamp"] == stamp and ("reason" in stored["row"] or (item.out / item.file).exists()):
             return stored["row"]
-    row: Row = {"id": item.id, "domain": item.domain, "kind": item.kind}
+    row: Row = {"id": item.id, "domain": item.found.domain, "kind": item.kind}
     try:
         frames, fps = _cropped(item)
     except ToonbenchError as error:
@@ -147,13 +152,33 @@ def _prepare(item: _Item) -> Row:
 
 def _cropped(item: _Item) -> tuple[Frames, float]:
     """The cropped frames and their rate. A video is decoded twice, to detect and to crop, so that its frames are not kept in memory."""
+    if item.found.problem:
+        raise ToonbenchError(item.found.problem)
     if item.kind == "image":
         return crop_image(video.read_image(item.source), size=item.size).frames, 0.0
-    sample, _ = sample_frames(video.iter_frames(item.source, max_frames=item.max_frames))
+    sample, _ = sample_frames(_source_frames(item))
     face = find_face(sample)
-    frames = video.iter_frames(item.source, max_frames=item.max_frames)
-    fps = video.probe(item.source).fps or 25.0  # a still image in a folder of videos
-    return np.stack([cut_out(frame, face, size=item.size) for frame in frames]), fps
+    fps = _rate(item)
+    return np.stack([cut_out(frame, face, size=item.size) for frame in _source_frames(item)]), fps
+
+
+def _source_frames(item: _Item) -> Iterator[Frame]:
+    """The frames of a video file or of a folder of frames."""
+    if item.found.frames:
+        return video.iter_pictures(item.files[: item.max_frames])
+    return video.iter_frames(item.source, max_frames=item.max_frames)
+
+
+def _rate(item: _Item) -> float:
+    """Frames per second of a video. Raises ToonbenchError if nothing states it."""
+    if item.found.frames and item.fps:
+        return item.fps
+    if item.found.frames:
+        raise ToonbenchError("a folder of frames states no rate: give --fps, or a column fps in metadata.csv")
+    rate = video.probe(item.source).fps or item.fps
+    if not rate:
+        raise ToonbenchError("neither its header nor its timestamps state a rate: give --fps, or export it again")
+    return rate
 
 
 def _write_clip(item: _Item, frames: Frames, fps: float) -> Row:
@@ -162,10 +187,10 @@ def _write_clip(item: _Item, frames: Frames, fps: float) -> Row:
         video.write_png(path, frames[0])
     else:
         video.write_lossless(path, frames, fps=fps)
-    inner = item.source.parent.relative_to(item.root).parts[1:]
     return {
         "file": item.file,
-        "identity": _plain(inner[0] if inner else item.source.stem),
+        "identity": item.found.identity,
+        "identity_by": item.found.rule,
         "title": "",
         "split": "test",
         "fps": float(fps),

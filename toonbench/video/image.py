@@ -6,6 +6,7 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,6 +49,21 @@ def read_image(path: Path) -> Frame:
     """
     check_file(path)
     return image_frames(path, first_only=True)[0][0]
+
+
+def iter_pictures(paths: Sequence[Path]) -> Iterator[Frame]:
+    """The frames of a video that is stored as one picture a frame, in this order. Raises ToonbenchError for pictures of another size."""
+    first: tuple[int, ...] | None = None
+    for path in paths:
+        frame = read_image(path)
+        if first not in (None, frame.shape):
+            raise ToonbenchError(f"{path}: is {_size(frame.shape)}, the pictures before it are {_size(first or ())}")
+        first = frame.shape
+        yield frame
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]} pixels"
 
 
 def write_png(path: Path, frame: Frame) -> None:
