@@ -36,7 +36,7 @@ from toonbench.types import Rows, ToonbenchError
 
 PART = ".part-"  # the names of files that are being written begin with this
 FOREIGN_AGE = 86_400.0  # seconds after which a partial file whose lock cannot be checked counts as abandoned
-LONGEST = 120  # characters of a name in a path
+LONGEST = 150  # characters of a name in a path
 SAFE = re.compile(r"[^A-Za-z0-9._@~=+-]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a reason may quote any text, and is printed to terminals
 WRITE_ERRORS = {
@@ -53,14 +53,14 @@ WRITE_ERRORS = {
 def safe_name(text: str) -> str:
     """`text` as a file name of at most LONGEST characters that is never empty or hidden.
 
-    Other characters than letters, digits and `._@~=+-` become dashes. A name that loses anything ends with a checksum of
-    the text, so that different texts have different names.
+    Other characters than letters, digits and `._@~=+-` become dashes. A longer name ends with a checksum of the text
+    instead, so that names that differ at their end stay different.
     """
-    name = SAFE.sub("-", text).strip("-.")
-    if name == text and 0 < len(name) <= LONGEST:
+    name = SAFE.sub("-", text).strip("-.") or "unnamed"
+    if len(name) <= LONGEST:
         return name
     checksum = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:10]
-    return f"{name[: LONGEST - len(checksum) - 1] or 'unnamed'}-{checksum}"
+    return f"{name[: LONGEST - len(checksum) - 1]}-{checksum}"
 
 
 def reason_of(error: BaseException) -> str:

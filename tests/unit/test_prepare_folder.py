@@ -47,9 +47,9 @@ def files(root: Path) -> dict[str, bytes]:
 
 def test_every_file_is_a_clip_or_a_failure_with_its_reason(prepared: Path) -> None:
     assert set(pd.read_parquet(prepared / "metadata.parquet")["id"]) == {
-        "real_videos-A-b",
+        "real_videos-anna--A-b-mkv-1d3298a6",
         "real_images-face-jpg",
-        "real_images-face-png",
+        "real_images-face",
     }
     failures = pd.read_parquet(prepared / "failures.parquet").set_index("id")["reason"].to_dict()
     assert set(failures) == {"cartoon_images-blank", "cartoon_images-empty"}
@@ -59,11 +59,11 @@ def test_every_file_is_a_clip_or_a_failure_with_its_reason(prepared: Path) -> No
 
 def test_the_result_loads_as_an_ordinary_data_set(prepared: Path) -> None:
     clips = {clip.id: clip for clip in load(prepared).clips}
-    clip = clips["real_videos-A-b"]
+    clip = clips["real_videos-anna--A-b-mkv-1d3298a6"]
     assert (clip.domain, clip.kind, clip.frames, clip.width, clip.height) == ("real", "video", 5, 64, 64)
     assert (clip.fps, clip.identity) == (25, "anna")
     assert video.read_video(clip.path).frames.shape == (5, 64, 64, 3)
-    assert video.read_image(clips["real_images-face-png"].path).shape == (64, 64, 3)
+    assert video.read_image(clips["real_images-face"].path).shape == (64, 64, 3)
     assert clips["cartoon_images-blank"].problem
 
 
@@ -85,8 +85,8 @@ def test_a_run_that_lost_files_makes_only_those_and_ends_with_the_same_bytes(
     shutil.copytree(prepared.parent, cache)
     again = cache / prepared.name
     (again / "metadata.parquet").unlink()
-    (again / "clips" / "real_videos-A-b.mkv").unlink()
-    (again / "items" / "real_images-face-png.json").unlink()
+    (again / "clips" / "real_videos-anna--A-b-mkv-1d3298a6.mkv").unlink()
+    (again / "items" / "real_images-face.json").unlink()
     assert prepare_folder(plain, cache, size=64) == again
     assert files(again) == files(prepared)
 
@@ -113,7 +113,7 @@ def test_workers_do_not_change_a_byte(plain: Path, prepared: Path, tmp_path: Pat
 
 def test_max_frames_takes_the_first_ones(plain: Path, tmp_path: Path) -> None:
     out = prepare_folder(plain, tmp_path, size=64, max_frames=2)
-    assert {clip.id: clip.frames for clip in load(out).clips}["real_videos-A-b"] == 2
+    assert {clip.id: clip.frames for clip in load(out).clips}["real_videos-anna--A-b-mkv-1d3298a6"] == 2
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
@@ -146,4 +146,4 @@ def test_a_folder_of_bad_files_is_prepared_without_a_crash(tmp_path: Path) -> No
     for name in ("no_face.mp4", "black.mp4", "truncated_faststart.mp4", "zero_byte.mp4", "audio_only.mp4", "gone.mp4"):
         assert f"real_videos/{name}" in reasons
     assert all(file in reason and "\n" not in reason for file, reason in reasons.items())
-    assert {"real_videos-rotation_phone_style", "real_videos-one_frame", "real_images-cmyk"} <= set(made["id"])
+    assert {"real_videos-rotation_phone_style", "real_videos-one_frame", "real_images-cmyk-jpg"} <= set(made["id"])
