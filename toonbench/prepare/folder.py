@@ -2,7 +2,7 @@
 
 ROOT/real_videos/ real_images/ cartoon_videos/ cartoon_images/   input: any of these folders, any common format, folders of frames
 CACHE/<name>-<key>/metadata.parquet  clips/*.mkv  images/*.png   output: an ordinary data set with lossless clips
-                   about.json                                    how identities were told, what was left out
+                   about.json                                    how identities were stated, what was left out
                    failures.parquet                              files without a face or that cannot be read, and why
                    items/*.json                                  finished files: an interrupted run resumes from them
 """
@@ -78,8 +78,8 @@ class _Item:
         """A text that changes when the source changes: its content by time and size, its permissions, what is stated about it."""
         facts = [path.stat() for path in self.files]
         marks = [f"{one.st_size}:{one.st_mtime_ns}:{one.st_mode:o}" for one in facts]
-        told = f"{self.found.identity}|{self.found.rule}|{self.fps}|{'/'.join(self.found.frames)}"
-        return f"{self.original}|{told}|{hashlib.sha256(' '.join(marks).encode()).hexdigest()[:16]}"
+        stated = f"{self.found.identity}|{self.found.rule}|{self.fps}|{'/'.join(self.found.frames)}"
+        return f"{self.original}|{stated}|{hashlib.sha256(' '.join(marks).encode()).hexdigest()[:16]}"
 
 
 def prepare_folder(
@@ -116,7 +116,7 @@ def prepare_folder(
 
 
 def _identities(found: Sequence[Found]) -> list[str]:
-    """How identities were told, in one line."""
+    """How identities were stated, in one line."""
     rules = Counter(one.rule for one in found)
     people = len({one.identity for one in found})
     how = ", ".join(f"{rules[rule]} {words}" for rule, words in RULES.items() if rules[rule])

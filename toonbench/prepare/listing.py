@@ -94,30 +94,32 @@ def _in_folder(root: Path, place: Path, listing: Listing, stated: Mapping[str, S
         relative = PurePosixPath(os.path.relpath(error.filename, root))
         listing.remarks.append(f"{legible(relative)} cannot be read ({error.strerror}): check its permissions")
 
-    for folder, inner, files in os.walk(place, onerror=unreadable):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        here = Path(folder)
-        for name in [name for name in inner if (here / name).is_symlink()]:
-            relative = PurePosixPath((here / name).relative_to(root).as_posix())
-            listing.remarks.append(
-                f"{legible(relative)} is a link to a folder and was not followed: give the folder itself"
-            )
-        names = sorted(name for name in files if not name.startswith("."))
-        stills = [name for name in names if _suffix(name) in STILLS] if kind == "video" else []
-        if stills and here != place:
-            yield _frames(here, stills, root=root, domain=domain, stated=stated)
+    for name, inner, files in os.walk(place, onerror=unreadable):
+        folder = Path(name)
+        inner[:] = sorted(each for each in inner if not each.startswith("."))
+        listing.remarks += _links(folder, inner, root=root)
+        names = sorted(each for each in files if not each.startswith("."))
+        stills = [each for each in names if _suffix(each) in STILLS] if kind == "video" else []
+        if stills and folder != place:
+            yield _frames(folder, stills, root=root, domain=domain, stated=stated)
         elif stills:
             listing.remarks.append(
                 f"{len(stills)} pictures lie in {place.name} itself and were left out: put the frames of each video into a "
                 f"folder of its own, or pictures into {place.name.replace('videos', 'images')}"
             )
-        for name in names:
-            if name in stills:
-                continue
-            if _suffix(name) in allowed:
-                yield _file(here / name, root=root, domain=domain, kind=kind, stated=stated)
-            else:
-                listing.left_out[_suffix(name) or "without a suffix"] += 1
+        others = [each for each in names if each not in stills]
+        listing.left_out.update(_suffix(each) or "without a suffix" for each in others if _suffix(each) not in allowed)
+        for each in others:
+            if _suffix(each) in allowed:
+                yield _file(folder / each, root=root, domain=domain, kind=kind, stated=stated)
+
+
+def _links(folder: Path, names: list[str], *, root: Path) -> list[str]:
+    """A remark about each of these sub-folders that is a link; `os.walk` does not follow it."""
+    links = [
+        PurePosixPath((folder / name).relative_to(root).as_posix()) for name in names if (folder / name).is_symlink()
+    ]
+    return [f"{legible(link)} is a link to a folder and was not followed: give the folder itself" for link in links]
 
 
 def _suffix(name: str) -> str:
@@ -129,8 +131,8 @@ def _file(path: Path, *, root: Path, domain: Domain, kind: Kind, stated: Mapping
     return _made(relative, domain=domain, kind=kind, stated=stated)
 
 
-def _frames(here: Path, names: list[str], *, root: Path, domain: Domain, stated: Mapping[str, Stated]) -> Found:
-    relative = PurePosixPath(here.relative_to(root).as_posix())
+def _frames(folder: Path, names: list[str], *, root: Path, domain: Domain, stated: Mapping[str, Stated]) -> Found:
+    relative = PurePosixPath(folder.relative_to(root).as_posix())
     return _made(relative, domain=domain, kind="video", stated=stated, frames=tuple(sorted(names, key=natural)))
 
 

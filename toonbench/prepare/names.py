@@ -41,7 +41,7 @@ def clip_id(path: PurePosixPath, *, kind: Kind, folder: bool = False) -> str:
 
 
 def identity_of(path: PurePosixPath, *, stated: str = "") -> tuple[str, Rule]:
-    """Who a clip shows, and the rule that says so: the metadata table, a sub-folder, the name before `#`, or the file alone."""
+    """Who a clip shows, and the rule that applies: the metadata table, a sub-folder, the name before `#`, or the file alone."""
     if stated:
         return stated, "metadata"
     _, *parents, name = path.parts

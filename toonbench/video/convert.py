@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 UNSPECIFIED = 2  # a matrix that the file does not state, ITU-T H.273
 BT2020 = 9
-HD_WIDTH, HD_HEIGHT = 1280, 577  # from these sides on, players take an unstated matrix for BT.709, else for BT.601
+HD_WIDTH, HD_HEIGHT = (
+    1280,
+    577,
+)  # from these sides on, players take an unstated matrix for BT.709, and below them for BT.601
 
 
 class Converter:
@@ -75,15 +78,15 @@ class Deinterlacer:
             yield frame
         else:
             self._graph.push(frame)
-            yield from self._ready()
+            yield from self._finished()
 
     def finish(self) -> Iterator[VideoFrame]:
         """The frames that waited for the next one."""
         if self._graph is not None:
             self._graph.push(None)
-            yield from self._ready()
+            yield from self._finished()
 
-    def _ready(self) -> Iterator[VideoFrame]:
+    def _finished(self) -> Iterator[VideoFrame]:
         from av.error import BlockingIOError as Wait
         from av.error import EOFError as End
 

@@ -230,6 +230,6 @@ def _info(path: Path) -> VideoInfo | None:
 
 
 def _timing(path: Path) -> Timing:
-    """The timing of a video file; it is opened anew, since all of it is read."""
+    """The timing of a video file; it is opened again, because all of it is read."""
     with opened(path) as container:
         return Timing(0.0) if container is None else read_timing(container, video_stream(container, path))
