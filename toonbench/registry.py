@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
+from toonbench.acronyms import acronym, key
 from toonbench.adapted import as_metric
 from toonbench.types import Method, Metric, TargetMethod, Task, ToonbenchError
 
@@ -46,11 +47,19 @@ def package_key(name: str) -> str:
 
 
 def unknown(what: str, name: str, allowed: Iterable[str]) -> ToonbenchError:
-    """The error for an unknown name; it suggests the nearest allowed names."""
+    """The error for an unknown name: what papers mean by it (metrics), or the nearest allowed names."""
     allowed = sorted(allowed)
-    near = difflib.get_close_matches(name, allowed, n=3, cutoff=0.5)
+    near = _written_alike(name, allowed)
+    if not near and "metric" in what and (meant := acronym(name)):
+        return ToonbenchError(f"metric {meant.answer(name)}")
+    near = near or difflib.get_close_matches(name, allowed, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(allowed) or 'none'}"
     return ToonbenchError(f"unknown {what} '{name}': {hint}")
+
+
+def _written_alike(name: str, allowed: Iterable[str]) -> list[str]:
+    """The allowed names that differ from a name by case, dashes and underscores alone."""
+    return [one for one in allowed if key(one) == key(name)]
 
 
 def load(group: Group, name: str) -> Any:
@@ -77,7 +86,7 @@ def load(group: Group, name: str) -> Any:
 
 def _several(group: Group, name: str) -> ToonbenchError | None:
     """The error for an ambiguous name (`aed`), with one line for each meaning."""
-    members = [member for member in names(group) if member.startswith(f"{name}_")]
+    members = [member for member in names(group) if member.startswith(f"{name.lower()}_")]
     if not members:
         return None
     lines = [f"  {member}: {(load(group, member).__doc__ or '').strip().partition(chr(10))[0]}" for member in members]

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from metric_docs.failure_pictures import VALUES, Numbers, short
 from toonbench import registry, weights
+from toonbench.acronyms import ACRONYMS
 from toonbench.calibrate.errors import ERRORS
 from toonbench.calibrate.measure import DUMMIES, Line
 from toonbench.report.calibration import curve, is_monotone
@@ -30,6 +31,10 @@ HEADINGS = (
     "Citation", "Validation",
 )  # fmt: skip
 INDEX = "README.md"
+OTHER_NAMES = (
+    "`--metrics` answers these names with a line from this table (`toonbench/acronyms.py`). Upper and lower case, dashes and "
+    "underscores make no difference. An installed package may register any of them; then its metric is used."
+)
 NEEDS: dict[Need, str] = {
     "source": "source image",
     "target": "target frames",
@@ -224,7 +229,17 @@ def _index(metrics: Mapping[str, Metric], notes: Mapping[str, Mapping[str, str]]
             f"{_needs(metric)} | {_weight_names(metric)} | [{name}.md]({name}.md) |"
         )
     made = MADE.format(what="the code or `notes/`")
-    return "\n\n".join([f"<!-- {made} -->", "# Metrics", "\n".join(rows), below.strip()]) + "\n"
+    return "\n\n".join([f"<!-- {made} -->", "# Metrics", "\n".join(rows), below.strip(), _acronyms()]) + "\n"
+
+
+def _acronyms() -> str:
+    """The table of names that papers use and that are not registered."""
+    rows = ["| name in papers | what it is | here | note |", "|---|---|---|---|"]
+    for one in ACRONYMS:
+        names = ", ".join(f"`{name}`" for name in one.nearest)
+        found = names if one.same else f"not measured; nearest: {names}"
+        rows.append(f"| {', '.join(one.names)} | {one.meaning} | {found} | {one.note} |")
+    return "\n\n".join(["## Other names in papers", OTHER_NAMES, "\n".join(rows)])
 
 
 def _calibration(path: Path) -> list[Line]:
