@@ -25,7 +25,7 @@ class Acronym:
     note: str
     same: bool = False
 
-    def answer(self, name: str) -> str:
+    def line(self, name: str) -> str:
         """One line about `name`, as the user typed it."""
         if self.same:
             return f"'{name}' ({self.meaning}) is called {' or '.join(self.nearest)} here: {self.note}"

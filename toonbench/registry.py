@@ -51,7 +51,7 @@ def unknown(what: str, name: str, allowed: Iterable[str]) -> ToonbenchError:
     allowed = sorted(allowed)
     near = _written_alike(name, allowed)
     if not near and "metric" in what and (meant := acronym(name)):
-        return ToonbenchError(f"metric {meant.answer(name)}")
+        return ToonbenchError(f"metric {meant.line(name)}")
     near = near or difflib.get_close_matches(name, allowed, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(allowed) or 'none'}"
     return ToonbenchError(f"unknown {what} '{name}': {hint}")
