@@ -51,6 +51,8 @@ class Clip:
     `id` is unique in its data set and fit for a file name. `fps` is frames per second, 0 for an image.
     `problem` says why the clip cannot be used (no face, unreadable); such a clip stays in the data set, and its pairs fail.
     `motion` is the file of its ground-truth motion, if available (puppets).
+    `original` is the user's file that it was prepared from, relative to the user's folder. `picture` is that file's "width,height" and
+    `box` the square "left,top,side" of it that became the clip, in pixels; the square may leave the picture. Empty if not known.
     """
 
     id: str
@@ -69,6 +71,9 @@ class Clip:
     sha256: str = ""
     problem: str = ""
     motion: Path | None = None
+    original: str = ""
+    picture: str = ""
+    box: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

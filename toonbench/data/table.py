@@ -198,10 +198,16 @@ CLIPS = Table(
         Column(name="height", kind=int),
         Column(name="provenance", role="prose"),
         Column(name="licence", role="prose"),
+        Column(name="original", role="prose"),
+        Column(name="picture"),
+        Column(name="box"),
         Column(name="sha256", needed=True),
     ),
 )
-"""A clip per row. `style` is the puppet's; `identity_by` is the rule that told the identity of a user's file."""
+"""A clip per row. `style` is the puppet's; `identity_by` is the rule that told the identity of a user's file.
+
+`original` is the user's file relative to the user's folder; `picture` is its "width,height" and `box` the square "left,top,side" of
+it that became the clip, in pixels."""
 
 ABOUT = "about.json"  # beside the tables: notes about the whole set
 

@@ -26,7 +26,7 @@ from toonbench.prepare.metadata import read_stated
 from toonbench.prepare.names import RULES, legible
 from toonbench.types import Frame, Frames, Kind, ToonbenchError
 
-VERSION = 2  # of the preparation; a new version prepares every clip again
+VERSION = 3  # of the preparation; a new version prepares every clip again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,26 +140,43 @@ def _prepare(item: _Item) -> Row:
             return stored["row"]
     row: Row = {"id": item.id, "domain": item.found.domain, "kind": item.kind}
     try:
-        frames, fps = _cropped(item)
+        cropped = _cropped(item)
     except ToonbenchError as error:
         reason = str(error).replace(f"{item.root}/", "")
         row |= {"file": item.original, "reason": reason if item.original in reason else f"{item.original}: {reason}"}
     else:
-        row |= _write_clip(item, frames, fps)
+        row |= _write_clip(item, cropped)
     store.write_json(item.done, {"stamp": stamp, "row": row})
     return row
 
 
-def _cropped(item: _Item) -> tuple[Frames, float]:
-    """The cropped frames and their rate. A video is decoded twice, to detect and to crop, so that its frames are not kept in memory."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cropped:
+    """The frames of a clip, their rate, and the square of the user's picture (left, top, side) that they show."""
+
+    frames: Frames
+    fps: float
+    picture: tuple[int, int]
+    box: tuple[int, int, int]
+
+
+def _cropped(item: _Item) -> _Cropped:
+    """The cropped frames. A video is decoded twice, to detect and to crop, so that its frames are not kept in memory."""
     if item.found.problem:
         raise ToonbenchError(item.found.problem)
     if item.kind == "image":
-        return crop_image(video.read_image(item.source), size=item.size).frames, 0.0
+        picture = video.read_image(item.source)
+        crop = crop_image(picture, size=item.size)
+        return _Cropped(frames=crop.frames, fps=0.0, picture=_sides(picture), box=crop.box)
     sample, _ = sample_frames(_source_frames(item))
     face = find_face(sample)
     fps = _rate(item)
-    return np.stack([cut_out(frame, face, size=item.size) for frame in _source_frames(item)]), fps
+    frames = np.stack([cut_out(frame, face, size=item.size) for frame in _source_frames(item)])
+    return _Cropped(frames=frames, fps=fps, picture=_sides(sample[0]), box=(face.left, face.top, face.side))
+
+
+def _sides(picture: Frame) -> tuple[int, int]:
+    return picture.shape[1], picture.shape[0]
 
 
 def _source_frames(item: _Item) -> Iterator[Frame]:
@@ -181,8 +198,8 @@ def _rate(item: _Item) -> float:
     return rate
 
 
-def _write_clip(item: _Item, frames: Frames, fps: float) -> Row:
-    path = item.out / item.file
+def _write_clip(item: _Item, cropped: _Cropped) -> Row:
+    path, frames, fps = item.out / item.file, cropped.frames, cropped.fps
     if item.kind == "image":
         video.write_png(path, frames[0])
     else:
@@ -199,5 +216,8 @@ def _write_clip(item: _Item, frames: Frames, fps: float) -> Row:
         "height": int(frames.shape[1]),
         "provenance": f"{item.original}, face cropped by MTCNN (toonbench prepare {VERSION})",
         "licence": "",
+        "original": item.original,
+        "picture": ",".join(map(str, cropped.picture)),
+        "box": ",".join(map(str, cropped.box)),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
