@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from toonbench import __version__
+from toonbench.commands.shared import convert
+from toonbench.text import legible_streams, one_line
 from toonbench.types import ToonbenchError
 
+INTERRUPTED, TERMINATED = 130, 143  # 128 and the number of the signal, as shells count
 app = App(
     name="toonbench",
     help="Benchmark for cross-domain (cartoon and real) face reenactment: did the character do what the actor did?",
     version=__version__,
     help_format="plaintext",
     suppress_keyboard_interrupt=False,  # `run` reports it in one line
+    default_parameter=Parameter(converter=convert),
 )
 for name, place, about in (
     ("eval", "evaluate:evaluate", "Generate the pairs of a task with a method, and score them."),
@@ -46,31 +54,81 @@ app.command(weights)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 nothing succeeded, 2 a mistake reported in one line, 130 interrupted."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    signal.signal(signal.SIGTERM, _terminate)
+    status = run(sys.argv[1:] if arguments is None else arguments)
+    if status in (INTERRUPTED, TERMINATED):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # another Ctrl-C must not cut the last steps
+    sys.exit(status)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    del number, frame
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _Terminated
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit status."""
+    """Run one command and return its exit status. Nothing raw of any name or file reaches the terminal."""
+    with legible_streams():
+        try:
+            status = _run(arguments)
+            sys.stdout.flush()
+        except KeyboardInterrupt as error:
+            ended, status = ("ended", TERMINATED) if isinstance(error, _Terminated) else ("interrupted", INTERRUPTED)
+            _report(f"{ended}; finished work is kept, run the same command again to resume", status=status)
+        except BrokenPipeError:
+            status = 0
+            _drop_output()
+        except OSError as error:
+            _drop_output()
+            return _report(_os_error(error), status=2)
+        return status
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         return app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value") or 0
     except CycloptsError as error:
         return _report(" ".join(str(error).split()) + " (see toonbench --help)", status=2)
     except ToonbenchError as error:
         return _report(str(error), status=2)
-    except KeyboardInterrupt:
-        return _report("interrupted; finished work is kept, run the same command again to resume", status=130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
+    except MemoryError:
+        return _report("the memory is used up: give fewer --workers or --limit, or smaller files", status=2)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a mistake of ours, reported in one line
         if "-v" in arguments or "--verbose" in arguments:
-            raise
+            sys.stderr.write(traceback.format_exc())
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return _report(f"unexpected {text}; run again with --verbose for the traceback, and report it", status=3)
 
 
+def _os_error(error: OSError) -> str:
+    """What the system refused, in one line."""
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is not None:
+        return f"{error.filename}: {reason}; check the path, its permissions and the free space"
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return "the current folder no longer exists: change to another one"
+    return f"{reason}; check the free space, permissions, and where the output goes"
+
+
+def _drop_output() -> None:
+    """Standard output that cannot be written: what it still holds is dropped, so that Python does not try again."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _report(text: str, *, status: int) -> int:
-    sys.stderr.write(f"toonbench: {text}\n")
+    with suppress(OSError, ValueError):  # nobody reads it any more
+        sys.stderr.write(f"toonbench: {one_line(text)}\n")
+        sys.stderr.flush()
     return status
 
 

@@ -17,13 +17,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
+from multiprocessing.process import BaseProcess
 from typing import Protocol, TypeVar
 
 from toonbench.types import ToonbenchError
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
+PATIENCE = 2.0  # seconds in which a stopped worker can remove its partial files
 Progress = Callable[[int, int], None]  # (done, total)
 OpenProgress = Callable[[str], AbstractContextManager[Progress]]  # title -> the progress, shown while it is open
 
@@ -122,11 +124,13 @@ def _in_process(
 def _in_processes(
     function: Callable[[Item], Value], items: Sequence[Item], *, workers: int, report: Progress
 ) -> list[Value]:
+    others = set(active_children())
     executor = ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_end_with_parent, initargs=(os.getpid(),)
     )
     try:
-        futures = [executor.submit(function, item) for item in items]
+        with _interrupts_kept_from_children():
+            futures = [executor.submit(_complete, function, item) for item in items]
         for done, _ in enumerate(_as_completed(futures), start=1):
             report(done, len(items))
         return [future.result() for future in futures]
@@ -134,8 +138,71 @@ def _in_processes(
         raise ToonbenchError(
             "a worker process died (killed, or out of memory): finished files are kept; run again with fewer --workers"
         ) from error
+    except KeyboardInterrupt:
+        with _deaf():
+            _stop(executor, [child for child in active_children() if child not in others])
+        raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_kept_from_children() -> Generator[None]:
+    """Processes that start in the block never receive Ctrl-C from the terminal: their parent does, and stops them.
+
+    They would print a traceback each while they import.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _deaf() -> Generator[None]:
+    """Ctrl-C has no effect in the block. (A blocked signal would reach this process through its other threads.)"""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _stop(executor: ProcessPoolExecutor, workers: Sequence[BaseProcess]) -> None:
+    """End the workers: they remove their partial files, or are killed where they do not react."""
+    for worker in workers:
+        worker.terminate()
+    limit = time.monotonic() + PATIENCE
+    for worker in workers:
+        worker.join(max(0.0, limit - time.monotonic()))
+        if worker.is_alive():
+            worker.kill()
+    executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _complete(function: Callable[[Item], Value], item: Item) -> Value:
+    """`function(item)` in a worker, which ends at once if it is stopped meanwhile."""
+    try:
+        return function(item)
+    except _Stopped:  # the executor would take it for the failure of this item, and give the worker another one
+        os._exit(1)
+
+
+class _Stopped(SystemExit):
+    """The parent stops this worker."""
+
+
+def _raise_stopped(number: int, frame: object) -> None:
+    del number, frame
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _Stopped
 
 
 def _as_completed(futures: Sequence[Future[Value]]) -> Iterator[None]:
@@ -151,6 +218,7 @@ def _as_completed(futures: Sequence[Future[Value]]) -> Iterator[None]:
 def _end_with_parent(parent: int) -> None:
     """End this worker when its parent is gone. Ctrl-C is handled by the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _raise_stopped)
 
     def watch() -> None:
         while os.getppid() == parent:

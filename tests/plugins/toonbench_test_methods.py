@@ -52,3 +52,20 @@ class Hopeless(Slow):
 
     def animate(self, source, driving, **options):
         raise ValueError("never works")
+
+
+class Endless(Slow):
+    """Ignores every polite signal, and never returns."""
+
+    name = "endless"
+
+    def animate(self, source, driving, **options):
+        import os
+        import signal
+        from pathlib import Path
+
+        if not isinstance(signal.getsignal(signal.SIGTERM), signal.Handlers):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        Path(os.environ["TOONBENCH_TEST_BEGUN"]).touch()
+        while True:
+            time.sleep(1)

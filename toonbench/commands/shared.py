@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
+from cyclopts import convert as cyclopts_convert
 
+from toonbench.text import one_line
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 
 DATA = "puppets@1"  # `toonbench.data.DEFAULT_DATA`, which is not imported to print help
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
 Paths = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)]
 
@@ -39,19 +43,19 @@ class Terminal:
 
     def start(self) -> Console:
         """Configure logging and return the console for results (standard output)."""
-        from rich.console import Console
+        from toonbench.report.console import LegibleConsole
 
         level = logging.DEBUG if self.verbose else logging.ERROR if self.quiet or self.json else logging.WARNING
         logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
         logging.getLogger("toonbench").setLevel(level)
-        return Console(highlight=False, soft_wrap=False)
+        return LegibleConsole()
 
     def message(self, text: str) -> None:
         """Print a line about the state of the command to standard error; nothing with `-q` and `--json`."""
         if not (self.quiet or self.json):
-            from rich.console import Console
+            from toonbench.report.console import LegibleConsole
 
-            Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)
+            LegibleConsole(stderr=True).print(one_line(text), soft_wrap=True)
 
     def pool(self, workers: int, *, device: str = "cpu") -> Pool:
         """`workers` local processes (0 chooses their number) that report to this terminal."""
@@ -62,10 +66,11 @@ class Terminal:
     @contextmanager
     def progress(self, title: str) -> Generator[Progress]:
         """A progress bar with rate and remaining time; nothing if standard error is not a terminal."""
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        console = Console(stderr=True)
+        from toonbench.report.console import LegibleConsole
+
+        console = LegibleConsole(stderr=True)
         if self.quiet or self.json or not console.is_terminal:
             yield _silent
             return
@@ -113,3 +118,10 @@ def report_problems(data: Dataset, spec: str, *, terminal: Terminal) -> None:
         )
     for clip in bad:
         terminal.message(f"  {clip.id}: {clip.problem}")
+
+
+def convert(kind: Any, tokens: Sequence[Token]) -> Any:
+    """The value of an option. A whole number is written as one: cyclopts itself would round 1.5."""
+    if int in (kind, *get_args(kind)) and (wrong := [one.value for one in tokens if not WHOLE.fullmatch(one.value)]):
+        raise ValueError(f"{wrong[0]} is not a whole number")
+    return cyclopts_convert(kind, tokens)

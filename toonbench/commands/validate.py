@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from toonbench.commands.evaluate import What, make_plan
 from toonbench.commands.shared import Terminal
+from toonbench.text import one_line
 from toonbench.types import Pair, Rows, ToonbenchError
 
 if TYPE_CHECKING:
@@ -63,36 +64,27 @@ def validate(path: Path, *, what: What | None = None, terminal: Terminal | None 
 
 
 def _print(report: Report, path: Path, *, terminal: Terminal) -> None:
-    """Print a report. File names are printed as plain text: markup and terminal commands in them have no effect."""
+    """Print a report, one line for each remark."""
     console = terminal.start()
-    problems, warnings = [*map(_legible, report.problems)], [*map(_legible, report.warnings)]
-    unchecked = [*map(_legible, report.unchecked)]
     if terminal.json:
         from toonbench.store import to_json
 
+        fields = {"problems": report.problems, "warnings": report.warnings, "unchecked": report.unchecked}
         found = [asdict(finding) for finding in report.findings]
-        fields = {"problems": problems, "warnings": warnings, "findings": found, "unchecked": unchecked}
-        console.out(to_json({"path": _legible(str(path)), "about": _legible(report.about), **fields}), end="")
+        console.out(to_json({"path": str(path), "about": report.about, "findings": found, **fields}), end="")
         return
-    console.print(_legible(f"{path}: {report.about}"), markup=False, soft_wrap=True)
-    for problem in problems:
-        console.print(f"  {problem}", markup=False, soft_wrap=True)
-    for one in unchecked:
-        console.print(f"  not checked: {one}", markup=False, soft_wrap=True)
-    console.print("no problem found" if not problems else _counted(len(problems), "problem"), markup=False)
-    if warnings:
-        console.print(f"{_counted(len(warnings), 'warning')} (see docs/lint.md):", markup=False)
-    for warning in warnings:
-        console.print(f"  {warning}", markup=False, soft_wrap=True)
+    lines = [f"{path}: {report.about}", *(f"  {problem}" for problem in report.problems)]
+    lines += [f"  not checked: {one}" for one in report.unchecked]
+    lines.append("no problem found" if not report.problems else _counted(len(report.problems), "problem"))
+    if report.warnings:
+        lines.append(f"{_counted(len(report.warnings), 'warning')} (see docs/lint.md):")
+    lines += [f"  {warning}" for warning in report.warnings]
+    for line in lines:
+        console.print(one_line(line), soft_wrap=True)
 
 
 def _counted(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
-
-
-def _legible(text: str) -> str:
-    """`text` with unprintable characters (control characters, lone surrogates) written as escapes."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _shown(name: str) -> str:

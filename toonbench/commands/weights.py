@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from toonbench.commands.shared import Names, Terminal
+from toonbench.text import one_line
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
@@ -265,4 +266,4 @@ def _in_megabytes(bar: Progress) -> Progress:
 
 def _print_always(text: str) -> None:
     """Print a line to standard error even with `-q` and `--json`: a licence or a failure."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{one_line(text)}\n")

@@ -1,0 +1,56 @@
+"""The console of the commands: rich, without markup in texts, and with escapes for what a terminal would interpret."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.segment import Segment
+
+from toonbench.text import PLAIN, legible
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleOptions, RenderableType
+    from rich.style import Style
+
+
+class LegibleConsole(Console):
+    """A console that shows names and messages of any origin as plain text.
+
+    rich's own styles and cursor movements pass; those in the texts are escaped. Where the encoding of the stream is not
+    Unicode, arrows and dashes become ASCII.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        stream = sys.stderr if stderr else sys.stdout
+        super().__init__(
+            file=getattr(stream, "raw", stream), highlight=False, soft_wrap=False, markup=False, emoji=False
+        )
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of a renderable, legible."""
+        narrow = not self.encoding.startswith("utf")
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                text = legible(segment.text)
+                yield Segment(text.translate(PLAIN) if narrow else text, segment.style)
+
+    def out(
+        self,
+        *objects: Any,
+        sep: str = " ",
+        end: str = "\n",
+        style: str | Style | None = None,  # noqa: ARG002 - the signature of rich
+        highlight: bool | None = None,  # noqa: ARG002
+    ) -> None:
+        """Write objects as text without wrapping or style; JSON stays JSON in every encoding."""
+        self.file.write(legible(sep.join(map(str, objects)) + end))
+        self.file.flush()
+
+    def on_broken_pipe(self) -> None:
+        """Nobody reads the output any more; `toonbench.cli` ends the command quietly."""
+        raise BrokenPipeError
