@@ -10,7 +10,19 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 LAYERS = [
     {"types"},
-    {"acronyms", "adapted", "chunks", "registry", "store", "video", "pool", "weights", "environment", "compiled", "text"},
+    {
+        "acronyms",
+        "adapted",
+        "chunks",
+        "registry",
+        "store",
+        "video",
+        "pool",
+        "weights",
+        "environment",
+        "compiled",
+        "text",
+    },
     {"networks"},
     {"training"},
     {"tasks", "metrics", "data", "stats"},

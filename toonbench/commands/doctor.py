@@ -33,9 +33,9 @@ def doctor(*, goldens: Paths = None, device: str = "auto", terminal: Terminal | 
 
     terminal = terminal or Terminal()
     device = pick_device(device)
+    places = [place for folder in goldens or () for place in _golden_folders(folder)]
     rows = [*_machine(), *_disk(), *_weights(), _drawing(), *_shipped(), *_golden_clips(device)]
-    for folder in goldens or ():
-        rows += _run_goldens(folder, device=device)
+    rows += _run_goldens(places, device=device)
     console = terminal.start()
     failed = [row for row in rows if row["status"] == "FAIL"]
     if terminal.json:
@@ -165,14 +165,18 @@ def _shipped() -> list[dict[str, str]]:
     return rows
 
 
-def _run_goldens(folder: Path, *, device: str) -> Iterable[dict[str, str]]:
+def _golden_folders(folder: Path) -> list[Path]:
+    places = sorted({path.parent for path in folder.rglob("*goldens*.json")}) if folder.is_dir() else []
+    if not places:
+        raise ToonbenchError(f"--goldens {folder}: no *goldens*.json in it or below; give a folder like shared/parity")
+    return places
+
+
+def _run_goldens(places: Iterable[Path], *, device: str) -> Iterable[dict[str, str]]:
     """Run every folder of goldens with the metrics and with each method that has goldens of its own."""
     from toonbench import registry
     from toonbench.goldens.stored import run_goldens
 
-    places = sorted({path.parent for path in folder.rglob("*goldens*.json")}) if folder.is_dir() else []
-    if not places:
-        raise ToonbenchError(f"--goldens {folder}: no *goldens*.json in it or below; give a folder like shared/parity")
     methods = [registry.load("methods", name) for name in registry.names("methods")]
     for place in places:
         runners = [run_goldens, *(method.run_goldens for method in methods if hasattr(method, "run_goldens"))]
