@@ -126,7 +126,7 @@ def _drop_output() -> None:
 
 
 def _report(text: str, *, status: int) -> int:
-    with suppress(OSError, ValueError):  # nobody reads it any more
+    with suppress(OSError, ValueError):  # the reader is gone
         sys.stderr.write(f"toonbench: {one_line(text)}\n")
         sys.stderr.flush()
     return status

@@ -52,5 +52,5 @@ class LegibleConsole(Console):
         self.file.flush()
 
     def on_broken_pipe(self) -> None:
-        """Nobody reads the output any more; `toonbench.cli` ends the command quietly."""
+        """The reader of the output is gone; `toonbench.cli` ends the command quietly."""
         raise BrokenPipeError
