@@ -10,7 +10,6 @@ for one in result.results:
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,16 +20,18 @@ from toonbench.compare import Comparison
 from toonbench.compare import compare as compare_runs
 from toonbench.compare.find import find_runs, reference_of
 from toonbench.data import DEFAULT_DATA, Dataset
-from toonbench.data.folder import file_sha256
 from toonbench.data.open import open_data
 from toonbench.environment import pick_device, record
 from toonbench.generate import MethodSpec, generate_pairs
 from toonbench.pool import OpenProgress, Pool, auto_workers, no_progress
 from toonbench.score.availability import release_weights
+from toonbench.score.choice import Videos, find_videos
 from toonbench.score.features import extract_references
+from toonbench.score.fit import How, Region
 from toonbench.score.measure import measure, unfinished
+from toonbench.score.reading import Reading
 from toonbench.score.results import Scores, reduce
-from toonbench.store import Run, safe_name
+from toonbench.store import Run, run_folder
 from toonbench.tasks import draw_pairs, fingerprint, shard_of
 from toonbench.types import Clip, Pair, Result, Task, ToonbenchError
 
@@ -67,9 +68,9 @@ class Plan:
             "pairs_fingerprint": fingerprint(self.task, self.pairs),
         }
 
-    def run(self, folder: str) -> Run:
-        """The run folder of a method: OUT/<data>/<task>/<folder>."""
-        return Run(self.out / self.data.id / self.task.id / safe_name(folder))
+    def run(self, method: str, revision: str) -> Run:
+        """The run folder of a method: OUT/<data>/<task>/<method>@<revision>."""
+        return Run(self.out / self.data.id / self.task.id / run_folder(method, revision))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +84,13 @@ class Generation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """A scored run. `scores` is None while pairs of other shards are still `waiting`."""
+    """A scored run. `scores` is None while pairs of other shards are still `waiting`. `videos` are those of a scored folder."""
 
     plan: Plan
     run: Run
     scores: Scores | None
     waiting: tuple[str, ...] = field(default=())
+    videos: Videos | None = None
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -198,10 +200,15 @@ def score(
     device: str = "auto",
     checkpoint: Path | None = None,
     fresh: bool = False,
+    names: str | None = None,
+    panel: tuple[int, int] = (1, 1),
+    region: Region = "auto",
     progress: OpenProgress = no_progress,
 ) -> Evaluation:
-    """Score a folder of videos, each `<pair>.mkv` or in another format, or the run that `generate` made with `method`.
+    """Score a folder of videos, or the run that `generate` made with `method`.
 
+    Videos have the name of their pair, or a name that a common tool gives them; `names` is the template of other names. `panel` (k, n)
+    cuts the k-th of n panels. `region` says whether videos show the face or the whole picture (docs/score_your_method.md).
     `name` is the name of the method that made `videos`; by default the folder's name. Raises ToonbenchError as `evaluate` does.
     """
     if (videos is None) == (method is None):
@@ -209,7 +216,8 @@ def score(
     pool = _pool(workers, device, progress)
     made = plan(task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, pool=pool)
     if videos is not None:
-        return score_videos(made, Path(videos), name=name, fresh=fresh, pool=pool)
+        how = How(names=names, panel=panel, region=region)
+        return score_videos(made, Path(videos), name=name, how=how, fresh=fresh, pool=pool)
     run = method_run(made, method or "", device=pool.device, checkpoint=checkpoint)[0]
     if not run.description.exists():
         raise ToonbenchError(f"{run.root} does not exist: run `toonbench generate` with the same options first")
@@ -237,7 +245,7 @@ def compare(
 def method_run(plan: Plan, method: str, *, device: str, checkpoint: Path | None) -> tuple[Run, MethodSpec]:
     """The run folder of a method, and how to build it; the method is built once to learn its revision."""
     spec = MethodSpec(name=method, device=device, checkpoint=checkpoint)
-    return plan.run(f"{method}@{spec.load().revision}"), spec
+    return plan.run(method, spec.load().revision), spec
 
 
 def generate_run(
@@ -250,55 +258,42 @@ def generate_run(
     return Generation(plan=plan, run=run, failures=failures)
 
 
-def score_videos(plan: Plan, videos: Path, *, name: str | None = None, fresh: bool = False, pool: Pool) -> Evaluation:
-    """Score a folder of videos that are named after the pairs; see `score`."""
+def score_videos(
+    plan: Plan, videos: Path, *, name: str | None = None, how: How | None = None, fresh: bool = False, pool: Pool
+) -> Evaluation:
+    """Score a folder of videos; see `score`."""
     if not videos.is_dir():
         raise ToonbenchError(f"--videos {videos} is not a folder: give a folder with a video for every pair")
-    found = videos_in(videos, plan.pairs)
-    mine = {pair.id: found[pair.id] for pair in plan.pairs if pair.id in found}
-    if not mine:
+    found = find_videos(videos, plan.pairs, plan.clips, how=how, pool=pool)
+    if not found.readings:
         raise ToonbenchError(
-            f"--videos {videos}: none of its {len(found)} files is named after one of the {len(plan.pairs)} pairs; "
-            f"name them like {plan.pairs[0].id}.mkv (`toonbench generate --dry-run --json` lists all)"
+            f"--videos {videos}: none of its files is named after one of the {len(plan.pairs)} pairs ({found.line}); name them "
+            f"like {plan.pairs[0].id}.mkv, or give --names (`toonbench pairs --for csv` lists all pairs)"
         )
-    content = hashlib.sha256("".join(f"{p}:{file_sha256(path)}\n" for p, path in mine.items()).encode())
-    run = plan.run(f"{name or videos.resolve().name}@{content.hexdigest()[:12]}")
+    run = plan.run(name or videos.resolve().name, found.revision)
     run.begin(_description(plan, run, device="given videos"), fresh=fresh)
-    return score_run(plan, run, pool=pool, videos=mine)
+    return score_run(plan, run, pool=pool, videos=found)
 
 
-def videos_in(folder: Path, pairs: Sequence[Pair]) -> dict[str, Path]:
-    """The files of a folder by name without suffix. Raises ToonbenchError where two files belong to one pair."""
-    found: dict[str, Path] = {}
-    ids = {pair.id for pair in pairs}
-    for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.name.startswith("."):
-            continue
-        if path.stem in ids and path.stem in found:
-            raise ToonbenchError(
-                f"{folder} has two videos for {path.stem}, {found[path.stem].name} and {path.name}: keep one"
-            )
-        found[path.stem] = path
-    return found
-
-
-def score_run(plan: Plan, run: Run, *, pool: Pool, videos: Mapping[str, Path] | None = None) -> Evaluation:
+def score_run(plan: Plan, run: Run, *, pool: Pool, videos: Videos | None = None) -> Evaluation:
     """Measure the videos of a run, and reduce the rows when the pairs of all shards are measured; see `score`."""
-    missing = Path("missing")
+    missing = Reading(path=Path("missing"))
     measure(
         run,
         plan.share,
         task=plan.task,
         metrics=plan.metrics,
-        video_of=None if videos is None else lambda pair: videos.get(pair, missing),
+        video_of=None if videos is None else lambda pair: videos.readings.get(pair, missing),
         pool=pool,
     )
     waiting = unfinished(run, plan.pairs, metrics=plan.metrics)
     if waiting and len(plan.share) < len(plan.pairs):
-        return Evaluation(plan=plan, run=run, scores=None, waiting=tuple(waiting))
+        return Evaluation(plan=plan, run=run, scores=None, waiting=tuple(waiting), videos=videos)
     extract_references(run, plan.pairs, task=plan.task, clips=plan.data.clips, metrics=plan.metrics, pool=pool)
     release_weights(run, plan.pairs, metrics=plan.metrics)
     about = {**plan.about, "method": run.root.name, "environment": record()}
+    if videos is not None:
+        about["videos"] = videos.about
     scores = reduce(
         run,
         plan.pairs,
@@ -306,9 +301,9 @@ def score_run(plan: Plan, run: Run, *, pool: Pool, videos: Mapping[str, Path] | 
         metrics=plan.metrics,
         clips=plan.data.clips,
         about=about,
-        caveats=plan.data.caveats,
+        caveats=(*plan.data.caveats, *(videos.notes if videos else ())),
     )
-    return Evaluation(plan=plan, run=run, scores=scores)
+    return Evaluation(plan=plan, run=run, scores=scores, videos=videos)
 
 
 def _pool(workers: int, device: str, progress: OpenProgress) -> Pool:

@@ -24,6 +24,7 @@ import shutil
 import sys
 import tempfile
 import time
+import unicodedata
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from toonbench.types import Rows, ToonbenchError
 PART = ".part-"  # the names of files that are being written begin with this
 FOREIGN_AGE = 86_400.0  # seconds after which a partial file whose lock cannot be checked counts as abandoned
 LONGEST = 150  # characters of a name in a path
+LONGEST_METHOD = 120  # bytes of a method's name in the name of its run
 SAFE = re.compile(r"[^A-Za-z0-9._@~=+-]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a reason may quote any text, and is printed to terminals
 WRITE_ERRORS = {
@@ -61,6 +63,26 @@ def safe_name(text: str) -> str:
         return name
     checksum = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:10]
     return f"{name[: LONGEST - len(checksum) - 1]}-{checksum}"
+
+
+def run_folder(method: str, revision: str) -> str:
+    """The name of a run's folder, `<method>@<revision>`, of at most LONGEST bytes; see `method_name`."""
+    return f"{method_name(method)}@{safe_name(revision)}"
+
+
+def method_name(method: str) -> str:
+    """A method's name in the names of its runs: letters, digits and marks of any script, and `._@~=+-`; others become dashes.
+
+    A name without any of them, or a long one, ends with a checksum of the text.
+    """
+    text = unicodedata.normalize("NFC", method)
+    kept = "".join(one if unicodedata.category(one)[0] in "LMN" or one in "._@~=+-" else "\0" for one in text)
+    name = re.sub("\0+", "-", kept).lstrip("-.")
+    if name and len(name.encode()) <= LONGEST_METHOD:
+        return name
+    checksum = hashlib.sha256(method.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    start = name.encode()[: LONGEST_METHOD - len(checksum) - 1].decode("utf-8", "ignore")
+    return f"{start or 'unnamed'}-{checksum}"
 
 
 def reason_of(error: BaseException) -> str:

@@ -123,11 +123,13 @@ def test_failures_leave_no_partial_file_and_no_open_file(tmp_path, monkeypatch):
 def test_two_videos_of_one_pair_are_an_error_that_names_both(tiny_data, tmp_path, capsys):
     pair = pairs_of(tiny_data)[0]
     for suffix in ("mkv", "mp4"):
-        (tmp_path / f"{pair.id}.{suffix}").write_bytes(b"")
+        (tmp_path / f"{pair.id}.{suffix}").write_bytes(suffix.encode())
         (tmp_path / f"notes.{suffix}").write_bytes(b"")
     for command in (["score", "--videos"], ["validate"]):
         assert cli.run([*command, str(tmp_path), "--data", str(tiny_data), "--task", "real2cartoon"]) == 2
-        assert f"two videos for {pair.id}, {pair.id}.mkv and {pair.id}.mp4: keep one" in capsys.readouterr().err
+        assert (
+            f"2 equally good videos for {pair.id}, {pair.id}.mkv and {pair.id}.mp4: keep one" in capsys.readouterr().err
+        )
 
 
 def test_a_metric_that_fails_releases_its_frames_at_once(tmp_path, monkeypatch):

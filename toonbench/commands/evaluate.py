@@ -4,16 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import DATA, Names, Terminal, parse_shard, report_problems
+from toonbench.commands.shared import DATA, Names, Terminal, parse_part, parse_shard, report_problems
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
     from toonbench.evaluate import Evaluation, Generation, Plan
     from toonbench.pool import Pool
+    from toonbench.score.fit import How
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """How the files of a folder of videos are named and what they show (docs/score_your_method.md)."""
+
+    names: str | None = None
+    """A template of the files' names, for example "{source}--{driving}.mp4"; {pair} and * are allowed. Common tools need none."""
+    panel: str = "1/1"
+    """Videos are strips of n equal panels, of which number k is measured (written k/n, for example 3/3)."""
+    region: Literal["auto", "face", "picture"] = "auto"
+    """Videos show the face crop, or the whole picture that the source was cut from; auto decides by size, then by similarity."""
+
+    @property
+    def how(self) -> How:
+        """The options as `toonbench.score` takes them."""
+        from toonbench.score.fit import How
+
+        return How(names=self.names, panel=parse_part(self.panel, option="--panel"), region=self.region)
 
 
 @Parameter(name="*")
@@ -100,6 +121,7 @@ def score(
     *,
     what: What | None = None,
     videos: Path | None = None,
+    outputs: Outputs | None = None,
     name: str | None = None,
     method: str | None = None,
     metrics: Names = None,
@@ -107,12 +129,13 @@ def score(
     checkpoint: Path | None = None,
     terminal: Terminal | None = None,
 ) -> int:
-    """Score a folder of videos, `<pair>.mkv|mp4|...` each, or a method's run in OUT.
+    """Score a folder of videos, or a method's run in OUT.
 
     Parameters
     ----------
     videos
-        A folder of generated videos: one for every pair, named after the pair's id (`generate --dry-run --json` lists the ids).
+        A folder of generated videos: one for every pair, named `<pair>.mkv|mp4|...` or as common tools name them
+        (`toonbench pairs` lists the pairs). Sub-folders, folders of frames and GIFs are understood.
     name
         The name of the method that made `--videos`; the folder's name by default.
     method
@@ -133,7 +156,8 @@ def score(
 
     plan, pool = make_plan(what, metrics=metrics, terminal=terminal), _pool(what, device, terminal)
     if videos is not None:
-        return _show(score_videos(plan, videos, name=name, fresh=what.fresh, pool=pool), terminal=terminal)
+        how = (outputs or Outputs()).how
+        return _show(score_videos(plan, videos, name=name, how=how, fresh=what.fresh, pool=pool), terminal=terminal)
     run, _ = method_run(plan, method or "", device=pool.device, checkpoint=checkpoint)
     if not run.description.exists():
         raise ToonbenchError(f"{run.root} does not exist: run `toonbench generate` with the same options first")
@@ -200,6 +224,8 @@ def _show(found: Evaluation, *, terminal: Terminal) -> int:
     from toonbench.report.terminal import print_scores
 
     plan, scores = found.plan, found.scores
+    if found.videos is not None:
+        terminal.message(f"videos: {found.videos.line}")
     if scores is None:
         terminal.message(
             f"this shard is finished; {len(found.waiting)} of {len(plan.pairs)} pairs belong to other shards and are missing"

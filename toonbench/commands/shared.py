@@ -92,10 +92,15 @@ def _silent(done: int, total: int) -> None:
 
 def parse_shard(text: str) -> tuple[int, int]:
     """`2/4` to (2, 4)."""
+    return parse_part(text, option="--shard")
+
+
+def parse_part(text: str, *, option: str) -> tuple[int, int]:
+    """Part k of n, written k/n. Raises ToonbenchError for anything else."""
     index, slash, count = text.partition("/")
     if slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
         return int(index), int(count)
-    raise ToonbenchError(f"--shard {text}: write i/n with 1 <= i <= n, for example 1/4")
+    raise ToonbenchError(f"{option} {text}: write i/n with 1 <= i <= n, for example 1/4")
 
 
 def open_data(spec: str, *, terminal: Terminal, pool: Pool | None = None) -> Dataset:

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from toonbench.commands.evaluate import What, make_plan
+from toonbench.commands.evaluate import Outputs, What, make_plan
 from toonbench.commands.shared import Terminal
 from toonbench.text import one_line
 from toonbench.types import Pair, Rows, ToonbenchError
 
 if TYPE_CHECKING:
     from toonbench.lint import Finding
+    from toonbench.score.reading import Reading
 
 NEEDED = ("schema", "data", "task", "method", "results", "failures", "pairs", "pairs_fingerprint")
 NUMBERS = ("value", "low", "high")
@@ -21,11 +22,12 @@ NUMBERS = ("value", "low", "high")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The result of a check: what was checked, its problems, the input linter's findings, and what could not be checked."""
+    """The result of a check: what was checked, its problems, the linter's findings, how videos were read, and what was not checked."""
 
     about: str
     problems: Sequence[str]
     findings: Sequence[Finding] = ()
+    notes: Sequence[str] = ()
     unchecked: Sequence[str] = ()
 
     @property
@@ -34,7 +36,9 @@ class Report:
         return [finding.message for finding in self.findings if finding.severity == "warning"]
 
 
-def validate(path: Path, *, what: What | None = None, terminal: Terminal | None = None) -> int:
+def validate(
+    path: Path, *, what: What | None = None, outputs: Outputs | None = None, terminal: Terminal | None = None
+) -> int:
     """Check a data folder, a folder of videos for a task, or a result.
 
     Parameters
@@ -58,22 +62,26 @@ def validate(path: Path, *, what: What | None = None, terminal: Terminal | None 
     elif (path / "metadata.parquet").exists() or is_plain_folder(path):
         report = _data(path, terminal)
     else:
-        report = _videos(path, what or What(), terminal)
+        report = _videos(path, what or What(), outputs or Outputs(), terminal)
     _print(report, path, terminal=terminal)
     return 1 if report.problems else 0
 
 
 def _print(report: Report, path: Path, *, terminal: Terminal) -> None:
     """Print a report, one line for each remark."""
+    from toonbench.report.grouping import problem_lines
+
     console = terminal.start()
     if terminal.json:
         from toonbench.store import to_json
 
         fields = {"problems": report.problems, "warnings": report.warnings, "unchecked": report.unchecked}
         found = [asdict(finding) for finding in report.findings]
-        console.out(to_json({"path": str(path), "about": report.about, "findings": found, **fields}), end="")
+        about = {"path": str(path), "about": report.about, "notes": report.notes}
+        console.out(to_json({**about, "findings": found, **fields}), end="")
         return
-    lines = [f"{path}: {report.about}", *(f"  {problem}" for problem in report.problems)]
+    lines = [f"{path}: {report.about}", *(f"  {note}" for note in report.notes)]
+    lines += [f"  {problem}" for problem in problem_lines(report.problems)]
     lines += [f"  not checked: {one}" for one in report.unchecked]
     lines.append("no problem found" if not report.problems else _counted(len(report.problems), "problem"))
     if report.warnings:
@@ -85,11 +93,6 @@ def _print(report: Report, path: Path, *, terminal: Terminal) -> None:
 
 def _counted(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
-
-
-def _shown(name: str) -> str:
-    """A file's name, quoted and escaped if it has unprintable characters."""
-    return name if name.isprintable() else repr(name)
 
 
 def _data(root: Path, terminal: Terminal) -> Report:
@@ -115,51 +118,47 @@ def _data(root: Path, terminal: Terminal) -> Report:
     return Report(about=f"data set of {len(data.clips)} clips and {len(data.targets)} targets", problems=problems)
 
 
-def _videos(root: Path, what: What, terminal: Terminal) -> Report:
+def _videos(root: Path, what: What, outputs: Outputs, terminal: Terminal) -> Report:
     """Check that every pair of the task has a video with the driving video's length and the source's size; then run the linter."""
     from toonbench import lint
-    from toonbench.evaluate import videos_in
+    from toonbench.score.choice import find_videos
 
     plan = make_plan(what, metrics=None, terminal=terminal)
-    found = videos_in(root, plan.pairs)
-    ids = {pair.id for pair in plan.pairs}
-    problems = [
-        f"{_shown(path.name)} does not have the name of a pair of {plan.task.id}"
-        for stem, path in found.items()
-        if stem not in ids
-    ]
+    found = find_videos(root, plan.pairs, plan.clips, how=outputs.how, pool=terminal.pool(what.workers))
+    problems = [f"{name} does not have the name of a pair of {plan.task.id}" for name in found.about["unassigned"]]
     rows: dict[str, Rows] = {}
     with terminal.progress("reading videos") as on_progress:
         for done, pair in enumerate(plan.pairs, start=1):
-            if pair.id not in found:
+            if pair.id not in found.readings:
                 problems.append(f"{pair.id}: no video")
                 continue
             try:
-                rows[pair.id] = _lint_row(pair, found[pair.id], problems=problems)
+                rows[pair.id] = _lint_row(pair, found.readings[pair.id], problems=problems)
             except ToonbenchError as error:
                 problems.append(str(error))
             on_progress(done, len(plan.pairs))
     return Report(
-        about=f"{len(found)} videos for the {len(plan.pairs)} pairs of {plan.task.id} on {plan.data.id}",
+        about=f"{found.line}; {plan.task.id} on {plan.data.id}",
         problems=problems,
+        notes=found.notes,
         findings=lint.findings(rows),
     )
 
 
-def _lint_row(pair: Pair, path: Path, *, problems: list[str]) -> Rows:
+def _lint_row(pair: Pair, made: Reading, *, problems: list[str]) -> Rows:
     """Read a video once, check its size and length, and return the linter's row. The memory is that of a chunk of frames."""
     from toonbench.data.clips import read_source
     from toonbench.score import PairLinter, Parts
 
     source = read_source(pair.source)
-    parts, linter = Parts(pair, path, source=source), PairLinter(pair, path, source=source)
+    parts, linter = Parts(pair, made, source=source), PairLinter(pair, made, source=source)
     for chunk in parts.chunks():
         linter.add(chunk)
     height, width, _ = source.shape
     expected = pair.driving.frames or parts.frames
     if (parts.frames, *parts.size) != (expected, height, width):
         problems.append(
-            f"{_shown(path.name)}: {parts.frames} frames of {parts.size[1]}x{parts.size[0]}, "
+            f"{made.path.name}: {parts.frames} frames of {parts.size[1]}x{parts.size[0]}, "
             f"expected {expected} of {width}x{height}"
         )
     return linter.row()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from toonbench.compare.comparison import ReferenceOf
 from toonbench.compare.runs import same_pairs
 from toonbench.data.open import open_data
 from toonbench.score import reference_rows
-from toonbench.store import Run, safe_name
+from toonbench.store import Run, method_name
 from toonbench.types import Clip, Metric, Pair, Rows, Task, ToonbenchError
 
 TASK = "real2cartoon"
@@ -79,8 +80,7 @@ def _data_id(data: str, *, out: Path) -> str:
 
 def _only_run(name: str, folder: Path, *, again: str) -> Path:
     runs = sorted(path.parent for path in folder.glob("*/run.json"))
-    start = safe_name(name) if "@" in name else f"{safe_name(name)}@"
-    found = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(start)]
+    found = [run for run in runs if _nfc(run.name) == _nfc(name)] or [run for run in runs if _is_of(run, name)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -91,6 +91,19 @@ def _only_run(name: str, folder: Path, *, again: str) -> Path:
     raise ToonbenchError(
         f"no run of {name} in {folder} (runs there: {there}): make it with `toonbench eval --method {name} {again}`"
     )
+
+
+def _is_of(run: Path, name: str) -> bool:
+    """Whether a run's folder belongs to `name`: a method, or a method and the start of a revision."""
+    method, at, revision = name.rpartition("@")
+    folder = _nfc(run.name)
+    return folder.startswith(f"{method_name(name)}@") or bool(
+        at and folder.startswith(f"{method_name(method)}@{revision}")
+    )
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def _short_names(roots: Sequence[Path]) -> list[str]:

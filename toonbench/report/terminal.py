@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
+from toonbench.report.grouping import failure_lines
 from toonbench.types import Result
 
 if TYPE_CHECKING:
@@ -51,9 +51,12 @@ def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[st
     for note in dict.fromkeys(note for result in scores.results for note in result.notes):
         console.print(note, markup=False, soft_wrap=True)
     print_failures(console, scores.failures, pairs=scores.pairs)
-    if scores.warnings:
+    warnings = [
+        one for one in scores.warnings if not (scores.failures and one.severity == "error")
+    ]  # listed as failures
+    if warnings:
         console.print("warnings of the linter (explained in docs/lint.md):", style="yellow", markup=False)
-    for finding in scores.warnings:
+    for finding in warnings:
         console.print(f"  {finding.message}", markup=False, soft_wrap=True)
     for caveat in scores.caveats:
         console.print(caveat, style="dim", markup=False, soft_wrap=True)
@@ -74,13 +77,12 @@ def _left_out(skipped: Mapping[str, Skip]) -> list[str]:
 
 
 def print_failures(console: Console, failures: dict[str, str], *, pairs: int) -> None:
-    """Print how many pairs failed and the most frequent reasons, each with an example."""
+    """Print how many pairs failed and why, one line for each kind of reason."""
     if not failures:
         return
     console.print(f"{len(failures)} of {pairs} pairs failed:", style="red", markup=False)
-    example = {reason: pair for pair, reason in reversed(failures.items())}
-    for reason, count in Counter(failures.values()).most_common(8):
-        console.print(f"  {count} × {reason} (for example {example[reason]})", markup=False, soft_wrap=True)
+    for line in failure_lines(failures, pairs=pairs):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def _cells(result: Result) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from toonbench.score.availability import (
 )
 from toonbench.score.features import ALL, FIRST, dataset_features, evenly
 from toonbench.score.parts import Chunk, PairLinter, Parts
+from toonbench.score.reading import Reading
 from toonbench.store import Run, reason_of
 from toonbench.types import Frame, GroundTruth, Metric, Need, Pair, Rows, Sample, Task, ToonbenchError
 
@@ -39,7 +40,7 @@ class Job:
 
     run: Run
     pair: Pair
-    video: Path
+    video: Reading
     metrics: tuple[str, ...]
     task: Task
     device: str
@@ -51,7 +52,7 @@ def measure(
     *,
     task: Task,
     metrics: Sequence[str],
-    video_of: Callable[[str], Path] | None = None,
+    video_of: Callable[[str], Reading | Path] | None = None,
     pool: Pool = IN_PROCESS,
 ) -> None:
     """Measure every pair that has a video, and store the rows that are missing. Each video is decoded once for all metrics.
@@ -59,7 +60,7 @@ def measure(
     The task's first `skip` frames are left out, except where the video has only one frame. Metrics that this machine cannot measure
     (`unavailable`) are left out; another machine may measure them.
     """
-    video_of = video_of or run.video
+    reading_of = functools.partial(_reading, video_of or run.video)
     able = [name for name in metrics if not unavailable(load(name))]
     for name in able:
         claim_weights(run, load(name))
@@ -68,11 +69,16 @@ def measure(
         todo_metrics = {
             rows_name(load(n)): n for n in able if not _done(run, pair, load(n))
         }  # one of those that share rows
-        if (todo_metrics or not run.rows(LINT, pair.id).exists()) and (path := video_of(pair.id)).exists():
+        if (todo_metrics or not run.rows(LINT, pair.id).exists()) and (made := reading_of(pair.id)).path.exists():
             todo.append(
-                Job(run=run, pair=pair, video=path, metrics=tuple(todo_metrics.values()), task=task, device=pool.device)
+                Job(run=run, pair=pair, video=made, metrics=tuple(todo_metrics.values()), task=task, device=pool.device)
             )
     pool.map(_measure_pair, todo, title="scoring")
+
+
+def _reading(video_of: Callable[[str], Reading | Path], pair: str) -> Reading:
+    made = video_of(pair)
+    return made if isinstance(made, Reading) else Reading(path=made)
 
 
 def unfinished(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) -> list[str]:

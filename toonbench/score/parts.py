@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from toonbench import lint, video
+from toonbench import lint
 from toonbench.chunks import chunk_frames
 from toonbench.data.clips import frame_chunks, iter_chunks
+from toonbench.score.reading import Reading
 from toonbench.types import Frame, Frames, GroundTruth, Pair, Rows, ToonbenchError
 
 Chunk: TypeAlias = "tuple[Frames | None, Frames | None, Frames | None]"  # generated, driving, target
@@ -26,8 +27,9 @@ class Parts:
     The first chunk has `skip` frames more than the others.
     """
 
-    def __init__(self, pair: Pair, path: Path, *, source: Frame, skip: int = 0) -> None:
-        self._pair, self._path, self._source, self._skip = pair, path, source, skip
+    def __init__(self, pair: Pair, made: Reading | Path, *, source: Frame, skip: int = 0) -> None:
+        self._reading = made if isinstance(made, Reading) else Reading(path=made)
+        self._pair, self._source, self._skip = pair, source, skip
         self._counts = {"generated": 0, "driving": 0, "target": 0}
         self._wrong_size = ""
         self.size = (0, 0)  # height and width of the generated frames
@@ -39,7 +41,7 @@ class Parts:
 
     def chunks(self) -> Iterator[Chunk]:
         """All frames. A part that is shorter than the others is None after its end."""
-        made = video.iter_frames(self._path)
+        made = self._reading.frames()
         start = next(made)
         pair, size, first = self._pair, self._chunk_frames(start), self._skip
         same = pair.target is pair.driving
@@ -93,26 +95,24 @@ class Parts:
         for what, clip in (("target", self._pair.target), ("driving", self._pair.driving)):
             if clip is not None and self._counts[what] != self.frames:
                 return (
-                    f"{self._path.name} has {self.frames} frames and {clip.id} has {self._counts[what]}: "
+                    f"the video has {self.frames} frames instead of {self._counts[what]}: "
                     "write one frame for every driving frame"
                 )
         return ""
 
     def _size_error(self, generated: Frames, target: Frames | None) -> str:
-        for what, other in (("target", target), ("source", self._source[None])):
+        for other in (target, self._source[None]):
             if other is not None and other.shape[1:] != generated.shape[1:]:
-                return (
-                    f"{self._path.name} is {_size(generated)} and its {what} {_size(other)}: "
-                    "write videos in the source's size"
-                )
+                return f"the video has {_size(generated)} pixels instead of {_size(other)}: write videos in the source's size"
         return ""
 
 
 class PairLinter:
     """The linter's row of one pair; the linter only warns: a video that it cannot measure is scored nevertheless."""
 
-    def __init__(self, pair: Pair, path: Path, *, source: Frame) -> None:
+    def __init__(self, pair: Pair, made: Reading | Path, *, source: Frame) -> None:
         self._id = pair.id
+        path = made.files[0] if isinstance(made, Reading) else made
         self._linter: lint.Linter | None = lint.Linter(pair, path, source=source)
 
     def add(self, chunk: Chunk) -> None:
