@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from toonbench.score.reading import Reading
 from toonbench.score.results import Scores, reduce
 from toonbench.store import Run, run_folder
 from toonbench.tasks import draw_pairs, fingerprint, shard_of
+from toonbench.tasks.listed import MARK, is_listed, listed_task
 from toonbench.types import Clip, Pair, Result, Task, ToonbenchError
 
 TASK = "real2cartoon"
@@ -107,10 +108,12 @@ def plan(
     limit: int | None = None,
     shard: tuple[int, int] = (1, 1),
     seed: int = 0,
+    pairs: Path | str | None = None,
     pool: Pool | None = None,
 ) -> Plan:
     """Resolve names, open the data and draw the pairs; `shard` (i, n) is part i of n.
 
+    `pairs` is a CSV file with the columns source and driving, which replaces the pairs that the task draws.
     Raises ToonbenchError for anything unknown.
     """
     rule = registry.load_task(task)
@@ -120,12 +123,16 @@ def plan(
     if not 1 <= shard[0] <= shard[1]:
         raise ToonbenchError(f"shard is {shard}: give (i, n), part i of n, with 1 <= i <= n")
     opened = open_data(data or DEFAULT_DATA, pool=pool or Pool())
-    pairs = draw_pairs(rule, opened.clips, targets=opened.targets, seed=seed)[:limit]
+    if pairs is None:
+        drawn = draw_pairs(rule, opened.clips, targets=opened.targets, seed=seed)[:limit]
+    else:
+        rule, drawn = listed_task(rule, Path(pairs), clips=opened.clips, targets=opened.targets)
+        drawn = drawn[:limit]
     return Plan(
         data=opened,
         task=rule,
-        pairs=pairs,
-        share=shard_of(pairs, shard),
+        pairs=drawn,
+        share=shard_of(drawn, shard),
         metrics=chosen,
         out=Path(out),
         seed=seed,
@@ -147,17 +154,19 @@ def evaluate(
     device: str = "auto",
     checkpoint: Path | None = None,
     fresh: bool = False,
+    pairs: Path | str | None = None,
     progress: OpenProgress = no_progress,
 ) -> Evaluation:
     """Generate the pairs of a task with a method, and score them. Files of an earlier call are reused.
 
-    `method` is a registered name or `module:Class`; `metrics` replaces the task's own. `workers` is the number of processes,
+    `method` is a registered name or `module:Class`. `pairs` is a CSV file of pairs that replaces those of the task. `metrics`
+    replaces the task's own. `workers` is the number of processes,
     0 for one per core; a script that uses more than one must start under `if __name__ == "__main__":`. Raises ToonbenchError for unknown
     names, a folder with another run, and errors that stop the whole run. A failed pair is listed in the result.
     """
     made = generate(
         method, task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, workers=workers,
-        device=device, checkpoint=checkpoint, fresh=fresh, progress=progress,
+        device=device, checkpoint=checkpoint, fresh=fresh, pairs=pairs, progress=progress,
     )  # fmt: skip
     return score_run(made.plan, made.run, pool=_pool(workers, device, progress))
 
@@ -176,11 +185,14 @@ def generate(
     device: str = "auto",
     checkpoint: Path | None = None,
     fresh: bool = False,
+    pairs: Path | str | None = None,
     progress: OpenProgress = no_progress,
 ) -> Generation:
     """Generate the pairs of a task with a method, without scoring; the arguments are those of `evaluate`."""
     pool = _pool(workers, device, progress)
-    made = plan(task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, pool=pool)
+    made = plan(
+        task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, pairs=pairs, pool=pool
+    )
     return generate_run(made, method, pool=pool, checkpoint=checkpoint, fresh=fresh)
 
 
@@ -200,6 +212,7 @@ def score(
     device: str = "auto",
     checkpoint: Path | None = None,
     fresh: bool = False,
+    pairs: Path | str | None = None,
     names: str | None = None,
     panel: tuple[int, int] = (1, 1),
     region: Region = "auto",
@@ -214,7 +227,9 @@ def score(
     if (videos is None) == (method is None):
         raise ToonbenchError("score needs exactly one of a folder of videos and a method with a run in OUT")
     pool = _pool(workers, device, progress)
-    made = plan(task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, pool=pool)
+    made = plan(
+        task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, pairs=pairs, pool=pool
+    )
     if videos is not None:
         how = How(names=names, panel=panel, region=region)
         return score_videos(made, Path(videos), name=name, how=how, fresh=fresh, pool=pool)
@@ -238,8 +253,19 @@ def compare(
     runs = find_runs(methods, task=task, data=data or DEFAULT_DATA, out=Path(out))
 
     named = data or DEFAULT_DATA
-    reference = reference_of(runs, plan=functools.partial(plan, data=named), data=named)
+    reference = reference_of(runs, plan=functools.partial(_plan_again, runs=runs, data=named), data=named)
     return compare_runs(runs, metrics=metrics, reference_of=reference)
+
+
+def _plan_again(*, task: str, seed: int, limit: int | None, runs: Mapping[str, Run], data: str) -> Plan:
+    """The plan of scored runs; the pairs of a list are those of their table of scores."""
+    if not is_listed(task):
+        return plan(task=task, data=data, seed=seed, limit=limit)
+    name, _, version = task.rpartition("@")
+    found = plan(
+        task=f"{name.partition(MARK)[0]}@{version}", data=data, seed=seed, pairs=next(iter(runs.values())).scores
+    )
+    return replace(found, task=replace(found.task, name=name), limit=limit)
 
 
 def method_run(plan: Plan, method: str, *, device: str, checkpoint: Path | None) -> tuple[Run, MethodSpec]:

@@ -48,6 +48,8 @@ class What:
     """A shipped data set, a data set's folder, or a plain folder with real_videos/ real_images/ cartoon_videos/ cartoon_images/."""
     out: Path = Path("runs")
     """Runs are stored in OUT/<data>/<task>/<method>."""
+    pairs: Path | None = None
+    """A CSV file with the columns source and driving: these pairs instead of those that the task draws."""
     limit: int | None = None
     """Only the first N pairs."""
     shard: str = "1/1"
@@ -176,6 +178,7 @@ def make_plan(what: What, *, metrics: list[str] | None, terminal: Terminal) -> P
         limit=what.limit,
         shard=parse_shard(what.shard),
         seed=what.seed,
+        pairs=what.pairs,
         pool=terminal.pool(what.workers),
     )
     report_problems(made.data, what.data, terminal=terminal)

@@ -14,6 +14,7 @@ from toonbench.compare.runs import same_pairs
 from toonbench.data.open import open_data
 from toonbench.score import reference_rows
 from toonbench.store import Run, method_name
+from toonbench.tasks.listed import is_listed
 from toonbench.types import Clip, Metric, Pair, Rows, Task, ToonbenchError
 
 TASK = "real2cartoon"
@@ -55,7 +56,7 @@ def find_runs(methods: Sequence[str], *, task: str | None, data: str, out: Path)
     roots = [Path(name) if (Path(name) / "run.json").is_file() else None for name in methods]
     folder = Path()
     if None in roots:
-        folder = out / _data_id(data, out=out) / registry.load_task(task or TASK).id
+        folder = out / _data_id(data, out=out) / _task_id(task or TASK)
     found = [
         root or _only_run(name, folder, again=f"--task {task or TASK} --data {data} --out {out}")
         for name, root in zip(methods, roots, strict=True)
@@ -66,11 +67,14 @@ def find_runs(methods: Sequence[str], *, task: str | None, data: str, out: Path)
             raise ToonbenchError(f"{other} and {name} are the same run, {root}: give two different ones")
         names[root.resolve()] = name
     for root in found:
-        if task is not None and root.resolve().parent.name != registry.load_task(task).id:
-            raise ToonbenchError(
-                f"{root} is not a run of {registry.load_task(task).id}: leave out --task or give others"
-            )
+        if task is not None and root.resolve().parent.name != _task_id(task):
+            raise ToonbenchError(f"{root} is not a run of {_task_id(task)}: leave out --task or give others")
     return {name: Run(root) for name, root in zip(_short_names(found), found, strict=True)}
+
+
+def _task_id(task: str) -> str:
+    """The name of a task's folder; a task with a list of pairs is written as its folder."""
+    return task if is_listed(task) else registry.load_task(task).id
 
 
 def _data_id(data: str, *, out: Path) -> str:

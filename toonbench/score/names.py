@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
+from toonbench.tasks.listed import clip_names
 from toonbench.types import Clip, Pair, ToonbenchError
 
 Role = Literal["pair", "source", "driving"]
@@ -102,18 +103,6 @@ def naming_of(pairs: Sequence[Pair], clips: Iterable[Clip]) -> Naming:
     )
 
 
-def names_of(clip: Clip) -> set[str]:
-    """The names by which a clip may be called: its id, its file, and the user's own file with and without its folders."""
-    names = {clip.id, clip.path.name, clip.path.stem}
-    if clip.original:
-        path = PurePosixPath(clip.original)
-        inner = path.parts[1:] or path.parts
-        for parts in (inner, (*inner[:-1], path.stem)):
-            names |= {parts[-1], *(joint.join(parts) for joint in ("/", "--", "_", "-"))}
-        names |= {str(path), str(path.with_suffix(""))}
-    return {plain(name) for name in names}
-
-
 def plain(name: str) -> str:
     """One form for names that look the same (NFC)."""
     return unicodedata.normalize("NFC", name)
@@ -122,7 +111,7 @@ def plain(name: str) -> str:
 def _index(clips: Iterable[Clip]) -> Found:
     found: dict[str, set[str]] = {}
     for clip in clips:
-        for name in names_of(clip):
+        for name in clip_names(clip):
             found.setdefault(name, set()).add(clip.id)
     return {name: frozenset(ids) for name, ids in found.items()}
 

@@ -10,7 +10,7 @@ never gives fewer frames silently.
 from toonbench.video.image import iter_pictures, read_image, write_png
 from toonbench.video.read import Video, VideoInfo, iter_frames, probe, read_video
 from toonbench.video.reader import FrameReader
-from toonbench.video.write import write_film, write_for_viewing, write_lossless, write_lossless_chunks
+from toonbench.video.write import write_exact_mp4, write_film, write_for_viewing, write_lossless, write_lossless_chunks
 
 __all__ = [
     "FrameReader",
@@ -21,6 +21,7 @@ __all__ = [
     "probe",
     "read_image",
     "read_video",
+    "write_exact_mp4",
     "write_film",
     "write_for_viewing",
     "write_lossless",

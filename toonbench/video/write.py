@@ -130,6 +130,16 @@ def write_for_viewing(path: Path, frames: Frames, *, fps: float) -> None:
     write_bytes(path, data)
 
 
+def write_exact_mp4(path: Path, frames: Iterable[Frame], *, fps: float) -> None:
+    """Write RGB frames bit-exactly as H.264 (RGB, quantiser 0) in MP4, which readers based on FFmpeg decode; streaming."""
+    source = iter(frames)
+    first = next(source)
+    height, width, _ = first.shape
+    with writing(path) as temporary:
+        _encode_into(path, str(temporary), itertools.chain([first], source), width=width, height=height, fps=fps,
+                     container="mp4", codec="libx264rgb", pixels="bgr0", options={"qp": "0", "preset": "fast"})  # fmt: skip
+
+
 def write_film(path: Path, frames: Iterable[Frame], *, fps: int, width: int, height: int) -> int:
     """Write RGB frames, (height, width, 3) of even sides, as an H.264 MP4 (BT.709, 4:2:0, crf 18); return how many.
 
