@@ -168,8 +168,20 @@ def test_from_a_folder_to_a_table_with_liveportrait(tiny_data, tmp_path, capsys)
     """Stand-in files with LivePortrait's names, size (512) and codec, made by following the script that `pairs` writes."""
     assert cli.run(["pairs", "--data", str(tiny_data), "--for", "liveportrait"]) == 2
     assert "does not read, for example real-video-0.mkv: give --export" in capsys.readouterr().err
-    run("pairs", "--data", tiny_data, "--for", "liveportrait", "--export", tmp_path / "my clips", "--limit", "3")
-    script = capsys.readouterr().out
+    run(
+        "pairs",
+        "--data",
+        tiny_data,
+        "--for",
+        "liveportrait",
+        "--export",
+        tmp_path / "my clips",
+        "--limit",
+        "3",
+        "--to",
+        tmp_path / "run.sh",
+    )
+    script = (tmp_path / "run.sh").read_text()
     commands = [shlex.split(line) for line in script.splitlines() if not line.startswith("#")]
     assert len(commands) == 3
     folder = tmp_path / "animations"

@@ -31,6 +31,7 @@ def pairs(
     seed: int = 0,
     form: Annotated[Form, Parameter(name="--for")] = "csv",
     export: Path | None = None,
+    to: Path | None = None,
     terminal: Terminal | None = None,
 ) -> int:
     """List the pairs of a task for running a tool on exactly these pairs; `toonbench score --videos` then scores its output.
@@ -51,7 +52,11 @@ def pairs(
         csv, json, or liveportrait: a shell script that runs LivePortrait on every pair.
     export
         Write the pairs' clips into this folder, as lossless MP4 and PNG named by their ids, and list these files.
+    to
+        Write the list to this file instead of printing it.
     """
+    from toonbench.store import write_bytes
+
     terminal = terminal or Terminal()
     plan = make_plan(What(task=task, data=data, pairs=pairs, limit=limit, seed=seed), metrics=None, terminal=terminal)
     rows = [_row(pair, export) for pair in plan.pairs]
@@ -60,7 +65,11 @@ def pairs(
     if export is not None:
         _export(plan, export, terminal=terminal)
     text = {"csv": _csv, "json": _json, "liveportrait": _liveportrait}["json" if terminal.json else form](plan, rows)
-    terminal.start().out(text, end="")
+    if to is None:
+        terminal.start().out(text, end="")
+        return 0
+    write_bytes(to, text.encode())
+    terminal.message(f"written: {to}, {len(rows)} pairs")
     return 0
 
 
