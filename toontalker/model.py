@@ -12,6 +12,8 @@ from toonbench.networks.image_encoder import ImageEncoder
 from .config import NetworkConfig
 from .generator import Decoder, SourceFeatures, Trace
 
+LARGEST_STEP = 8  # of the generator: images of 2048 x 2048
+
 
 class DomainNetwork(nn.Module):
     """Encoders, motion base, backward transformer and generator of one domain. Images are (B, 3, size, size) in [-1, 1].
@@ -107,7 +109,7 @@ class ToonTalkerNetwork(nn.Module):
 def infer_config(state: Mapping[str, Tensor]) -> NetworkConfig:
     """Read the sizes off a state dict in the official layout. Raises KeyError if it is none."""
     steps = [int(key.split(".")[2]) for key in state if key.startswith("dec.to_rgbs.") and key.endswith(".bias")]
-    if not steps:
+    if not 0 <= max(steps, default=-1) <= LARGEST_STEP:
         raise KeyError("dec.to_rgbs.0.bias")
     size = 4 << (max(steps) + 1)
     channels = [(4, state["dec.conv1.activate.bias"].shape[1])]

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from toonbench.types import ToonbenchError
+from toonbench.weights.tensors import (
+    UnreadableTensors,
+    first_line,
+    named_tensors,
+    read_content,
+    unwrapped,
+    without_prefixes,
+)
 
 from .config import NetworkConfig
 from .model import DomainNetwork, ToonTalkerNetwork, infer_config
@@ -22,6 +28,7 @@ MINI = Path(__file__).parent / "weights" / "toontalker_mini.safetensors"
 FORMAT = "toontalker-1"
 METADATA = "toontalker"
 SHARED = ("dec.transformerlayer_0.", "dec.transformerlayer_1.")
+BUILDING = (KeyError, ValueError, TypeError, AttributeError, IndexError, ArithmeticError, RuntimeError, AssertionError)
 CONSTANT = (".kernel", ".noise.weight")  # filters and unused noise strengths: the same in every network
 
 
@@ -50,7 +57,12 @@ def load_network(path: Path) -> ToonTalkerNetwork:
     """
     if not path.is_file():
         raise ToonbenchError(f"{path}: no such checkpoint; give an official .pt/.pth or a ToonTalker .safetensors file")
-    network = _load_own(path) if path.suffix == ".safetensors" else _load_official(path)
+    content = _content(path)
+    about = _about(path)
+    state = without_prefixes(cast("dict[str, Tensor]", content)) if isinstance(content, dict) else {}
+    named = bool(state) and all(isinstance(value, Tensor) for value in state.values())
+    own = about or (path.suffix == ".safetensors" and named and not _is_state(state))
+    network = _own(path, state, about) if own else _official(path, content)
     return network.eval().requires_grad_(False)
 
 
@@ -60,51 +72,58 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _load_own(path: Path) -> ToonTalkerNetwork:
+def _content(path: Path) -> Any:
+    try:
+        return read_content(path)
+    except UnreadableTensors as error:
+        raise ToonbenchError(f"{path}: {error}; get it again") from error
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """The metadata of a safetensors file that `export` wrote; empty for any other file."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get(METADATA, "{}"))
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ToonbenchError(f"{path}: damaged or cut off ({_first_line(error)}); copy or export it again") from error
+    except (SafetensorError, OSError, ValueError, RecursionError):
+        return {}
+    return cast("dict[str, Any]", about) if isinstance(about, dict) else {}
+
+
+def _own(path: Path, tensors: dict[str, Tensor], about: Mapping[str, Any]) -> ToonTalkerNetwork:
     if about.get("format") != FORMAT:
         found = about.get("format", "none")
         raise ToonbenchError(f"{path}: format {found}, expected {FORMAT}; give weights that `toonbench train` exported")
     try:
         config = NetworkConfig.from_dict(about["config"])
-    except (KeyError, ValueError, TypeError) as error:
+        with torch.device("meta"):
+            expected = {key: value.shape for key, value in DomainNetwork(config).state_dict().items()}
+    except BUILDING as error:
         raise ToonbenchError(
-            f"{path}: no sizes of the network in its metadata ({error}); export the weights again"
+            f"{path}: no sizes of the network in its metadata ({first_line(error)}); export the weights again"
         ) from error
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name in ("real", "cartoon"):
+        parts[name] = {
+            key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")
+        }
+        shared = SHARED if name == "cartoon" else ()
+        needed = {k: v for k, v in expected.items() if not (k.endswith(CONSTANT) or k.startswith(shared))}
+        _check(parts[name], needed, path=path, part=name)
     cartoon, real = DomainNetwork(config), DomainNetwork(config)
     network = ToonTalkerNetwork(cartoon, real)
     network.share_queries()
     for name, domain in (("real", real), ("cartoon", cartoon)):
-        expected = domain.state_dict()
-        kept = {key: value for key, value in expected.items() if key.endswith(CONSTANT)}
-        if name == "cartoon":
-            kept |= {key: value for key, value in expected.items() if key.startswith(SHARED)}
-        given = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
-        _fill(domain, kept | given, path=path, part=name)
+        kept = {key: value for key, value in domain.state_dict().items() if key not in parts[name]}
+        _fill(domain, kept | parts[name])
     return network
 
 
-def _load_official(path: Path) -> ToonTalkerNetwork:
-    try:
-        with warnings.catch_warnings():  # about old pickle protocols, which are read or refused below
-            warnings.simplefilter("ignore")
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ToonbenchError(
-            f"{path}: holds more than plain tensors, which could run code on loading; not loaded. Save its state dicts "
-            'alone, torch.save({"gen": ...}), where you trust it'
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise ToonbenchError(
-            f"{path}: damaged, cut off, or no checkpoint ({_first_line(error)}); get it again"
-        ) from error
+def _official(path: Path, content: Any) -> ToonTalkerNetwork:
+    content = unwrapped(content, until="gen")
+    if isinstance(content, dict) and "gen" not in content and _is_state(content):
+        content = {"gen": content}  # the state dict alone
     if not isinstance(content, dict) or not isinstance(content.get("gen"), dict):
         found = ", ".join(map(str, list(content)[:4])) if isinstance(content, dict) else type(content).__name__
         raise ToonbenchError(f'{path}: no "gen" in it (found {found}); give an official ToonTalker checkpoint')
@@ -113,31 +132,39 @@ def _load_official(path: Path) -> ToonTalkerNetwork:
     return ToonTalkerNetwork(cartoon, real)
 
 
-def _domain(state: dict[str, Tensor], *, path: Path, part: str) -> DomainNetwork:
+def _is_state(content: Mapping[Any, Any]) -> bool:
+    return any(str(key).startswith("dec.to_rgbs.") for key in without_prefixes(content))
+
+
+def _domain(content: Any, *, path: Path, part: str) -> DomainNetwork:
     try:
+        state = named_tensors(content)
         config = infer_config(state)
         with torch.device("meta"):
             network = DomainNetwork(config)
-    except (KeyError, ValueError, AttributeError, IndexError) as error:
-        raise ToonbenchError(
-            f"{path}: {part} is no ToonTalker network ({_first_line(error)}); LIA's are not"
-        ) from error
-    _fill(network, {key: value.float() for key, value in state.items()}, path=path, part=part)
+    except (*BUILDING, UnreadableTensors) as error:
+        raise ToonbenchError(f"{path}: {part} is no ToonTalker network ({first_line(error)}); LIA's are not") from error
+    _check(state, {key: value.shape for key, value in network.state_dict().items()}, path=path, part=part)
+    _fill(network, state)
     return network
 
 
-def _fill(network: DomainNetwork, state: dict[str, Tensor], *, path: Path, part: str) -> None:
-    expected = network.state_dict()
+def _check(state: Mapping[str, Tensor], expected: Mapping[str, Any], *, path: Path, part: str) -> None:
+    """Raise ToonbenchError unless the tensors have the names and shapes of the network, and finite numbers."""
     missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
-    wrong = [key for key in expected if key in state and state[key].shape != expected[key].shape]
+    wrong = [key for key in expected if key in state and state[key].shape != expected[key]]
     if missing or extra or wrong:
         first = (missing or extra or wrong)[0]
         raise ToonbenchError(
             f"{path}: {part} does not fit the network: {len(missing)} keys missing, {len(extra)} unknown, {len(wrong)} of "
             f"another shape, the first {first}; give a ToonTalker checkpoint"
         )
-    network.load_state_dict(state, strict=True, assign=True)
+    bad = [key for key, value in state.items() if not (value.is_floating_point() and value.float().isfinite().all())]
+    if bad:
+        raise ToonbenchError(
+            f"{path}: {part} has {len(bad)} tensors that are not finite numbers, the first {bad[0]}; get it again"
+        )
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+def _fill(network: DomainNetwork, state: Mapping[str, Tensor]) -> None:
+    network.load_state_dict({key: value.float() for key, value in state.items()}, strict=True, assign=True)

@@ -121,7 +121,12 @@ def bad_files(tmp_path_factory, weights):
     (folder / "text.pt").write_text("not a checkpoint")
     (folder / "unsafe.pt").write_bytes(pickle.dumps({"gen": Payload()}, protocol=4))
     torch.save({"gen": {"a": torch.zeros(1)}}, folder / "foreign.pt")
-    torch.save({"model": state}, folder / "nogen.pt")
+    torch.save({"discriminator": state}, folder / "nogen.pt")
+    (folder / "pointer.pt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    (folder / "page.safetensors").write_text("<!DOCTYPE html><html><body>Sign in</body></html>")
+    torch.save({"gen": {**state, "dec.mlp.bias": state["dec.mlp.bias"] * float("nan")}}, folder / "nan.pt")
+    torch.save({"gen": {**state, "dec.mlp.bias": state["dec.mlp.bias"].long()}}, folder / "whole_numbers.pt")
+    torch.save({"gen": {"dec.to_rgbs.99999999.bias": torch.zeros(1)}}, folder / "deep.pt")
     torch.save([1, 2], folder / "list.pt")
     torch.save({"gen": {**state, "enc.extra": torch.zeros(1)}}, folder / "extra.pt")
     torch.save({"gen": {k: v for k, v in state.items() if k != "dec.mlp.bias"}}, folder / "missing.pt")
@@ -140,7 +145,12 @@ def bad_files(tmp_path_factory, weights):
         ("absent.pt", "no such checkpoint"),
         ("cut.pt", "damaged|cut off"),
         ("cut.safetensors", "damaged or cut off"),
-        ("empty.pt", "damaged, cut off"),
+        ("empty.pt", "is empty"),
+        ("pointer.pt", "is a Git LFS pointer"),
+        ("page.safetensors", "is a web page"),
+        ("nan.pt", "1 tensors that are not finite"),
+        ("whole_numbers.pt", "1 tensors that are not finite"),
+        ("deep.pt", "no ToonTalker network"),
         ("text.pt", "damaged|more than plain tensors"),
         ("unsafe.pt", "more than plain tensors"),
         ("foreign.pt", "no ToonTalker network"),
@@ -158,6 +168,43 @@ def test_a_bad_checkpoint_is_named_in_one_line(bad_files, name, message):
         ToonTalker(checkpoint=bad_files / name)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert not [word for word in ("weights_only", "trust", "unpickl") if word in str(caught.value)]
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda parts: {name: {f"module.{key}": value for key, value in part.items()} for name, part in parts.items()},
+        lambda parts: {
+            name: {f"_orig_mod.module.{key}": value for key, value in part.items()} for name, part in parts.items()
+        },
+        lambda parts: {"state_dict": parts, "epoch": 3},
+        lambda parts: {"model": {"state_dict": parts}, "optimizer": {"lr": 0.1}},
+        lambda parts: {name: {"state_dict": part, "step": 1} for name, part in parts.items()},
+    ],
+    ids=["module", "compiled", "state_dict", "model", "inside"],
+)
+def test_what_trainers_put_around_a_checkpoint_is_dropped(tmp_path, wrapped):
+    network = tiny_network()
+    parts = {"gen": network.domain("cartoon").state_dict(), "gen_real": network.domain("real").state_dict()}
+    torch.save(wrapped(parts), tmp_path / "own.pt")
+    found = load_network(tmp_path / "own.pt")
+    for domain in ("cartoon", "real"):
+        torch.testing.assert_close(found.domain(domain).state_dict(), network.domain(domain).state_dict())
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("key", ["", "module."])
+def test_one_state_dict_alone_serves_both_domains_in_any_format(tmp_path, suffix, key):
+    from safetensors.torch import save_file
+
+    state = tiny_network().domain("real").state_dict()
+    (torch.save if suffix == ".pt" else save_file)(
+        {f"{key}{name}": value.contiguous() for name, value in state.items()}, tmp_path / f"own{suffix}"
+    )
+    found = load_network(tmp_path / f"own{suffix}")
+    for domain in ("cartoon", "real"):
+        torch.testing.assert_close(found.domain(domain).state_dict(), state)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.types import Frame, Frames, Rows, ToonbenchError
+from toonbench.weights.tensors import file_reason
 
 _SIDE = 640  # pixels a side of the picture that SCRFD sees
 _SURE = 0.5  # SCRFD's score from which something is a face
@@ -98,6 +99,8 @@ def _model(path: Path, task: str, *, device: str) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # sums in another order are other bytes
     options.use_deterministic_compute = True
     options.log_severity_level = 3
+    if reason := file_reason(path):
+        raise _wrong(path, reason)
     try:
         model = zoo.get_model(
             str(path), providers=_providers(runtime, device), sess_options=options, static_shape_sessions=False

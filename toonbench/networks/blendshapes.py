@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.types import Frame, ToonbenchError
+from toonbench.weights.tensors import file_reason
 
 SHAPES = 51  # the landmarker's 52 without `_neutral`, which says how little the others are there
 _DARK = 32  # mean grey level under which the reader of the tests finds no face
@@ -56,6 +57,8 @@ def from_file(path: Path) -> BlendshapeReader:
         num_faces=1,
         output_face_blendshapes=True,
     )
+    if reason := file_reason(path):
+        raise ToonbenchError(f"weights '{path}' cannot be used ({reason}); run toonbench weights fetch face-landmarker")
     try:
         landmarker = vision.FaceLandmarker.create_from_options(options)
     except (OSError, RuntimeError, ValueError) as error:

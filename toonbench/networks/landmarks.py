@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from toonbench.types import CHANNEL_LIMITS, CHANNELS, LANDMARKS, ToonbenchError
+from toonbench.weights.tensors import UnreadableTensors, first_line, named_tensors, read_content
 
 SIZE = 128  # pixels a side of the picture that it sees
 WEIGHTS = Path(__file__).parent / "weights" / "landmarks.safetensors"
@@ -136,17 +137,13 @@ def read_weights(path: Path = WEIGHTS) -> LandmarkNet:
 
     Raises ToonbenchError if the file is absent or is not this network's.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     network = _fold(LandmarkNet().eval())
     try:
-        state = load_file(str(path))
+        state = named_tensors(read_content(path))
         network.load_state_dict({name: value.float() for name, value in state.items()})
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (UnreadableTensors, RuntimeError) as error:
         raise ToonbenchError(
-            f"the landmark network's weights {path} cannot be read ({reason}): install toonbench again, "
+            f"the landmark network's weights {path} cannot be read ({first_line(error)}): install toonbench again, "
             "or train them with scripts/train_landmarks.py"
         ) from error
     return network.to(memory_format=torch.channels_last)

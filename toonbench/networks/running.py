@@ -7,9 +7,10 @@ import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from toonbench.types import Frames, ToonbenchError
+from toonbench.weights.tensors import UnreadableTensors, first_line, named_tensors, read_content
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -79,21 +80,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
     Raises ToonbenchError if the file is absent, damaged or holds anything else.
     """
-    import torch
-    from safetensors.torch import load_file
-
     try:
-        if path.suffix == ".safetensors":
-            return load_file(str(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle may fail in any way
+        return named_tensors(read_content(path))
+    except UnreadableTensors as error:
         raise _unreadable(path, str(error)) from error
-    if not isinstance(state, dict):
-        raise _unreadable(path, f"it holds a {type(state).__name__} instead of tensors by name")
-    tensors = {str(key): value for key, value in cast("dict[object, object]", state).items()}
-    if not all(isinstance(value, torch.Tensor) for value in tensors.values()):
-        raise _unreadable(path, "it holds something else than tensors by name")
-    return cast("dict[str, Tensor]", tensors)
 
 
 def built(build: Callable[[], Built], path: Path) -> Built:
@@ -101,15 +91,12 @@ def built(build: Callable[[], Built], path: Path) -> Built:
     try:
         return build()
     except (RuntimeError, KeyError, ValueError) as error:
-        raise _unreadable(path, str(error)) from error
+        raise _unreadable(path, first_line(error)) from error
 
 
 def _unreadable(path: Path, reason: str) -> ToonbenchError:
-    first = reason.strip().splitlines()[0] if reason.strip() else "it is cut off"
-    if "weights_only" in first:  # torch would have the reader run what the file holds
-        first = "it holds no tensors, or more than tensors"
     return ToonbenchError(
-        f"weights '{path}' cannot be read ({first[:200]}): fetch the file again, with toonbench weights fetch"
+        f"weights '{path}' cannot be read ({reason[:200]}): fetch the file again, with toonbench weights fetch"
     )
 
 

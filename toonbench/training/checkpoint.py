@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import pickle
-import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
 from toonbench.store import remove_leftovers, writing
 from toonbench.types import ToonbenchError
+from toonbench.weights.tensors import UnreadableTensors, first_line, read_content
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -56,7 +56,7 @@ def load_checkpoint(
     Raises ToonbenchError for a damaged file and for another configuration.
     """
     content = upgrade(_read(path, device=device))
-    saved, given = json.loads(content[CONFIG]), _plain(config)
+    saved, given = _saved_config(content, path=path), _plain(config)
     saved = _plain(type(config)()) | saved
     for name in sorted(set(saved) | set(given)):
         if name not in may_change and saved.get(name) != given.get(name):
@@ -67,6 +67,27 @@ def load_checkpoint(
     return content
 
 
+def _saved_config(content: Content, *, path: Path) -> Content:
+    try:
+        saved = json.loads(content[CONFIG])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ToonbenchError(f"{path} is no checkpoint of this training (no configuration): remove it") from error
+    if not isinstance(saved, dict):
+        raise ToonbenchError(f"{path} is no checkpoint of this training (no configuration): remove it")
+    return cast("Content", saved)
+
+
+@contextmanager
+def filling(path: Path) -> Generator[None]:
+    """Raise ToonbenchError, naming the checkpoint, where its content does not fit what is filled from it in the block."""
+    try:
+        yield
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+        raise ToonbenchError(
+            f"{path} does not fit this training ({first_line(error)}): remove it, or start again with --fresh"
+        ) from error
+
+
 def _plain(config: DataclassInstance) -> Content:
     """The fields as JSON has them, in which tuples are lists."""
     return json.loads(json.dumps(dataclasses.asdict(config)))
@@ -74,12 +95,10 @@ def _plain(config: DataclassInstance) -> Content:
 
 def _read(path: Path, *, device: str) -> Content:
     try:
-        with warnings.catch_warnings():  # about old formats, which are read or refused
-            warnings.simplefilter("ignore")
-            content: Any = torch.load(path, map_location=device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        content = read_content(path, device=device)
+    except UnreadableTensors as error:
         raise ToonbenchError(
-            f"{path} cannot be read as a checkpoint: remove it, and training starts again from the first step"
+            f"{path} cannot be read as a checkpoint ({error}): remove it, and training starts again from the first step"
         ) from error
     if not isinstance(content, dict):
         raise ToonbenchError(f"{path} holds a {type(content).__name__} instead of a checkpoint: remove it")

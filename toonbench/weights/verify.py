@@ -58,6 +58,10 @@ def check(item: Entry, *, full: bool = False, on_progress: Progress | None = Non
         return Check(entry=item, path=path, state="damaged", problem=f"cannot be read ({error.strerror or error})")
     kept = first_download(item, folder())
     problem = wrong(item, found, kept=kept)
+    if problem:
+        from toonbench.weights.tensors import file_reason
+
+        problem = file_reason(path) or problem
     note = (
         ""
         if item.hashed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import nn
 from torch.optim import Adam
 
 from toonbench.networks.discriminator import Discriminator
-from toonbench.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from toonbench.training.checkpoint import CHECKPOINT, filling, load_checkpoint, save_checkpoint
 
 from ..model import DomainNetwork, ToonTalkerNetwork
 from .config import TrainConfig
@@ -125,11 +126,12 @@ def load_state(config: TrainConfig, device: str, out: Path) -> TrainState:
     """The state in the checkpoint in `out`. The numbers of steps may differ from the run's, other choices may not."""
     content = load_checkpoint(out / CHECKPOINT, config=config, may_change=MAY_CHANGE, device=device)
     state = new_state(config, device)
-    state.step = content["step"]
-    state.network.load_state_dict(content["network"])
-    state.average.load_state_dict(content["average"])
-    state.critics.load_state_dict(content["critics"])
-    state.optimiser.load_state_dict(content["optimiser"])
-    if state.critic_optimiser is not None:
-        state.critic_optimiser.load_state_dict(content["critic_optimiser"])
+    with filling(out / CHECKPOINT):
+        state.step = operator.index(content["step"])
+        state.network.load_state_dict(content["network"])
+        state.average.load_state_dict(content["average"])
+        state.critics.load_state_dict(content["critics"])
+        state.optimiser.load_state_dict(content["optimiser"])
+        if state.critic_optimiser is not None:
+            state.critic_optimiser.load_state_dict(content["critic_optimiser"])
     return state
