@@ -280,7 +280,8 @@ def generate_run(
     """Generate the share of a plan; see `generate`."""
     run, spec = method_run(plan, method, device=pool.device, checkpoint=checkpoint)
     run.begin(_description(plan, run, device=spec.device), fresh=fresh)
-    failures = generate_pairs(run, plan.share, method=spec, motion=plan.task.motion, seed=plan.seed, pool=pool)
+    with run.in_use():
+        failures = generate_pairs(run, plan.share, method=spec, motion=plan.task.motion, seed=plan.seed, pool=pool)
     return Generation(plan=plan, run=run, failures=failures)
 
 
@@ -303,6 +304,11 @@ def score_videos(
 
 def score_run(plan: Plan, run: Run, *, pool: Pool, videos: Videos | None = None) -> Evaluation:
     """Measure the videos of a run, and reduce the rows when the pairs of all shards are measured; see `score`."""
+    with run.in_use():
+        return _score(plan, run, pool=pool, videos=videos)
+
+
+def _score(plan: Plan, run: Run, *, pool: Pool, videos: Videos | None) -> Evaluation:
     missing = Reading(path=Path("missing"))
     measure(
         run,

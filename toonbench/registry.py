@@ -7,10 +7,11 @@ import functools
 import importlib
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from toonbench.acronyms import acronym, key
 from toonbench.adapted import as_metric
@@ -69,19 +70,32 @@ def load(group: Group, name: str) -> Any:
     """
     if PLACE.fullmatch(name):
         module, attribute = name.split(":")
-        try:
-            return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise ToonbenchError(f"cannot load '{name}': {error}; write it as importable.module:Name") from error
+        with _importing(f"'{name}'", advice="write it as importable.module:Name"):
+            return _class(getattr(importlib.import_module(module), attribute), group, name)
     point = _found(group).get(name)
     if point is None:
         raise _several(group, name) or unknown(group[:-1], name, _found(group))
-    try:
+    with _importing(f"{group[:-1]} '{name}' from {point.value}", advice="install what it needs and try again"):
         return point.load()
-    except (ImportError, AttributeError) as error:
-        raise ToonbenchError(
-            f"cannot load {group[:-1]} '{name}' from {point.value}: {error}; install what it needs and try again"
-        ) from error
+
+
+@contextmanager
+def _importing(what: str, *, advice: str) -> Generator[None]:
+    """Raise ToonbenchError where the import in the block fails. A module of any origin may raise any exception, also exit."""
+    try:
+        yield
+    except ToonbenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        reason = str(error) if isinstance(error, (ImportError, AttributeError)) else f"{type(error).__name__}: {error}"
+        raise ToonbenchError(f"cannot load {what}: {' '.join(reason.split())}; {advice}") from error
+
+
+def _class(found: Any, group: Group, name: str) -> Any:
+    """What `module:Name` names, if it is written in Python: a class, a function that builds one, or a task."""
+    if group == "tasks" or inspect.isclass(found) or inspect.isfunction(found):
+        return found
+    raise ToonbenchError(f"'{name}' is a {type(found).__name__}, not a class of a {group[:-1]}; write module:Class")
 
 
 def _several(group: Group, name: str) -> ToonbenchError | None:
@@ -96,7 +110,9 @@ def _several(group: Group, name: str) -> ToonbenchError | None:
 def load_task(name: str) -> Task:
     """A task by `name` or `name@version`."""
     bare, _, version = name.partition("@")
-    task = cast(Task, load("tasks", bare))
+    task = load("tasks", bare)
+    if not isinstance(task, Task):
+        raise ToonbenchError(f"'{bare}' is a {type(task).__name__}, not a task; define it as a toonbench.types.Task")
     if version and version != str(task.version):
         raise ToonbenchError(f"task {bare} has version {task.version}, not {version}: write {task.id}")
     return task
@@ -107,7 +123,8 @@ def load_metric(name: str) -> Metric:
     bare, _, version = name.partition("@")
     make = load("metrics", bare)
     _check_arguments("metric", bare, make, {})
-    metric = as_metric(make())
+    with _built("metric", bare):
+        metric = as_metric(make())
     if version and version != str(metric.version):
         raise ToonbenchError(f"metric {bare} has version {metric.version}, not {version}: write {metric_id(metric)}")
     return metric
@@ -120,7 +137,8 @@ def metric_id(metric: Metric) -> str:
 
 def full_name(metric: str) -> str:
     """The name that loads the same metric again: `name@version`, or the `module:Class` of an unregistered one."""
-    return metric if PLACE.fullmatch(metric) else metric_id(load_metric(metric))
+    loaded = load_metric(metric)
+    return metric if PLACE.fullmatch(metric) else metric_id(loaded)
 
 
 def load_method(name: str, *, device: str = "cpu", checkpoint: Path | None = None) -> Method | TargetMethod:
@@ -130,7 +148,8 @@ def load_method(name: str, *, device: str = "cpu", checkpoint: Path | None = Non
     """
     make = load("methods", name)
     _check_arguments("method", name, make, {"device": device, "checkpoint": checkpoint})
-    method = make(device=device, checkpoint=checkpoint)
+    with _built("method", name):
+        method = make(device=device, checkpoint=checkpoint)
     absent = [one for one in ("name", "revision") if not hasattr(method, one)]
     if not any(hasattr(method, one) for one in ("animate", "animate_chunks", "animate_target")):
         absent.append("animate")
@@ -139,6 +158,20 @@ def load_method(name: str, *, device: str = "cpu", checkpoint: Path | None = Non
             f"'{name}' is not a method: it has no {', '.join(absent)}; define what is missing in the class"
         )
     return method
+
+
+@contextmanager
+def _built(what: str, name: str) -> Generator[None]:
+    """Raise ToonbenchError where a plug-in named as `module:Class` cannot be built; registered ones have their own errors."""
+    try:
+        yield
+    except ToonbenchError:
+        raise
+    except Exception as error:
+        if not PLACE.fullmatch(name):
+            raise
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ToonbenchError(f"{what} '{name}' cannot be built: {reason}; correct its class") from error
 
 
 def _check_arguments(what: str, name: str, make: Any, arguments: Mapping[str, Any]) -> None:

@@ -214,7 +214,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ToonbenchError(f"{path} is missing: give the folder of a run") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # also numbers of too many digits
         raise ToonbenchError(f"{path} cannot be read as JSON ({error}): remove it and run again") from error
 
 
@@ -284,19 +284,53 @@ class Run:
                 raise ToonbenchError(
                     f"{self.root} is not a run folder: --fresh does not delete it; choose another place"
                 )
-            shutil.rmtree(self.root)
+            with self._locked(alone=True):
+                shutil.rmtree(self.root)
         for folder in (self.root, self.features):
             remove_leftovers(folder)
         if not self.description.exists():
             write_json(self.description, description)
             return
         stored, new = read_json(self.description), json.loads(to_json(description))
+        if not isinstance(stored, dict):
+            raise ToonbenchError(f"{self.description} is damaged: give --fresh to delete the run, or another --out")
         for key in sorted(set(stored) | set(new)):
             if key != "environment" and stored.get(key) != new.get(key):
                 raise ToonbenchError(
                     f"{self.root} holds a run with {key} = {_short(stored.get(key))}, this run has {_short(new.get(key))}: "
                     "choose another --out, or give --fresh to delete it and start again"
                 )
+
+    @contextmanager
+    def in_use(self) -> Generator[None]:
+        """The folder is in use while the block runs: `begin` with `fresh` in another process refuses to delete it."""
+        with self._locked(alone=False):
+            yield
+
+    @contextmanager
+    def _locked(self, *, alone: bool) -> Generator[None]:
+        """A lock of the folder, shared or alone; none where the system or the disk has no locks.
+
+        Raises ToonbenchError if it must be alone and another process has it.
+        """
+        if sys.platform == "win32":
+            yield
+            return
+        import fcntl
+
+        handle = os.open(self.root, os.O_RDONLY)
+        try:
+            with suppress(OSError):
+                try:
+                    fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise ToonbenchError(
+                        f"{self.root} is in use by another process, so --fresh does not delete it: wait until that has "
+                        "ended, or choose another --out"
+                    ) from error
+            yield
+        finally:
+            os.close(handle)
 
     def fail(self, pair: str, *, stage: str, reason: str) -> None:
         """Record why a pair has no result."""
@@ -305,7 +339,10 @@ class Run:
     def reason(self, pair: str) -> str:
         """Why the pair failed, or an empty string."""
         path = self.failure(pair)
-        return str(read_json(path)["reason"]) if path.exists() else ""
+        if not path.exists():
+            return ""
+        stored = read_json(path)
+        return str(stored.get("reason", "unknown")) if isinstance(stored, dict) else "unknown"
 
     def clear_failure(self, pair: str) -> None:
         """Delete the record of an earlier failure of a pair that now has its video."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def train(
     *,
-    data: Path,
+    data: str,
     out: Path,
     method: str = "toontalker",
     config: str = "mini",
@@ -29,7 +30,8 @@ def train(
     Parameters
     ----------
     data
-        The folder of a data set (`toonbench make-puppets --split train` makes one).
+        The folder of a data set (`toonbench make-puppets --split train` makes one), or your own folder with real_videos/ and
+        cartoon_videos/, whose faces are cropped first; all its videos are used.
     out
         The folder for checkpoints, sample pictures and the log; a run in it resumes.
     method
@@ -50,23 +52,31 @@ def train(
     if not hasattr(cls, "train"):
         able = [name for name in registry.names("methods") if hasattr(registry.load("methods", name), "train")]
         raise ToonbenchError(f"method '{method}' has no training: methods with training are {', '.join(able)}")
-    clips = _clips(cls, str(data), config=config)
+    clips = _clips(cls, data, config=config, terminal=terminal)
     with terminal.progress(f"training {method}") as on_progress:
         cls.train(clips, out, config=config, device=pick_device(device), resume=not fresh, on_progress=on_progress)
     terminal.message(f"trained; see {out}")
     return 0
 
 
-def _clips(cls: Any, data: str, *, config: str) -> TrainingClips:
+def _clips(cls: Any, data: str, *, config: str, terminal: Terminal) -> TrainingClips:
     """The training clips of the data set `data` that the method's class `cls` needs."""
-    from toonbench.data import load, locate
+    from toonbench.commands.shared import report_problems
+    from toonbench.data import is_plain_folder, locate
+    from toonbench.data.open import open_data
     from toonbench.training.clips import ClipNeeds, load_clips
 
+    needs = cls.clip_needs(config) if hasattr(cls, "clip_needs") else ClipNeeds()
     root = locate(data)
-    clips = load(root).clips
+    plain = is_plain_folder(root)
+    opened = open_data(data, size=max(needs.size, 256), pool=terminal.pool(0)) if plain else open_data(data)
+    report_problems(opened, data, terminal=terminal)
+    clips = opened.clips
+    if plain:
+        clips = tuple(replace(clip, split="train") for clip in clips if clip.kind == "video" and not clip.problem)
     if not any(clip.kind == "video" and clip.split == "train" for clip in clips):
         raise ToonbenchError(
-            f"{root} has no training videos: make some with `toonbench make-puppets --split train --out DIR`"
+            f"{root} has no training videos that can be used: put videos into its folders real_videos and cartoon_videos, or "
+            "make some with `toonbench make-puppets --split train --out DIR`"
         )
-    needs = cls.clip_needs(config) if hasattr(cls, "clip_needs") else ClipNeeds()
-    return load_clips(clips, size=needs.size, domains=needs.domains)
+    return load_clips(clips, size=needs.size, domains=needs.domains, alone=plain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from toonbench.commands.evaluate import Outputs, What, make_plan
 from toonbench.commands.shared import Terminal
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from toonbench.lint import Finding
     from toonbench.score.reading import Reading
 
-NEEDED = ("schema", "data", "task", "method", "results", "failures", "pairs", "pairs_fingerprint")
 NUMBERS = ("value", "low", "high")
 
 
@@ -37,7 +36,7 @@ class Report:
 
 
 def validate(
-    path: Path, *, what: What | None = None, outputs: Outputs | None = None, terminal: Terminal | None = None
+    path: str, *, what: What | None = None, outputs: Outputs | None = None, terminal: Terminal | None = None
 ) -> int:
     """Check a data folder, a folder of videos for a task, or a result.
 
@@ -47,23 +46,26 @@ def validate(
         A data set's folder or name, a folder of videos (checked against --task and --data), a run's folder, or a result.json.
     """
     from toonbench.data import is_plain_folder, shipped
+    from toonbench.data.folder import hidden_by_shipped
 
     terminal = terminal or Terminal()
-    path = path if path.exists() else shipped().get(str(path), path)
-    if not path.exists():
+    if note := hidden_by_shipped(path):
+        terminal.message(note)
+    place = shipped().get(path, Path(path))
+    if not place.exists():
         raise ToonbenchError(
-            f"{path} does not exist: give a data folder, a shipped data set ({', '.join(shipped())}), a folder of videos, "
+            f"{place} does not exist: give a data folder, a shipped data set ({', '.join(shipped())}), a folder of videos, "
             "a run's folder or a result.json"
         )
-    if path.name == "result.json" or (path / "run.json").exists():
-        report = _result(path if path.is_file() else path / "result.json")
-    elif path.is_file():
-        raise ToonbenchError(f"{path} cannot be checked: give a folder or a result.json")
-    elif (path / "metadata.parquet").exists() or is_plain_folder(path):
-        report = _data(path, terminal)
+    if place.name == "result.json" or (place / "run.json").exists():
+        report = _result(place if place.is_file() else place / "result.json")
+    elif place.is_file():
+        raise ToonbenchError(f"{place} cannot be checked: give a folder or a result.json")
+    elif (place / "metadata.parquet").exists() or is_plain_folder(place):
+        report = _data(place, terminal)
     else:
-        report = _videos(path, what or What(), outputs or Outputs(), terminal)
-    _print(report, path, terminal=terminal)
+        report = _videos(place, what or What(), outputs or Outputs(), terminal)
+    _print(report, place, terminal=terminal)
     return 1 if report.problems else 0
 
 
@@ -166,17 +168,12 @@ def _lint_row(pair: Pair, made: Reading, *, problems: list[str]) -> Rows:
 
 def _result(path: Path) -> Report:
     """Check a result's fields, and compute it again from its run's rows if these are in the same folder."""
-    from toonbench.score import SCHEMA
     from toonbench.score.recount import recount
+    from toonbench.score.stored import request_problems, shape_problems, unchanged
     from toonbench.store import read_json
 
     result = read_json(path)
-    problems = [f"the field '{key}' is missing" for key in NEEDED if not isinstance(result, dict) or key not in result]
-    if not problems and result["schema"] != SCHEMA:
-        problems.append(f"the schema is {result['schema']}; this version of toonbench reads {SCHEMA}")
-    if not problems:
-        problems += _misshapen(result)
-    if problems:
+    if problems := shape_problems(result):
         return Report(about="not a result", problems=problems)
     for row in result["results"]:
         value, low, high = (row[key] for key in NUMBERS)
@@ -186,28 +183,7 @@ def _result(path: Path) -> Report:
             problems.append(
                 f"{row['metric']}: coverage {row['coverage']} or {row['missing']} of {row['pairs']} missing is impossible"
             )
+    problems += [*unchanged(result), *request_problems(path.parent, result)]
     made = recount(path.parent, result)
     about = f"{result['method']} on {result['task']} of {result['data']}, {result['pairs']} pairs"
     return Report(about=about, problems=[*problems, *made.problems], unchecked=made.unchecked)
-
-
-def _misshapen(result: dict[str, Any]) -> list[str]:
-    """One message for each field whose type differs from what scoring writes."""
-    wrong = [
-        f"the field '{key}' is {type(result[key]).__name__}, not {kind.__name__}"
-        for key, kind in {"results": list, "failures": dict, "pairs": int}.items()
-        if not isinstance(result[key], kind)
-    ]
-    if wrong:
-        return wrong
-    for row in cast("list[Any]", result["results"]):
-        numbers = {"value": True, "low": True, "high": True, "coverage": False, "missing": False, "pairs": False}
-        if not isinstance(row, dict) or not isinstance(row.get("metric"), str):
-            return ["a result has no name of a metric"]
-        if not isinstance(row.get("details", {}), dict):
-            return [f"{row['metric']}: details is not a table of names and numbers"]
-        for key, empty in numbers.items():
-            number = row.get(key)
-            if key not in row or not (isinstance(number, (int, float)) or (empty and number is None)):
-                return [f"{row['metric']}: {key} is {number!r}, not a number"]
-    return []

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from toonbench import registry
-from toonbench.score import rows_name
-from toonbench.store import Run, read_json
+from toonbench.score import read_object, read_result, rows_name
+from toonbench.store import Run
 from toonbench.types import Metric, ToonbenchError
 
 
@@ -50,7 +50,7 @@ def _about(name: str, run: Run) -> dict[str, Any]:
         raise ToonbenchError(
             f"{name} is not scored ({run.result} is missing): run `toonbench eval` or `toonbench score` for it first"
         )
-    return {**read_json(run.result), "task_fingerprint": read_json(run.description).get("task_fingerprint")}
+    return {**read_result(run.result), "task_fingerprint": read_object(run.description).get("task_fingerprint")}
 
 
 def _pairs(run: Run) -> dict[str, Clips]:
@@ -64,7 +64,7 @@ def _pairs(run: Run) -> dict[str, Clips]:
 
 def scored(run: Run) -> dict[str, list[str]]:
     """The metrics in the run's result, in the task's order, and the notes on each."""
-    return {str(one["metric"]): [*one.get("notes", ())] for one in read_json(run.result).get("results", ())}
+    return {str(one["metric"]): [*one.get("notes", ())] for one in read_result(run.result).get("results", ())}
 
 
 def _skipped(runs: Mapping[str, Run]) -> dict[str, str]:
@@ -72,13 +72,13 @@ def _skipped(runs: Mapping[str, Run]) -> dict[str, str]:
     return {
         name: str(skip["reason"])
         for run in runs.values()
-        for name, skip in read_json(run.result).get("skipped", {}).items()
+        for name, skip in read_result(run.result).get("skipped", {}).items()
     }
 
 
 def caveats(runs: Mapping[str, Run]) -> tuple[str, ...]:
     """What must be printed with every number of the runs' data."""
-    return tuple(dict.fromkeys(one for run in runs.values() for one in read_json(run.result).get("caveats", ())))
+    return tuple(dict.fromkeys(one for run in runs.values() for one in read_result(run.result).get("caveats", ())))
 
 
 def noted(runs: Mapping[str, Run], metric: Metric) -> list[str]:

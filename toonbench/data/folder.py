@@ -42,8 +42,8 @@ class Dataset:
 
     @property
     def id(self) -> str:
-        """The name, and for a data set without a version the start of its fingerprint."""
-        return self.name if "@" in self.name else f"{self.name}-{self.fingerprint[:8]}"
+        """The name of a shipped data set; for any other, its folder's name and the start of its fingerprint."""
+        return self.name if self.root.parent == FROZEN else f"{self.name}-{self.fingerprint[:8]}"
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -65,7 +65,8 @@ def is_plain_folder(root: Path) -> bool:
 
 
 def locate(spec: str) -> Path:
-    """The folder that `spec` names: a shipped data set's name, or a path.
+    """The folder that `spec` names: a shipped data set's name, or a path. A folder that is called like a shipped data set
+    needs a slash: `./puppets@1`.
 
     Raises ToonbenchError where there is neither, or the folder holds no data set.
     """
@@ -115,6 +116,13 @@ def load(root: Path, *, name: str = "") -> Dataset:
 def _notes(root: Path) -> tuple[str, ...]:
     """What the preparation of a user's folder noted."""
     return tuple(store.read_json(root / ABOUT)["notes"]) if (root / ABOUT).is_file() else ()
+
+
+def hidden_by_shipped(spec: str) -> str:
+    """A note if `spec` names a shipped data set and also a folder, which is not used; otherwise empty."""
+    if spec not in shipped() or not Path(spec).is_dir():
+        return ""
+    return f"{spec} is the data set that toonbench includes, not the folder here of this name: write ./{spec} for the folder"
 
 
 def load_data(spec: str) -> Dataset:

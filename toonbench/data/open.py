@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from toonbench.data.folder import Dataset, is_plain_folder, load, locate
+from toonbench.data.folder import Dataset, hidden_by_shipped, is_plain_folder, load, locate
 from toonbench.pool import IN_PROCESS, Pool
 
 
@@ -23,7 +24,9 @@ def open_data(spec: str, *, size: int = 256, pool: Pool = IN_PROCESS) -> Dataset
     """
     root = locate(spec)
     if not is_plain_folder(root):
-        return load(root)
+        loaded = load(root)
+        note = hidden_by_shipped(spec)
+        return replace(loaded, notes=(note, *loaded.notes)) if note else loaded
     from toonbench.prepare.folder import prepare_folder
 
     prepared = prepare_folder(root, cache_folder() / "prepared", size=size, pool=pool)

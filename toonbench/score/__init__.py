@@ -13,7 +13,8 @@ from toonbench.score.availability import (
 from toonbench.score.features import extract_references, reference_rows
 from toonbench.score.measure import measure, unfinished
 from toonbench.score.parts import PairLinter, Parts
-from toonbench.score.results import SCHEMA, Scores, equal_sets, pair_values, reduce
+from toonbench.score.results import Scores, equal_sets, pair_values, reduce
+from toonbench.score.stored import SCHEMA, read_object, read_result
 
 __all__ = [
     "SCHEMA",
@@ -29,6 +30,8 @@ __all__ = [
     "measure",
     "needs_reference",
     "pair_values",
+    "read_object",
+    "read_result",
     "reduce",
     "reference_rows",
     "release_weights",

@@ -26,12 +26,11 @@ from toonbench.score.availability import (
 )
 from toonbench.score.features import ReferenceRows, evenly, reference_rows
 from toonbench.score.measure import LINT
+from toonbench.score.stored import SCHEMA, with_checksum
 from toonbench.stats.intervals import Interval
 from toonbench.stats.summary import pair_value, summarise
 from toonbench.store import Run, write_bytes, write_json
 from toonbench.types import Clip, Metric, Pair, Result, Rows, Task
-
-SCHEMA = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +90,7 @@ def reduce(
     columns = [name for name in metrics if any(name in row for row in table.values())]
     write_bytes(run.scores, _csv(pairs, table, metrics=columns, failures=failures))
     used = {name: sha for m in metrics if m not in skipped for name, sha in claimed_weights(run, load(m)).items()}
-    write_json(run.result, {"schema": SCHEMA, **about, "weights": used, **asdict(scores)})
+    write_json(run.result, with_checksum({"schema": SCHEMA, **about, "weights": used, **asdict(scores)}))
     return scores
 
 

@@ -33,14 +33,26 @@ class ClipSet:
 TrainingClips = Mapping[Domain, ClipSet]
 
 
-def load_clips(clips: Sequence[Clip], *, size: int, domains: Sequence[Domain] = DOMAINS) -> dict[Domain, ClipSet]:
+def load_clips(
+    clips: Sequence[Clip], *, size: int, domains: Sequence[Domain] = DOMAINS, alone: bool = False
+) -> dict[Domain, ClipSet]:
     """Read the videos of the split `train`, resized to `size` x `size` with an area filter.
 
-    One in twenty identities, at least one, is held out for samples. Raises ToonbenchError for a clip that cannot be used,
-    and where a domain has fewer than two clips or identities.
+    One in twenty identities, at least one, is held out for samples. `alone` accepts a domain with one identity, whose clips
+    serve for training and for samples. Raises ToonbenchError for a clip that cannot be used, and where a domain has fewer
+    than two clips or identities, or none.
     """
     training = [clip for clip in clips if clip.kind == "video" and clip.split == "train"]
-    return {domain: _load([clip for clip in training if clip.domain == domain], domain, size) for domain in domains}
+    own = {domain: [clip for clip in training if clip.domain == domain] for domain in domains}
+    least = 1 if alone else 2
+    for domain, some in own.items():  # before any is read
+        if len(some) < least:
+            more = "one or more is needed" if alone else "two or more are needed"
+            raise ToonbenchError(
+                f"{len(some)} {domain} training clips: {more}; put videos into {domain}_videos, or make some with "
+                "`toonbench make-puppets --split train --out DIR`"
+            )
+    return {domain: _load(own[domain], domain, size, alone=alone) for domain in domains}
 
 
 def check_clips(clips: TrainingClips, *, size: int, domains: Sequence[Domain]) -> None:
@@ -54,16 +66,11 @@ def check_clips(clips: TrainingClips, *, size: int, domains: Sequence[Domain]) -
                 raise ToonbenchError(f"a {domain} training clip has {width} x {height} px; {size} x {size} is needed")
 
 
-def _load(clips: Sequence[Clip], domain: Domain, size: int) -> ClipSet:
+def _load(clips: Sequence[Clip], domain: Domain, size: int, *, alone: bool) -> ClipSet:
     if broken := [clip for clip in clips if clip.problem]:
         raise ToonbenchError(
             f"{len(broken)} of {len(clips)} {domain} training clips cannot be used, for example '{broken[0].id}': "
             f"{broken[0].problem}"
-        )
-    if len(clips) < 2:
-        raise ToonbenchError(
-            f"{len(clips)} {domain} training clips: two or more are needed; make more with "
-            "`toonbench make-puppets --split train --out DIR`"
         )
     identities = [clip.identity or str(clip.path) for clip in clips]
     names = sorted(set(identities))
@@ -74,10 +81,12 @@ def _load(clips: Sequence[Clip], domain: Domain, size: int) -> ClipSet:
         frames = _read(clip.path, size=size)
         if len(frames) > 1:
             (heldout if identity in chosen else train).append(frames)
+    if alone and bool(train) != bool(heldout):
+        train = heldout = train or heldout
     if not train or not heldout:
         raise ToonbenchError(
-            f"the {domain} training clips show {len(names)} identities in clips of two and more frames: two or more "
-            "identities are needed"
+            f"the {domain} training clips show {len(names)} identities in clips of two and more frames: "
+            f"{'one' if alone else 'two'} or more identities are needed"
         )
     return ClipSet(tuple(train), tuple(heldout))
 
