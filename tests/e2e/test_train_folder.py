@@ -1,5 +1,7 @@
 """Training on the user's own folder: it is prepared first, and one video of each domain is enough."""
 
+import os
+
 import numpy as np
 import pytest
 from skimage import data
@@ -32,6 +34,7 @@ def method(monkeypatch, tmp_path):
     load = registry.load
     monkeypatch.setattr(registry, "load", lambda group, name: Records if name == "records" else load(group, name))
     monkeypatch.setenv("TOONBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # prepared in this process
     Records.given = None
 
 

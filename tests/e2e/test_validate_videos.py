@@ -12,6 +12,7 @@ import pytest
 
 from toonbench import cli, lint, video
 from toonbench.lint import faults
+from toonbench.score.stored import with_checksum
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +137,7 @@ def told_of(run: Path, capsys) -> list[str]:
 def falsify(run: Path, change) -> None:
     result = json.loads((run / "result.json").read_text())
     change(result, next(row for row in result["results"] if row["metric"] == "l1@1"))
-    (run / "result.json").write_text(json.dumps(result))
+    (run / "result.json").write_text(json.dumps(with_checksum(result)))
 
 
 def test_a_sound_run_follows_from_its_rows(run, capsys):

@@ -183,7 +183,8 @@ def _result(path: Path) -> Report:
             problems.append(
                 f"{row['metric']}: coverage {row['coverage']} or {row['missing']} of {row['pairs']} missing is impossible"
             )
-    problems += [*unchanged(result), *request_problems(path.parent, result)]
     made = recount(path.parent, result)
+    problems += [*request_problems(path.parent, result), *made.problems]
+    problems += [] if problems else unchanged(result)  # what differs is known otherwise
     about = f"{result['method']} on {result['task']} of {result['data']}, {result['pairs']} pairs"
-    return Report(about=about, problems=[*problems, *made.problems], unchecked=made.unchecked)
+    return Report(about=about, problems=problems, unchecked=made.unchecked)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from toonbench import lint
 from toonbench.score.availability import needs_reference, rows_name
+from toonbench.score.measure import LINT
 from toonbench.score.results import missing_pairs, pair_values, share_measured
 from toonbench.stats.summary import summarise
-from toonbench.store import Run
+from toonbench.store import Run, read_json, to_json
 from toonbench.types import Clip, Metric, Pair, Rows, ToonbenchError
 
 log = logging.getLogger(__name__)
@@ -58,6 +61,7 @@ def recount(root: Path, result: Mapping[str, Any]) -> Recount:
         found.problems.append(f"scores.csv has {len(table.pairs)} pairs and result.json {result['pairs']}")
     if table.failures != result["failures"]:
         found.problems.append("scores.csv and result.json list different failures")
+    found.problems.extend(_from_rows(Run(root), result, table))
     foreign = [name for name in table.cells if ":" in name]  # written as module:Class; its id in result.json may be any
     for stored in result["results"]:
         _one(Run(root), stored, table, foreign=foreign, found=found)
@@ -65,6 +69,23 @@ def recount(root: Path, result: Mapping[str, Any]) -> Recount:
     lost = [name for name in table.cells if name not in listed and name not in foreign]
     found.problems.extend(f"{name}: this metric is in scores.csv and not in result.json" for name in lost)
     return found
+
+
+def _from_rows(run: Run, result: Mapping[str, Any], table: _Table) -> list[str]:
+    """Problems with the fields besides the numbers that the rows determine: the linter's warnings, weights, the pairs."""
+    problems: list[str] = []
+    try:
+        linted = {pair.id: rows for pair in table.pairs if (rows := run.read_rows(LINT, pair.id)) is not None}
+        warnings = json.loads(to_json([asdict(one) for one in lint.findings(linted)]))
+    except Exception as error:  # noqa: BLE001 - rows of another shape may raise any exception
+        return [f"the linter's rows cannot be read ({type(error).__name__}: {error})"]
+    if linted and warnings != result["warnings"]:
+        problems.append("result.json has other warnings than the linter's rows give")
+    for name, sha256 in result["weights"].items():
+        known = [read_json(path) for path in sorted((run.root / "rows").glob("*/weights.json"))]
+        if not any(isinstance(one, dict) and one.get(name) == sha256 for one in known):
+            problems.append(f"result.json names weights {name} that no rows of the run were measured with")
+    return problems
 
 
 def _one(run: Run, stored: Mapping[str, Any], table: _Table, *, foreign: Sequence[str], found: Recount) -> None:
