@@ -81,29 +81,29 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """The result in a file. Raises ToonbenchError, naming the first wrong field, if it is not one of this version."""
+    """The result in a file; fields may be missing. Raises ToonbenchError, naming the first field of another type."""
     result = read_json(path)
-    if problems := shape_problems(result):
+    if problems := shape_problems(result, complete=False):
         raise ToonbenchError(f"{path} is not a result that can be used ({problems[0]}): score the run again")
     return cast("dict[str, Any]", result)
 
 
-def shape_problems(result: Any) -> list[str]:
-    """One message for each field that is missing or whose type differs from what scoring writes."""
+def shape_problems(result: Any, *, complete: bool = True) -> list[str]:
+    """One message for each field whose type differs from what scoring writes, or, if it must be `complete`, is missing."""
     if not isinstance(result, dict):
         return [f"the file holds a {type(result).__name__}, not an object"]
     fields = cast("dict[str, Any]", result)
-    wrong = [f"the field '{key}' is missing" for key in FIELDS if key not in fields]
-    if not wrong and fields["schema"] != SCHEMA:
+    wrong = [f"the field '{key}' is missing" for key in FIELDS if complete and key not in fields]
+    if complete and not wrong and fields["schema"] != SCHEMA:
         return [f"the schema is {fields['schema']}; this version of toonbench reads {SCHEMA}"]
     for key, kind in FIELDS.items():
         if key in fields and (not isinstance(fields[key], kind) or isinstance(fields[key], bool)):
             name = kind.__name__ if isinstance(kind, type) else "int or null"
             wrong.append(f"the field '{key}' is {type(fields[key]).__name__}, not {name}")
-    return wrong or [*_wrong_rows(fields["results"]), *_wrong_parts(fields)]
+    return wrong or [*_wrong_rows(fields.get("results", []), complete=complete), *_wrong_parts(fields)]
 
 
-def _wrong_rows(rows: list[Any]) -> list[str]:
+def _wrong_rows(rows: list[Any], *, complete: bool) -> list[str]:
     for row in rows:
         if not isinstance(row, dict) or not isinstance(cast("dict[str, Any]", row).get("metric"), str):
             return ["a result has no name of a metric"]
@@ -112,7 +112,7 @@ def _wrong_rows(rows: list[Any]) -> list[str]:
             return [f"{one['metric']}: details is not a table of names and numbers"]
         if not _texts(one.get("notes", [])):
             return [f"{one['metric']}: notes is not a list of texts"]
-        for key in (*NUMBERS, *COUNTS):
+        for key in (*NUMBERS, *COUNTS) if complete else ():
             number, optional = one.get(key), key in NUMBERS
             if key not in one or not (_is_number(number) or (optional and number is None)):
                 return [f"{one['metric']}: {key} is {number!r}, not a number"]
@@ -121,11 +121,11 @@ def _wrong_rows(rows: list[Any]) -> list[str]:
 
 def _wrong_parts(fields: dict[str, Any]) -> list[str]:
     wrong: list[str] = []
-    if not _texts(fields["caveats"]):
+    if not _texts(fields.get("caveats", [])):
         wrong.append("caveats is not a list of texts")
-    if not _texts(list(fields["failures"].values())):
+    if not _texts(list(fields.get("failures", {}).values())):
         wrong.append("failures is not a table of texts")
-    skipped: dict[str, Any] = fields["skipped"]
+    skipped: dict[str, Any] = fields.get("skipped", {})
     if not all(isinstance(one, dict) and isinstance(one.get("reason"), str) for one in skipped.values()):
         wrong.append("skipped is not a table of metrics with a reason")
     return wrong
