@@ -71,7 +71,7 @@ def load(group: Group, name: str) -> Any:
     if PLACE.fullmatch(name):
         module, attribute = name.split(":")
         with _importing(f"'{name}'", advice="write it as importable.module:Name"):
-            return _class(getattr(importlib.import_module(module), attribute), group, name)
+            return getattr(importlib.import_module(module), attribute)
     point = _found(group).get(name)
     if point is None:
         raise _several(group, name) or unknown(group[:-1], name, _found(group))
@@ -89,13 +89,6 @@ def _importing(what: str, *, advice: str) -> Generator[None]:
     except (Exception, SystemExit) as error:
         reason = str(error) if isinstance(error, (ImportError, AttributeError)) else f"{type(error).__name__}: {error}"
         raise ToonbenchError(f"cannot load {what}: {' '.join(reason.split())}; {advice}") from error
-
-
-def _class(found: Any, group: Group, name: str) -> Any:
-    """What `module:Name` names, if it is written in Python: a class, a function that builds one, or a task."""
-    if group == "tasks" or inspect.isclass(found) or inspect.isfunction(found):
-        return found
-    raise ToonbenchError(f"'{name}' is a {type(found).__name__}, not a class of a {group[:-1]}; write module:Class")
 
 
 def _several(group: Group, name: str) -> ToonbenchError | None:
@@ -175,7 +168,9 @@ def _built(what: str, name: str) -> Generator[None]:
 
 
 def _check_arguments(what: str, name: str, make: Any, arguments: Mapping[str, Any]) -> None:
-    """Raise ToonbenchError if `make` cannot be called with these arguments."""
+    """Raise ToonbenchError if `make` is no class or function of Python code, or cannot be called with these arguments."""
+    if not (inspect.isclass(make) or inspect.isfunction(make) or isinstance(make, functools.partial)):
+        raise ToonbenchError(f"'{name}' is a {type(make).__name__}, not a class of a {what}; write module:Class")
     try:
         inspect.signature(make).bind(**arguments)
     except TypeError as error:
