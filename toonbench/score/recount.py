@@ -82,8 +82,8 @@ def _from_rows(run: Run, result: Mapping[str, Any], table: _Table) -> list[str]:
     if linted and warnings != result["warnings"]:
         problems.append("result.json has other warnings than the linter's rows give")
     for name, sha256 in result["weights"].items():
-        known = [read_json(path) for path in sorted((run.root / "rows").glob("*/weights.json"))]
-        if not any(isinstance(one, dict) and one.get(name) == sha256 for one in known):
+        stored = [read_json(path) for path in sorted((run.root / "rows").glob("*/weights.json"))]
+        if not any(isinstance(one, dict) and one.get(name) == sha256 for one in stored):
             problems.append(f"result.json names weights {name} that no rows of the run were measured with")
     return problems
 
