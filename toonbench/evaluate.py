@@ -295,7 +295,7 @@ def score_videos(
     if not found.readings:
         raise ToonbenchError(
             f"--videos {videos}: none of its files is named after one of the {len(plan.pairs)} pairs ({found.line}); name them "
-            f"like {plan.pairs[0].id}.mkv, or give --names (`toonbench pairs --for csv` lists all pairs)"
+            f"like {plan.pairs[0].id}.mkv, or give --names, or --panel for strips of panels (`toonbench pairs` lists all pairs)"
         )
     run = plan.run(name or videos.resolve().name, found.revision)
     run.begin(_description(plan, run, device="given videos"), fresh=fresh)
