@@ -21,9 +21,27 @@ CODES: Mapping[str, NDArray[np.int64]] = {
     "washed": (LEVELS + 255) // 2,
 }
 """What each value becomes when [-1, 1] is written as [0, 1] (negative ones cut, or wrapped round), or the other way."""
-ROOM = {"swapped": 6.0, "crushed": 8.0, "wrapped": 8.0, "washed": 8.0, "stretched": 0.3}
+LIMITED: Mapping[str, NDArray[np.int64]] = {
+    "squeezed": np.rint(LEVELS * (219 / 255) + 16).astype(np.int64),
+    "expanded": np.clip(np.rint((LEVELS - 16) * (255 / 219)), 0, 255).astype(np.int64),
+    "overflown": np.rint((LEVELS - 16) * (255 / 219)).astype(np.int64) % 256,
+}
+"""What each value becomes when full range is written as limited range, and when limited range is assumed for full range:
+values outside 16 to 235 are cut, or wrapped round."""
+TO_601 = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+TO_709 = np.array([[0.2126, 0.7152, 0.0722], [-0.114572, -0.385428, 0.5], [0.5, -0.454153, -0.045847]])
+MATRICES: Mapping[str, NDArray[np.float64]] = {
+    "as_709": np.linalg.solve(TO_709, TO_601),
+    "as_601": np.linalg.solve(TO_601, TO_709),
+}
+"""RGB (a column) that was written as Y'CbCr by one standard and read by the other."""
+ROOM = {
+    "swapped": 6.0, "crushed": 8.0, "wrapped": 8.0, "washed": 8.0, "stretched": 0.3, "squeezed": 2.0, "expanded": 2.0,
+    "overflown": 2.0,
+}  # fmt: skip
 """Least distance of damaged and sound reference at which a video can be compared with both: grey has no red and blue, and a
 slight tint of a nearly grey picture looks like a swap of them."""
+MIXED_ROOM = 1.0  # grey levels (root mean square) that a matrix changes, below which its use does not show
 
 
 def histograms(frames: Frames) -> Histograms:
@@ -55,13 +73,53 @@ def explained(video: Histograms, reference: Histograms) -> dict[str, float]:
     """For each mistake, -1 (the video is the sound reference) to 1 (the damaged one); NaN where these are too alike."""
     low, high = ends(reference)
     stretch = np.rint(np.clip((LEVELS - low) / max(high - low, 1) * 255, 0, 255)).astype(np.int64)
-    damaged = {name: _recoded(reference, code) for name, code in {**CODES, "stretched": stretch}.items()}
+    damaged = {name: _recoded(reference, code) for name, code in {**CODES, **LIMITED, "stretched": stretch}.items()}
     damaged["swapped"] = reference[::-1]
     to_sound = _distance(video, reference)
     found: dict[str, float] = {}
+    left = {name: _distance(video, other) for name, other in damaged.items()}
     for name, other in damaged.items():
         room = _distance(reference, other)
-        found[name] = (to_sound - _distance(video, other)) / room if room >= ROOM[name] else float("nan")
+        found[name] = (to_sound - left[name]) / room if room >= ROOM[name] else float("nan")
+    return _limited(found, left=left)
+
+
+def _limited(found: dict[str, float], *, left: Mapping[str, float]) -> dict[str, float]:
+    """The values of the mistakes that leave the smallest distance: mistakes of different strength lie in the same direction.
+
+    The value of `expanded` is that of the better explanation, values cut or wrapped round.
+    """
+    stronger = min(left[name] for name in (*CODES, "swapped"))
+    overflown = found.pop("overflown")
+    if left["overflown"] < left["expanded"]:
+        found["expanded"] = overflown
+    for name in ("squeezed", "expanded"):
+        if stronger < min(left[name], left["overflown"] if name == "expanded" else np.inf):
+            found[name] = -1.0
+    if stronger > min(left[name] for name in LIMITED):
+        found |= {name: -1.0 for name in (*CODES, "swapped") if found[name] > 0}
+    return found
+
+
+def mixed(video: NDArray[np.float32], reference: NDArray[np.float32]) -> dict[str, float]:
+    """For each of MATRICES, how well it explains the differences of aligned pictures, (..., 3): 1 exactly, 0 or less not.
+
+    The part of the squared differences that the matrix removes, over the part that the best affine map of colours removes.
+    NaN where the matrix changes less than MIXED_ROOM.
+    """
+    colours, made = (one.reshape(-1, 3).astype(np.float64) for one in (reference, video))
+    change = made - colours
+    design = np.column_stack([colours, np.ones(len(colours))])
+    moments = design.T @ design
+    fitted = np.linalg.lstsq(moments, design.T @ change, rcond=None)[0]
+    removable = float(2 * (fitted * (design.T @ change)).sum() - (fitted * (moments @ fitted)).sum())
+    found: dict[str, float] = {}
+    for name, matrix in MATRICES.items():
+        moved = colours @ (matrix - np.eye(3)).T
+        size = float((moved * moved).sum())
+        removed = 2 * float((moved * change).sum()) - size
+        room = np.sqrt(size / max(len(moved), 1)) >= MIXED_ROOM
+        found[name] = removed / max(removable, 0.25 * size) if room else float("nan")
     return found
 
 

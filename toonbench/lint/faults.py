@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from toonbench.lint.colours import CODES
+from toonbench.lint.colours import CODES, LIMITED, MATRICES
 from toonbench.types import Frame, Frames
 
 Fault = Callable[[Frames], Frames]
@@ -26,6 +26,55 @@ def stretched(frames: Frames) -> Frames:
 def recoded(frames: Frames, name: str) -> Frames:
     """`crushed`, `wrapped` or `washed`: see `colours.CODES`."""
     return CODES[name].astype(np.uint8)[frames]
+
+
+def limited(frames: Frames, name: str) -> Frames:
+    """`squeezed`, `expanded` or `overflown`: see `colours.LIMITED`."""
+    return LIMITED[name].astype(np.uint8)[frames]
+
+
+def mixed(frames: Frames, name: str) -> Frames:
+    """`as_709` or `as_601`: see `colours.MATRICES`."""
+    return np.clip(np.rint(frames @ MATRICES[name].T.astype(np.float32)), 0, 255).astype(np.uint8)
+
+
+def turned(frames: Frames, quarters: int) -> Frames:
+    """Turned clockwise by so many quarters."""
+    return np.ascontiguousarray(np.rot90(frames, -quarters, axes=(1, 2)))
+
+
+def cropped(frames: Frames, *, scale: float, x: float = 0.0, y: float = 0.0) -> Frames:
+    """`scale` of the width and height, the middle shifted by parts of them; ends are repeated outside the picture."""
+    from PIL import Image
+
+    height, width = frames.shape[1:3]
+    edge = max(height, width)
+    grown = np.pad(frames, ((0, 0), (edge, edge), (edge, edge), (0, 0)), mode="edge")
+    left, top = edge + width * (0.5 + x - scale / 2), edge + height * (0.5 + y - scale / 2)
+    box = (left, top, left + scale * width, top + scale * height)
+    size = (width, height)
+    return np.stack([np.asarray(Image.fromarray(f).resize(size, Image.Resampling.BICUBIC, box=box)) for f in grown])
+
+
+def repeated(frames: Frames, *, times: int) -> Frames:
+    """Every `times`-th frame alone, shown so many times."""
+    return frames[np.arange(len(frames)) // times * times]
+
+
+def doubled_third(frames: Frames) -> Frames:
+    """Every third frame is replaced by the one before."""
+    at = np.arange(len(frames))
+    return frames[at - (at % 3 == 2)]
+
+
+def text_order(frames: Frames, *, first: int = 0) -> Frames:
+    """Sorted by their numbers, counted from `first`, as text."""
+    return frames[sorted(range(len(frames)), key=lambda frame: str(frame + first))]
+
+
+def strip(*parts: Frames) -> Frames:
+    """Several videos beside each other."""
+    return np.concatenate(parts, axis=2)
 
 
 def shifted(frames: Frames, by: int) -> Frames:
@@ -82,6 +131,25 @@ FAULTS: Mapping[str, tuple[str, Fault]] = {
     "[-1, 1] as [0, 1], cut": ("range", lambda frames: recoded(frames, "crushed")),
     "[-1, 1] as [0, 1], wrapped": ("range", lambda frames: recoded(frames, "wrapped")),
     "[0, 1] as [-1, 1]": ("range", lambda frames: recoded(frames, "washed")),
+    "limited range shown as full": ("limited", lambda frames: limited(frames, "squeezed")),
+    "full range taken for limited, cut": ("limited", lambda frames: limited(frames, "expanded")),
+    "full range taken for limited, wrapped": ("limited", lambda frames: limited(frames, "overflown")),
+    "BT.601 read as BT.709": ("matrix", lambda frames: mixed(frames, "as_709")),
+    "BT.709 read as BT.601": ("matrix", lambda frames: mixed(frames, "as_601")),
+    "mirrored": ("mirrored", lambda frames: np.ascontiguousarray(frames[:, :, ::-1])),
+    "turned by 90": ("turned", lambda frames: turned(frames, 1)),
+    "turned by 180": ("turned", lambda frames: turned(frames, 2)),
+    "turned by 270": ("turned", lambda frames: turned(frames, 3)),
+    "5 % closer": ("crop", lambda frames: cropped(frames, scale=0.95)),
+    "10 % wider": ("crop", lambda frames: cropped(frames, scale=1.1, x=0.03)),
+    "30 % closer": ("crop", lambda frames: cropped(frames, scale=0.7, x=0.05, y=-0.05)),
+    "30 % wider": ("crop", lambda frames: cropped(frames, scale=1.3, y=0.05)),
+    "every second frame repeated": ("doubled", lambda frames: repeated(frames, times=2)),
+    "every frame three times": ("doubled", lambda frames: repeated(frames, times=3)),
+    "every third frame replaced": ("doubled", doubled_third),
+    "sorted as text": ("order", text_order),
+    "sorted as text, from 1": ("order", lambda frames: text_order(frames, first=1)),
+    "last frame first": ("order", lambda frames: np.ascontiguousarray(frames[::-1])),
     "a frame late": ("shifted", lambda frames: shifted(frames, 1)),
     "a frame early": ("shifted", lambda frames: shifted(frames, -1)),
     "two frames late": ("shifted", lambda frames: shifted(frames, 2)),

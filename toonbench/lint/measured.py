@@ -8,7 +8,7 @@ import numpy as np
 
 from toonbench.types import Rows, ToonbenchError
 
-VERSION = 3
+VERSION = 4
 """The version of the rows: a new number whenever the columns of `measure` change, so that rows of two kinds are never mixed."""
 CODECS = (
     "another codec", "h264", "hevc", "vp8", "vp9", "av1", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg", "gif", "jpeg",
@@ -23,9 +23,10 @@ class Measured:
     """One video compared with its source, driving video and target; NaN where a column cannot be measured.
 
     Colours are compared with the reference: the target, or the source where there is none. `swapped`, `crushed`,
-    `wrapped`, `washed` and `stretched` are how much nearer the video's colours are to the damaged reference than to the
-    reference itself, over the distance of these two: -1 not damaged, 1 damaged in exactly this way. `late_1` and the three after
-    it are how much better the motion fits when the video is taken as so many frames late (or early), on the same scale.
+    `wrapped`, `washed`, `squeezed`, `expanded` and `stretched` are how much nearer the video's colours are to the damaged
+    reference than to the reference itself, over the distance of these two: -1 not damaged, 1 damaged in exactly this way.
+    `late_1` and the three after it are how much better the motion fits when the video is taken as so many frames late (or
+    early), on the same scale.
     Colour distances are in grey levels of 0 to 255.
     """
 
@@ -43,6 +44,10 @@ class Measured:
     crushed: float  # [-1, 1] written as [0, 1], values below 0 cut
     wrapped: float  # the same, values below 0 wrapped round
     washed: float  # [0, 1] taken for [-1, 1]: black became middle grey
+    squeezed: float  # full range written as 16 to 235
+    expanded: float  # 16 to 235 taken for the range used and stretched to 0 to 255, values outside cut or wrapped round
+    as_709: float  # written by BT.601 and read by BT.709: 1 where this explains all differences of colour, 0 where none
+    as_601: float  # the other way
     stretched: float  # to 0..255 by the clip's own darkest and lightest value; NaN where the reference fills that range
     floor: float  # darkest and lightest value in the whole clip
     ceiling: float
@@ -65,6 +70,28 @@ class Measured:
     )
     motion: float  # mean change from frame to frame over that of the target (or driving video); 0 = constant frames
     tail: float  # share of the frame changes, counted from the end, in which nothing moves while the target (or driving video) does
+    repeated: float  # share of the frames equal to the one before in a regular pattern, although the target (or driving video) moves
+    repeats: float  # mean number of such frames after each frame that is repeated
+    text_order: float  # -1 frames in order, 1 sorted by their numbers as text (0, 1, 10, 11, ..., 2)
+    reversed: float  # the same for the last frame first
+    mirrored: float  # -1 as the target is (or the first frame as the source is), 1 mirrored left to right
+    turned_90: float  # the same, turned clockwise
+    turned_180: float
+    turned_270: float
+    crop_scale: float  # part of the width of the target's picture (or the source's) that the video shows
+    crop_x: float  # where the middle of that part is, in widths to the right of the middle
+    crop_y: float  # and in heights below it
+    crop_fit: float  # correlation with that part
+    crop_gain: float  # how much of the difference from the uncut target it explains, 0 to 1
+    by_source: float  # 1 where the columns from `mirrored` on, `as_709` and `as_601` are based on the first frame and the source
+    panels: float  # pictures beside each other in a frame, negative: above each other; 0: one picture
+    panel: float  # which of them is neither source nor driving video, counted from 1
+    content_1: float  # numbers of 24 bits that are equal for equal content: of the whole video
+    content_2: float
+    start_1: float  # of its first frames
+    start_2: float
+    source_print: float  # of the source
+    driving_print: float  # of the first frames of the driving video
     flat: float  # share of frames of one flat colour where the reference has none
     steered: float  # how much the error of the estimated motion grows with a slight blur, parts of the channels' ranges
 

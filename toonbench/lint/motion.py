@@ -59,7 +59,7 @@ def shift(video: Small, *, target: Small | None, driving: Small | None) -> tuple
     other = driving if target is None else target
     if other is None:
         return dict.fromkeys(LAGS, float("nan")), True
-    found = _fit(_steps(video)[:, None], _steps(other)[:, None], like=_IN_STEP, centred=True)
+    found = _fit(mean_steps(video)[:, None], mean_steps(other)[:, None], like=_IN_STEP, centred=True)
     return found or dict.fromkeys(LAGS, float("nan")), True
 
 
@@ -84,9 +84,9 @@ def stillness(video: Small, reference: Small) -> tuple[float, float]:
 
     Both NaN where the reference does not move, or there is one frame.
     """
-    if len(video) < 2 or (steps := _steps(reference)).mean() < MOVES:
+    if len(video) < 2 or (steps := mean_steps(reference)).mean() < MOVES:
         return float("nan"), float("nan")
-    own = _steps(video)
+    own = mean_steps(video)
     moving = np.flatnonzero(~((own < _STILL_STEP * steps) | (steps < MOVES)))
     start = int(moving[-1]) + 1 if moving.size else 0
     tail = int((steps[start:] >= MOVES).sum())
@@ -133,7 +133,7 @@ def _blocks(frames: Steps) -> list[slice]:
     return [slice(start, start + BLOCK) for start in range(0, len(frames), BLOCK)]
 
 
-def _steps(pictures: Small) -> NDArray[np.float64]:
+def mean_steps(pictures: Small) -> NDArray[np.float64]:
     """(frames - 1,) mean absolute change."""
     starts = range(0, max(len(pictures) - 1, 0), BLOCK)
     parts = [np.abs(np.diff(pictures[start : start + BLOCK + 1], axis=0)) for start in starts]
