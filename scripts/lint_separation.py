@@ -1,8 +1,9 @@
 """How far sound and damaged clips lie apart for each finding of the input linter: the tables of docs/lint.md.
 
-    python scripts/lint_separation.py [--runs DIR]
+    python scripts/lint_separation.py [--runs DIR] [--kinds bgr range ...] [--pairs N]
 
-All 60 pairs of the five tasks on puppets@1. DIR holds `toonbench generate --method toontalker --out DIR` of each task, to
+All 60 pairs of the five tasks on puppets@1, or the first N of each task; all kinds of mistakes, or those given.
+DIR holds `toonbench generate --method toontalker --out DIR` of each task, to
 have a network's outputs beside the exact answers.
 """
 
@@ -32,6 +33,13 @@ COLUMN = {
     "a frame early": "early_1", "two frames late": "late_2", "two frames early": "early_2",
     "every frame the same": "motion", "the last 40 % frozen": "tail", "black": "flat", "source pasted": "to_source",
     "driving video pasted": "to_driving",
+    "limited range shown as full": "squeezed", "full range taken for limited, cut": "expanded",
+    "full range taken for limited, wrapped": "expanded", "BT.601 read as BT.709": "as_709", "BT.709 read as BT.601": "as_601",
+    "mirrored": "mirrored", "turned by 90": "turned_90", "turned by 180": "turned_180", "turned by 270": "turned_270",
+    "5 % closer": "crop_gain", "10 % wider": "crop_gain", "30 % closer": "crop_gain", "30 % wider": "crop_gain",
+    "every second frame repeated": "repeated", "every frame three times": "repeated",
+    "every third frame replaced": "repeated", "sorted as text": "text_order", "sorted as text, from 1": "text_order",
+    "last frame first": "reversed",
 }  # fmt: skip
 Videos = dict[str, Frames]
 
@@ -40,16 +48,19 @@ def main() -> None:
     """Measure everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, default=None)
-    runs: Path | None = parser.parse_args().runs
+    parser.add_argument("--kinds", nargs="+", default=None)
+    parser.add_argument("--pairs", type=int, default=None)
+    options = parser.parse_args()
+    kinds = None if options.kinds is None else frozenset[str](options.kinds)
     found: dict[tuple[bool, str, str], list[Measured]] = defaultdict(list)  # (answers, method, damage)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "lossless.mkv"
         video.write_lossless(path, np.zeros((2, 16, 16, 3), np.uint8), fps=10)
-        for pair, methods in pairs(runs):
+        for pair, methods in pairs(options.runs, most=options.pairs):
             source, driving = read_source(pair.source), read_frames(pair.driving).frames
             target = None if pair.target is None else read_frames(pair.target).frames
             for method, frames in methods.items():
-                for name, damaged in variants(frames, source=source, driving=driving).items():
+                for name, damaged in variants(frames, source=source, driving=driving, kinds=kinds).items():
                     for answers in (True, False):
                         row = lint.measure(pair, path, generated=damaged, source=source, driving=driving,
                                            target=target if answers else None)  # fmt: skip
@@ -59,11 +70,11 @@ def main() -> None:
     show_extremes(found)
 
 
-def pairs(runs: Path | None) -> Iterator[tuple[Pair, Videos]]:
+def pairs(runs: Path | None, *, most: int | None) -> Iterator[tuple[Pair, Videos]]:
     """Each pair, and the sound videos of each method for it."""
     data = load(locate("puppets@1"))
     for task in TASKS:
-        for pair in draw_pairs(registry.load_task(task), data.clips, targets=data.targets):
+        for pair in draw_pairs(registry.load_task(task), data.clips, targets=data.targets)[:most]:
             if pair.target is None:
                 raise ToonbenchError(f"{pair.id} has no exact answer; use puppets@1")
             target = read_frames(pair.target).frames
@@ -75,10 +86,13 @@ def pairs(runs: Path | None) -> Iterator[tuple[Pair, Videos]]:
             yield pair, methods
 
 
-def variants(frames: Frames, *, source: Frames, driving: Frames) -> Videos:
-    """The frames with each mild damage and each mistake."""
+def variants(frames: Frames, *, source: Frames, driving: Frames, kinds: frozenset[str] | None) -> Videos:
+    """The frames with each mild damage and each mistake (of these kinds)."""
     mild = {name: change(frames) for name, change in faults.MILD.items()}
-    wrong = {name: change(frames) for name, (_, change) in faults.FAULTS.items()}
+    planted = {name: change for name, (kind, change) in faults.FAULTS.items() if kinds is None or kind in kinds}
+    wrong = {name: change(frames) for name, change in planted.items()}
+    if kinds is not None:
+        return {**mild, **wrong}
     return {**mild, **wrong, "source pasted": faults.pasted(frames, source), "driving video pasted": driving}
 
 
@@ -90,6 +104,8 @@ def show(found: dict[tuple[bool, str, str], list[Measured]], *, answers: bool) -
     methods = list(dict.fromkeys(method for _, method, _ in found))
     for name, column in COLUMN.items():
         for method in methods:
+            if (answers, method, name) not in found:
+                continue
             sound = values(found[answers, method, "untouched"], column)
             wrong = values(found[answers, method, name], column)
             low = np.nanmean(wrong) < np.nanmean(sound)
@@ -103,6 +119,8 @@ def show_extremes(found: dict[tuple[bool, str, str], list[Measured]]) -> None:
     print("\n| column | nearest sound or mildly damaged | nearest with the mistake |\n|---|---|---|")
     for name, (kind, _) in faults.FAULTS.items():
         if kind in ("bgr", "range"):
+            if not any(damage == name for _, _, damage in found):
+                continue
             sound = [values(videos, COLUMN[name]) for (_, _, damage), videos in found.items() if damage in faults.MILD]
             wrong = [values(videos, COLUMN[name]) for (_, _, damage), videos in found.items() if damage == name]
             print(f"| `{COLUMN[name]}` | {np.nanmax(sound):.2f} | {np.nanmin(wrong):.2f} |")

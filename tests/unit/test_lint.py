@@ -22,6 +22,8 @@ from toonbench.types import Clip, Pair, ToonbenchError
 from toonbench.video.coding import coding
 
 TASKS = ("real2cartoon", "cartoon2real", "real_self")
+KINDS = ("bgr", "minmax", "range", "shifted", "constant", "frozen", "flat")  # test_lint_faults.py has the others
+PLANTED = [name for name, (kind, _) in faults.FAULTS.items() if kind in KINDS]
 
 
 class Case:
@@ -75,7 +77,7 @@ def all_found(cases, path, make, *, answers=True) -> dict[str, lint.Finding]:
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("name", faults.FAULTS)
+@pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_mistake_is_found_and_nothing_else(cases, lossless, task, name):
     kind, plant = faults.FAULTS[name]
     told = found(cases[task], lossless, lambda case: plant(case.target))
@@ -85,7 +87,7 @@ def test_a_planted_mistake_is_found_and_nothing_else(cases, lossless, task, name
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("name", [name for name, (kind, _) in faults.FAULTS.items() if kind != "minmax"])
+@pytest.mark.parametrize("name", [name for name in PLANTED if faults.FAULTS[name][0] != "minmax"])
 def test_a_planted_mistake_is_found_without_exact_answers(cases, lossless, task, name):
     kind, plant = faults.FAULTS[name]
     told = found(cases[task], lossless, lambda case: plant(case.target), answers=False)

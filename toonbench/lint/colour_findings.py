@@ -17,6 +17,11 @@ FEWEST_STRETCHED = 4  # one clip may reach from 0 to 255 by chance
 LIMITED = (
     0.6  # of `squeezed` and `expanded`, the median over pairs: 8 % more contrast is -0.05, limited range 0.7 and more
 )
+PAIRED = (
+    1.4  # of `paired`, and SKIPPED of `skipped`: the medians over pairs. Without these signs in the levels, low or high
+)
+SKIPPED = 0.4  # contrast of a network looks alike,
+BY_CONTRAST = 0.93  # so that `squeezed` or `expanded` must be higher
 SURELY = 0.7  # of `expanded`, for a clip whose ends are those of a stretched one
 SQUEEZED_TO = (16, 235)
 SLACK = 2.0  # how far a squeezed clip may reach beyond, coded without loss
@@ -108,14 +113,15 @@ def limited(videos: Videos) -> tuple[Finding, ...]:
     squeezed = tuple(
         by_majority(
             "limited", "squeezed", narrow, "have values squeezed to 16 to 235: limited range is shown as full range",
-            advice=advice, least=LIMITED,
+            advice=advice, least=LIMITED if median(narrow, "paired") >= PAIRED else BY_CONTRAST,
         )
     )  # fmt: skip
     if squeezed and len(squeezed[0].affected) >= len(measured_in(videos, "squeezed")) / 2:
         return squeezed
     what = "have 16 to 235 stretched to 0 to 255: full range was taken for limited range"
     wide = {pair: video for pair, video in videos.items() if not _tapered(video)}
-    expanded = tuple(by_majority("limited", "expanded", wide, what, advice=advice, least=LIMITED))
+    least = LIMITED if median(wide, "skipped") <= SKIPPED else BY_CONTRAST
+    expanded = tuple(by_majority("limited", "expanded", wide, what, advice=advice, least=least))
     if expanded and len(expanded[0].affected) >= len(measured_in(videos, "expanded")) / 2:
         return expanded
     ends = {pair: cut for pair, video in videos.items() if (cut := _cut_to_limited(video)) is not None}

@@ -135,6 +135,35 @@ def pile(video: Histograms) -> float:
     return float(max(end / max(float(beside.mean()) if beside.size else 0.0, one) for end, beside in both))
 
 
+def paired(video: Histograms) -> float:
+    """How many values lie at the levels that two levels of the full range are squeezed to, over the mean of the levels beside.
+
+    2 for values that were squeezed to 16 to 235 (rounded or cut to whole numbers), near 1 for others.
+    """
+    counted = video.sum(axis=0)
+    found: list[float] = []
+    for code in (LIMITED["squeezed"], (LEVELS * (219 / 255) + 16).astype(np.int64)):
+        twice = np.flatnonzero(np.bincount(code, minlength=256) == 2)
+        beside = float(counted[twice - 1].mean() + counted[twice + 1].mean()) / 2
+        found.append(float(counted[twice].mean()) / beside if beside > 0 else 0.0)
+    return max(found)
+
+
+def skipped(video: Histograms) -> float:
+    """How many values lie at the levels that no level is stretched to when 16 to 235 become 0 to 255, over the mean beside.
+
+    0 for values that were stretched so (rounded or cut to whole numbers), near 1 for others.
+    """
+    counted = video.sum(axis=0)
+    found: list[float] = []
+    for code in (LEVELS - 16) * (255 / 219), (LEVELS - 16) * (255 / 219) - 0.5:
+        reached = np.bincount(np.clip(np.rint(code), 0, 255).astype(np.int64), minlength=256) > 0
+        never = np.flatnonzero(~reached[1:-1]) + 1
+        beside = float(counted[never - 1].mean() + counted[never + 1].mean()) / 2
+        found.append(float(counted[never].mean()) / beside if beside > 0 else 1.0)
+    return min(found)
+
+
 def _distance(one: Histograms, other: Histograms) -> float:
     return float(np.abs(np.cumsum(one - other, axis=1)).sum(axis=1).mean())
 

@@ -104,6 +104,8 @@ class Linter:
             reference_floor=reference_floor,
             reference_ceiling=reference_ceiling,
             pile=colours.pile(video),
+            paired=colours.paired(video),
+            skipped=colours.skipped(video),
             copied=self._equal / self._compared if self._compared else NAN,
             steered=self._steered(),
             **colours.explained(video, reference),

@@ -45,6 +45,8 @@ class Measured:
     wrapped: float  # the same, values below 0 wrapped round
     washed: float  # [0, 1] taken for [-1, 1]: black became middle grey
     squeezed: float  # full range written as 16 to 235
+    paired: float  # values at levels that two levels are squeezed to, over the levels beside: 2 where they were, otherwise near 1
+    skipped: float  # values at levels that none is stretched to when 16 to 235 become 0 to 255, over those beside: 0 or near 1
     expanded: float  # 16 to 235 taken for the range used and stretched to 0 to 255, values outside cut or wrapped round
     as_709: float  # written by BT.601 and read by BT.709: 1 where this explains all differences of colour, 0 where none
     as_601: float  # the other way

@@ -13,7 +13,7 @@ from toonbench.lint.motion import LAGS, MOVES, Small, mean_steps
 Order = NDArray[np.int64]  # for each frame, the frame that is shown there
 ORDERS = ("text_order", "reversed")
 FEWEST_RUNS = 3  # groups of equal frames, below which they are no pattern
-_LEAST = 0.1  # grey levels: a smaller change of the reference does not show whether a frame is repeated
+_LEAST = 0.02  # grey levels: a smaller change of the reference does not show whether a frame is repeated
 _STILL = 0.05  # of the typical change of the reference, and 0.1 of the video's own: a frame is repeated
 _STILL_OWN = 0.1
 _FEWEST = 7  # frame changes that show an order by their amount alone

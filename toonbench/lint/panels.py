@@ -21,7 +21,7 @@ def panels(frames: Frames, *, source: Small, driving: Small | None) -> tuple[flo
     """
     if not len(frames):
         return float("nan"), float("nan")
-    if any(_known([small(frames)], source, driving)):  # a pasted video, and no strip
+    if any(_assigned([small(frames)], source, driving)):  # a pasted video, and no strip
         return 0.0, float("nan")
     for count in range(2, MOST + 1):
         for axis, sign in ((2, 1), (1, -1)):
@@ -36,15 +36,15 @@ def panels(frames: Frames, *, source: Small, driving: Small | None) -> tuple[flo
 def _rest(parts: list[Small], source: Small, driving: Small | None) -> list[int] | None:
     """The panels that show neither the source nor the driving frame, if the panels are such a strip.
 
-    Of two panels one must be known, of more at least two.
+    Of two panels one must be assigned, of more at least two.
     """
-    known = _known(parts, source, driving)
-    if sum(known) < min(2, len(parts) - 1):
+    assigned = _assigned(parts, source, driving)
+    if sum(assigned) < min(2, len(parts) - 1):
         return None
-    return [index for index, one in enumerate(known) if not one]
+    return [index for index, one in enumerate(assigned) if not one]
 
 
-def _known(parts: list[Small], source: Small, driving: Small | None) -> list[bool]:
+def _assigned(parts: list[Small], source: Small, driving: Small | None) -> list[bool]:
     """Whether each panel shows the source or the driving frame."""
     given = [source] if driving is None else [source, driving]
     apart = _distance(given[0], given[-1])

@@ -26,7 +26,7 @@ from toonbench.lint.motion import STILL
 TURNED = 0.5  # of the columns of TURNS: the median over pairs
 TURNED_ALONE = 0.7  # the same for one pair that is compared with its target
 CROPPED = 0.5  # of `crop_gain`
-CROP_FIT = 0.85  # of `crop_fit`
+CROP_FIT = 0.75  # of `crop_fit`
 OFFSET = 0.02  # of the width: a smaller difference of scale or place is none
 WAYS: Mapping[str, str] = {
     "mirrored": "are mirrored left to right",

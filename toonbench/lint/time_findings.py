@@ -27,8 +27,10 @@ def in_time(videos: Videos) -> tuple[Finding, ...]:
     """Repeated frames, wrong order, missing motion and shifts; each explains those after it."""
     doubled = tuple(_doubled(videos))
     ordered = tuple(_disordered(without(videos, doubled)))
-    rest = without(videos, (*doubled, *ordered))
-    return (*doubled, *ordered, *constant(rest), *shifted(rest))
+    explained = (*doubled, *ordered)
+    rest = without(videos, explained)
+    late = () if 2 * len(rest) < len(videos) else shifted(rest)
+    return (*explained, *constant(rest), *late)
 
 
 def _doubled(videos: Videos) -> Iterable[Finding]:
