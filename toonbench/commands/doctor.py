@@ -180,5 +180,13 @@ def _run_goldens(places: Iterable[Path], *, device: str) -> Iterable[dict[str, s
     methods = [registry.load("methods", name) for name in registry.names("methods")]
     for place in places:
         runners = [run_goldens, *(method.run_goldens for method in methods if hasattr(method, "run_goldens"))]
-        for check in (check for runner in runners for check in runner(place, device)):
-            yield _checked(f"{place.name}/{check.case}", check)
+        try:
+            for check in (check for runner in runners for check in runner(place, device)):
+                yield _checked(f"{place.name}/{check.case}", check)
+        except ToonbenchError:
+            raise
+        except Exception as error:  # damaged goldens may fail in any way
+            raise ToonbenchError(
+                f"--goldens {place}: its files are not goldens of this version, or are damaged "
+                f"({type(error).__name__}: {error}); fetch the folder again"
+            ) from error

@@ -129,4 +129,6 @@ def convert(kind: Any, tokens: Sequence[Token]) -> Any:
     """The value of an option. A whole number is written as one: cyclopts itself would round 1.5."""
     if int in (kind, *get_args(kind)) and (wrong := [one.value for one in tokens if not WHOLE.fullmatch(one.value)]):
         raise ValueError(f"{wrong[0]} is not a whole number")
+    if any("\0" in one.value for one in tokens):
+        raise ValueError("a value cannot contain the character NUL")
     return cyclopts_convert(kind, tokens)

@@ -103,7 +103,7 @@ def _data(root: Path, terminal: Terminal) -> Report:
     from toonbench.data.clips import decoded_frames, read_source
     from toonbench.data.folder import file_sha256
 
-    data = open_data(str(root), terminal=terminal)
+    data = open_data(str(root.absolute()), terminal=terminal)  # never a shipped data set's name
     problems: list[str] = []
     clips = [*data.clips, *data.targets.values()]
     with terminal.progress("reading clips") as on_progress:
