@@ -84,7 +84,7 @@ def strips(videos: Videos) -> tuple[Finding, ...]:
     return tuple(
         finding(
             "panels", hit, measured_in(videos, "panels"), "show several pictures in each frame, such as source, driving video and result",
-            detail=_panels, advice="score the result alone: cut it out, or write it alone", severity=severity,
+            detail=_panels, advice="score the result alone, for example with `--panel 3/3` if it is the last of three", severity=severity,
         )
     )  # fmt: skip
 
