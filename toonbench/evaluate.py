@@ -24,6 +24,7 @@ from toonbench.data.open import open_data
 from toonbench.environment import pick_device, record
 from toonbench.generate import MethodSpec, generate_pairs
 from toonbench.pool import OpenProgress, Pool, auto_workers, no_progress
+from toonbench.prepare.options import Options
 from toonbench.score.availability import release_weights
 from toonbench.score.choice import Videos, find_videos
 from toonbench.score.features import extract_references
@@ -109,11 +110,13 @@ def plan(
     shard: tuple[int, int] = (1, 1),
     seed: int = 0,
     pairs: Path | str | None = None,
+    preparation: Options | None = None,
     pool: Pool | None = None,
 ) -> Plan:
     """Resolve names, open the data and draw the pairs; `shard` (i, n) is part i of n.
 
     `pairs` is a CSV file with the columns source and driving, which replaces the pairs that the task draws.
+    `preparation` says how a plain folder of videos and images is prepared.
     Raises ToonbenchError for anything unknown.
     """
     rule = registry.load_task(task)
@@ -122,7 +125,7 @@ def plan(
         raise ToonbenchError(f"limit is {limit}: give 1 or more pairs")
     if not 1 <= shard[0] <= shard[1]:
         raise ToonbenchError(f"shard is {shard}: give (i, n), part i of n, with 1 <= i <= n")
-    opened = open_data(data or DEFAULT_DATA, pool=pool or Pool())
+    opened = open_data(data or DEFAULT_DATA, options=preparation, pool=pool or Pool())
     if pairs is None:
         drawn = draw_pairs(rule, opened.clips, targets=opened.targets, seed=seed)[:limit]
     else:
@@ -150,6 +153,7 @@ def evaluate(
     limit: int | None = None,
     shard: tuple[int, int] = (1, 1),
     seed: int = 0,
+    preparation: Options | None = None,
     workers: int = 1,
     device: str = "auto",
     checkpoint: Path | None = None,
@@ -165,8 +169,8 @@ def evaluate(
     names, a folder with another run, and errors that stop the whole run. A failed pair is listed in the result.
     """
     made = generate(
-        method, task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, workers=workers,
-        device=device, checkpoint=checkpoint, fresh=fresh, pairs=pairs, progress=progress,
+        method, task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, preparation=preparation,
+        workers=workers, device=device, checkpoint=checkpoint, fresh=fresh, pairs=pairs, progress=progress,
     )  # fmt: skip
     return score_run(made.plan, made.run, pool=_pool(workers, device, progress))
 
@@ -181,6 +185,7 @@ def generate(
     limit: int | None = None,
     shard: tuple[int, int] = (1, 1),
     seed: int = 0,
+    preparation: Options | None = None,
     workers: int = 1,
     device: str = "auto",
     checkpoint: Path | None = None,
@@ -191,7 +196,16 @@ def generate(
     """Generate the pairs of a task with a method, without scoring; the arguments are those of `evaluate`."""
     pool = _pool(workers, device, progress)
     made = plan(
-        task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, pairs=pairs, pool=pool
+        task=task,
+        data=data,
+        metrics=metrics,
+        out=out,
+        limit=limit,
+        shard=shard,
+        seed=seed,
+        preparation=preparation,
+        pairs=pairs,
+        pool=pool,
     )
     return generate_run(made, method, pool=pool, checkpoint=checkpoint, fresh=fresh)
 
@@ -208,6 +222,7 @@ def score(
     limit: int | None = None,
     shard: tuple[int, int] = (1, 1),
     seed: int = 0,
+    preparation: Options | None = None,
     workers: int = 1,
     device: str = "auto",
     checkpoint: Path | None = None,
@@ -228,7 +243,16 @@ def score(
         raise ToonbenchError("score needs exactly one of a folder of videos and a method with a run in OUT")
     pool = _pool(workers, device, progress)
     made = plan(
-        task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, pairs=pairs, pool=pool
+        task=task,
+        data=data,
+        metrics=metrics,
+        out=out,
+        limit=limit,
+        shard=shard,
+        seed=seed,
+        preparation=preparation,
+        pairs=pairs,
+        pool=pool,
     )
     if videos is not None:
         how = How(names=names, panel=panel, region=region)

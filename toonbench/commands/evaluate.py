@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import DATA, Names, Terminal, parse_part, parse_shard, report_problems
+from toonbench.commands.shared import DATA, Folder, Names, Terminal, parse_part, parse_shard, report_problems
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class What:
     """Print what would be done, without doing it."""
     fresh: Annotated[bool, Parameter(negative="--resume")] = False
     """Delete the stored files of this run and start again; by default the run resumes from them."""
+    folder: Folder = field(default_factory=Folder)
 
 
 def evaluate(
@@ -179,6 +180,7 @@ def make_plan(what: What, *, metrics: list[str] | None, terminal: Terminal) -> P
         shard=parse_shard(what.shard),
         seed=what.seed,
         pairs=what.pairs,
+        preparation=what.folder.options(),
         pool=terminal.pool(what.workers),
     )
     report_problems(made.data, what.data, terminal=terminal)

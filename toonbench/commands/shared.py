@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from cyclopts import Parameter, Token
 from cyclopts import convert as cyclopts_convert
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from toonbench.data import Dataset
     from toonbench.pool import Pool, Progress
+    from toonbench.prepare.options import Options
 
 
 DATA = "puppets@1"  # `toonbench.data.DEFAULT_DATA`, which is not imported to print help
@@ -103,12 +104,36 @@ def parse_part(text: str, *, option: str) -> tuple[int, int]:
     raise ToonbenchError(f"{option} {text}: write i/n with 1 <= i <= n, for example 1/4")
 
 
-def open_data(spec: str, *, terminal: Terminal, pool: Pool | None = None) -> Dataset:
-    """Open the data set that `spec` names, with a progress bar and a message for every file that cannot be used."""
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """How a plain folder of videos and images is prepared."""
+
+    crop: Literal["auto", "none", "face"] = "auto"
+    """face cuts a square around the face; none takes square pictures as they are; auto keeps square pictures that a face fills."""
+    detector: Literal["mtcnn", "yunet"] = "mtcnn"
+    """The face detector; yunet needs `toonbench weights fetch yunet`."""
+    keep: Annotated[bool, Parameter(negative="")] = False
+    """Use all frames of a clip, also where its face leaves or another scene begins."""
+    fps: float = 0.0
+    """Frames per second of folders of frames, and of videos that state none."""
+
+    def options(self) -> Options:
+        """The options as the library takes them."""
+        from toonbench.prepare.options import Options
+
+        return Options(crop=self.crop, detector=self.detector, keep=self.keep, fps=self.fps)
+
+
+def open_data(
+    spec: str, *, terminal: Terminal, folder: Folder | None = None, pool: Pool | None = None, silent: bool = False
+) -> Dataset:
+    """Open the data set that `spec` names, with a progress bar and, unless `silent`, a message for every file that cannot be used."""
     from toonbench.data.open import open_data as open_silently
 
-    data = open_silently(spec, pool=pool or terminal.pool(1))
-    report_problems(data, spec, terminal=terminal)
+    data = open_silently(spec, options=(folder or Folder()).options(), pool=pool or terminal.pool(1))
+    if not silent:
+        report_problems(data, spec, terminal=terminal)
     return data
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toonbench.commands.evaluate import Outputs, What, make_plan
-from toonbench.commands.shared import Terminal
+from toonbench.commands.shared import Folder, Terminal
 from toonbench.text import one_line
 from toonbench.types import Pair, Rows, ToonbenchError
 
@@ -62,7 +62,7 @@ def validate(
     elif place.is_file():
         raise ToonbenchError(f"{place} cannot be checked: give a folder or a result.json")
     elif (place / "metadata.parquet").exists() or is_plain_folder(place):
-        report = _data(place, terminal)
+        report = _data(place, (what or What()).folder, terminal)
     else:
         report = _videos(place, what or What(), outputs or Outputs(), terminal)
     _print(report, place, terminal=terminal)
@@ -103,7 +103,7 @@ def _data(root: Path, terminal: Terminal) -> Report:
     from toonbench.data.clips import decoded_frames, read_source
     from toonbench.data.folder import file_sha256
 
-    data = open_data(str(root.absolute()), terminal=terminal)  # never a shipped data set's name
+    data = open_data(str(root.absolute()), terminal=terminal, folder=folder, silent=True)  # never a shipped set's name
     problems: list[str] = []
     clips = [*data.clips, *data.targets.values()]
     with terminal.progress("reading clips") as on_progress:
@@ -117,7 +117,8 @@ def _data(root: Path, terminal: Terminal) -> Report:
             except ToonbenchError as error:
                 problems.append(str(error))
             on_progress(done, len(clips))
-    return Report(about=f"data set of {len(data.clips)} clips and {len(data.targets)} targets", problems=problems)
+    about = f"data set of {len(data.clips)} clips and {len(data.targets)} targets"
+    return Report(about=about, problems=problems, notes=data.notes)
 
 
 def _videos(root: Path, what: What, outputs: Outputs, terminal: Terminal) -> Report:

@@ -26,6 +26,9 @@ from toonbench.types import Clip, Motion, ToonbenchError
 FROZEN = Path(__file__).parent.parent / "puppets" / "frozen"
 DEFAULT_DATA = "puppets@1"
 PUPPETS = "toonbench puppets"  # how the provenance of every drawn clip begins
+NOT_OF_CLIPS = frozenset(
+    {"file", "style", "identity_by", "first", "detected", "remarks"}
+)  # columns about the making of a clip
 PLAIN_FOLDERS = ("real_videos", "real_images", "cartoon_videos", "cartoon_images")
 
 
@@ -154,7 +157,7 @@ def file_sha256(path: Path) -> str:
 def _clip(root: Path, row: Row) -> Clip:
     path = root / row["file"]
     problem = "" if path.is_file() else f"its file {row['file']} is missing"
-    given = {key: value for key, value in row.items() if key not in ("file", "style", "identity_by")}
+    given = {key: value for key, value in row.items() if key not in NOT_OF_CLIPS}
     return Clip(path=path, problem=problem, motion=_motion(root, row["id"]), **given)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from toonbench.data.folder import Dataset, hidden_by_shipped, is_plain_folder, load, locate
 from toonbench.pool import IN_PROCESS, Pool
+from toonbench.prepare.options import Options
 
 
 def cache_folder() -> Path:
@@ -17,8 +18,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("TOONBENCH_CACHE") or platformdirs.user_cache_dir("toonbench"))
 
 
-def open_data(spec: str, *, size: int = 256, pool: Pool = IN_PROCESS) -> Dataset:
-    """The data set that `spec` names; a plain folder of videos and images is cropped to faces first, once.
+def open_data(spec: str, *, options: Options | None = None, pool: Pool = IN_PROCESS) -> Dataset:
+    """The data set that `spec` names; a plain folder of videos and images is prepared first, once, by `options`.
 
     Files that cannot be used are clips with a `problem`. Raises ToonbenchError for an unknown name or a damaged folder.
     """
@@ -29,5 +30,5 @@ def open_data(spec: str, *, size: int = 256, pool: Pool = IN_PROCESS) -> Dataset
         return replace(loaded, notes=(note, *loaded.notes)) if note else loaded
     from toonbench.prepare.folder import prepare_folder
 
-    prepared = prepare_folder(root, cache_folder() / "prepared", size=size, pool=pool)
+    prepared = prepare_folder(root, cache_folder() / "prepared", options=options, pool=pool)
     return load(prepared, name=root.resolve().name)

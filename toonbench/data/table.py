@@ -201,6 +201,9 @@ CLIPS = Table(
         Column(name="original", role="prose"),
         Column(name="picture"),
         Column(name="box"),
+        Column(name="first", kind=int),
+        Column(name="detected", kind=float),
+        Column(name="remarks", role="prose"),
         Column(name="sha256", needed=True),
     ),
 )

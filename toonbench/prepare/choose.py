@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ SQUARE = 0.02  # difference of the sides over the longer one, up to which a pict
 FILLS = 0.3  # side of a face over that of a square picture, from which it is a crop of the face already
 CENTRAL = 0.25  # distance of such a face's centre from the middle, in sides of the picture
 FAR = 2.2  # side of the crop over that of the face and its margin, from which the face moves far
-MISSED = 0.97  # share of frames with the face, below which a remark gives it
+MIN_SHARE = 1 / 8  # of the searched frames of a drawn shot: a face in fewer of them is usually a false detection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,23 +41,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Frames without a jump, an empty frame or a missing face: from the first to the last entry of a track, both included."""
+    """Frames from `first` to `last`, both included, that show one face without a jump or an empty frame; its boxes there."""
 
-    track: Track
-    start: int
-    stop: int
-
-    @property
-    def first(self) -> int:
-        return self.track.at[self.start]
-
-    @property
-    def last(self) -> int:
-        return self.track.at[self.stop]
-
-    @property
-    def boxes(self) -> list[Box]:
-        return self.track.boxes[self.start : self.stop + 1]
+    first: int
+    last: int
+    boxes: tuple[Box, ...]
 
     @property
     def weight(self) -> float:
@@ -65,17 +54,26 @@ class _Run:
 
 
 def choose(
-    seen: Seen, *, size: tuple[int, int], scale: float, crop: Crop, keep: bool = False, drawn: bool = False, is_image: bool = False
+    seen: Seen,
+    *,
+    size: tuple[int, int],
+    scale: float,
+    crop: Crop,
+    keep: bool = False,
+    drawn: bool = False,
+    is_image: bool = False,
 ) -> Choice:
     """Choose the frames and the square. `size` is (width, height) of the original, `scale` that of the watched frames over it.
 
     `keep` uses all frames whatever they show. `drawn` accepts a square picture without a detected face as a crop by hand.
     """
-    runs = [run for track in seen.tracks for run in _runs(track, seen)]
-    faces = len({at for run in runs for at in range(run.first, run.last + 1)})
+    runs = [run for track in seen.tracks for run in (_drawn_runs(track, seen) if drawn else _runs(track, seen))]
+    faces = _frames_with_faces(seen)
     square_picture = abs(size[0] - size[1]) <= SQUARE * max(size)
     if crop == "none" and not square_picture:
-        return Choice(frames=seen.frames, faces=faces, problem=f"is {size[0]}x{size[1]}: --crop none needs square pictures")
+        return Choice(
+            frames=seen.frames, faces=faces, problem=f"is {size[0]}x{size[1]}: --crop none needs square pictures"
+        )
     if not runs:
         return _without_face(seen, square_picture=square_picture, crop=crop, drawn=drawn, keep=keep, is_image=is_image)
     best = max(runs, key=lambda run: (run.weight, -run.first))
@@ -90,18 +88,24 @@ def choose(
             "cut the clip, or use --keep",
         )
     first, last = (0, seen.frames) if keep else (best.first, best.last + 1)
-    boxes = [tuple(value / scale for value in box) for box in (_all_boxes(best.track) if keep else best.boxes)]
+    boxes = [tuple(value / scale for value in box) for box in best.boxes]
     square, far = _square_of(boxes, size=size, crop=crop, square_picture=square_picture)
     if far:
         remarks.append(f"the face moves far: the crop is {far:.1f} times as large as it")
     if not whole:
-        remarks.append("all frames are kept" if keep else f"frames {first} to {last - 1} of 0 to {seen.frames - 1} are used")
+        remarks.append(
+            "all frames are kept" if keep else f"frames {first} to {last - 1} of 0 to {seen.frames - 1} are used"
+        )
     return Choice(first=first, last=last, frames=seen.frames, faces=faces, square=square, remarks=tuple(remarks))
 
 
-def _without_face(
-    seen: Seen, *, square_picture: bool, crop: Crop, drawn: bool, keep: bool, is_image: bool
-) -> Choice:
+def _frames_with_faces(seen: Seen) -> int:
+    """The number of frames between two detections of one face."""
+    runs = [run for track in seen.tracks for run in _runs(track, seen)]
+    return len({at for run in runs for at in range(run.first, run.last + 1)})
+
+
+def _without_face(seen: Seen, *, square_picture: bool, crop: Crop, drawn: bool, keep: bool, is_image: bool) -> Choice:
     """The choice where no face was found: a square picture may be a crop by hand."""
     empty = len(seen.empty) == seen.frames
     accepted = square_picture and not empty and (crop == "none" or (crop == "auto" and drawn))
@@ -121,7 +125,7 @@ def _shots(seen: Seen) -> list[tuple[int, int]]:
     """The frames between jumps and empty frames."""
     ends = sorted({0, *seen.cuts, *seen.empty, *(at + 1 for at in seen.empty), seen.frames})
     empty = set(seen.empty)
-    return [(a, b) for a, b in zip(ends, ends[1:], strict=False) if a not in empty] or [(0, seen.frames)]
+    return [(a, b) for a, b in pairwise(ends) if a not in empty] or [(0, seen.frames)]
 
 
 def _runs(track: Track, seen: Seen) -> Iterator[_Run]:
@@ -136,8 +140,16 @@ def _runs(track: Track, seen: Seen) -> Iterator[_Run]:
             if not gap and not ((empty >= before) & (empty <= now)).any():
                 continue
         if not (empty == track.at[start]).any():
-            yield _Run(track, start, place - 1)
+            yield _Run(track.at[start], track.at[place - 1], tuple(track.boxes[start:place]))
         start = place
+
+
+def _drawn_runs(track: Track, seen: Seen) -> Iterator[_Run]:
+    """The whole shot of a track, because detectors miss drawn faces in some frames; parts of it where frames are empty."""
+    for first, end in _shots(seen):
+        inside = [place for place, at in enumerate(track.at) if first <= at < end]
+        if inside and len(inside) >= MIN_SHARE * sum(first <= at < end for at in seen.searched):
+            yield _Run(first, end - 1, tuple(track.boxes[place] for place in inside))
 
 
 def _remarks(seen: Seen, *, faces: int | None) -> list[str]:
@@ -156,10 +168,6 @@ def _ranges(at: Sequence[int]) -> str:
     parts = np.split(np.asarray(at), np.flatnonzero(np.diff(at) > 1) + 1)
     words = [f"{part[0]}" if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts]
     return ", ".join(words[:3]) + (", …" if len(words) > 3 else "")
-
-
-def _all_boxes(track: Track) -> list[Box]:
-    return track.boxes
 
 
 def _square_of(

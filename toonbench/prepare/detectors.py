@@ -36,7 +36,12 @@ Detect = Callable[[Frame], list[Detection]]
 
 def detector(name: str, *, low: bool = False) -> Detect:
     """The detector called `name`. `low` accepts less sure faces, which finds more drawn ones. Raises for an unknown name."""
-    found = {("mtcnn", False): _mtcnn, ("mtcnn", True): _mtcnn_low, ("yunet", False): _yunet, ("yunet", True): _yunet_low}
+    found = {
+        ("mtcnn", False): _mtcnn,
+        ("mtcnn", True): _mtcnn_low,
+        ("yunet", False): _yunet,
+        ("yunet", True): _yunet_low,
+    }
     if (name, low) not in found:
         raise ToonbenchError(f"unknown detector {name!r}: choose mtcnn or yunet")
     return found[name, low]
@@ -87,7 +92,9 @@ def _by_mtcnn(frame: Frame, thresholds: tuple[float, float, float]) -> list[Dete
     if boxes is None:
         return []
     return [
-        Detection((float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(score), np.asarray(five, np.float64))
+        Detection(
+            (float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(score), np.asarray(five, np.float64)
+        )
         for box, score, five in zip(boxes, scores, points, strict=True)
     ]
 

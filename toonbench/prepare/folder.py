@@ -15,16 +15,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from toonbench import store, video
+from toonbench.chunks import chunk_frames, in_chunks
+from toonbench.data.folder import file_sha256
 from toonbench.data.table import ABOUT, CLIPS, FAILURES, Row
 from toonbench.pool import IN_PROCESS, Pool
-from toonbench.prepare.face import crop_image, cut_out, find_face, sample_frames
-from toonbench.prepare.listing import FOLDERS, Found, list_folder
+from toonbench.prepare.beginning import first_frame_remarks
+from toonbench.prepare.face import Found, cut_frames, find_face
+from toonbench.prepare.listing import FOLDERS, Listed, list_folder
 from toonbench.prepare.metadata import read_stated
 from toonbench.prepare.names import RULES, legible
-from toonbench.types import Frame, Frames, Kind, ToonbenchError
+from toonbench.prepare.options import Options
+from toonbench.types import Frame, Kind, ToonbenchError
 
 VERSION = 3  # of the preparation; a new version prepares every clip again
 
@@ -33,32 +35,35 @@ VERSION = 3  # of the preparation; a new version prepares every clip again
 class _Item:
     """One file to prepare; picklable for worker processes."""
 
-    found: Found
+    listed: Listed
     root: Path
     out: Path
-    size: int
-    max_frames: int | None
-    fps: float
+    options: Options
 
     @property
     def id(self) -> str:
         """The clip's id."""
-        return self.found.id
+        return self.listed.id
 
     @property
     def kind(self) -> Kind:
         """Video or image."""
-        return self.found.kind
+        return self.listed.kind
+
+    @property
+    def fps(self) -> float:
+        """The rate that the user states, 0 if none."""
+        return self.listed.fps or self.options.fps
 
     @property
     def source(self) -> Path:
         """The user's file, or folder of frames."""
-        return self.root / self.found.path
+        return self.root / self.listed.path
 
     @property
     def files(self) -> list[Path]:
         """The user's files: one, or the frames in order."""
-        return [self.source / name for name in self.found.frames] or [self.source]
+        return [self.source / name for name in self.listed.frames] or [self.source]
 
     @property
     def file(self) -> str:
@@ -71,51 +76,57 @@ class _Item:
     @property
     def original(self) -> str:
         """The user's path as text that every table can hold."""
-        return legible(self.found.path)
+        return legible(self.listed.path)
 
     @property
     def stamp(self) -> str:
         """A text that changes when the source changes: its content by time and size, its permissions, what is stated about it."""
         facts = [path.stat() for path in self.files]
         marks = [f"{one.st_size}:{one.st_mtime_ns}:{one.st_mode:o}" for one in facts]
-        stated = f"{self.found.identity}|{self.found.rule}|{self.fps}|{'/'.join(self.found.frames)}"
+        stated = f"{self.listed.identity}|{self.listed.rule}|{self.fps}|{'/'.join(self.listed.frames)}"
         return f"{self.original}|{stated}|{hashlib.sha256(' '.join(marks).encode()).hexdigest()[:16]}"
 
 
-def prepare_folder(
-    root: Path,
-    cache_dir: Path,
-    *,
-    size: int = 256,
-    max_frames: int | None = None,
-    fps: float = 0.0,
-    pool: Pool = IN_PROCESS,
-) -> Path:
-    """Crop every file of a plain folder to its face, `size` pixels square, and return the data set's folder in the cache.
+def prepare_folder(root: Path, cache_dir: Path, *, options: Options | None = None, pool: Pool = IN_PROCESS) -> Path:
+    """Crop every file of a plain folder to its face, and return the data set's folder in the cache.
 
-    The first `max_frames` frames of a video are used, all by default. `fps` is the rate of folders of frames whose rate the
-    user's metadata does not state. Prepared files are not prepared again unless
-    they changed. A file without a face, or that cannot be read, is recorded in `failures.parquet`. Raises ToonbenchError only
-    if the folder has no files to prepare, or if the cache cannot be written.
+    Prepared files are not prepared again unless they changed. A file without a face, or that cannot be read, is recorded in
+    `failures.parquet`. Raises ToonbenchError only if the folder has no files to prepare, or if the cache cannot be written.
     """
-    out = _place(root, cache_dir, size=size, max_frames=max_frames)
+    options = options or Options()
+    out = _place(root, cache_dir, options)
     listing = list_folder(root, read_stated(root))
-    items = [
-        _Item(found=one, root=root, out=out, size=size, max_frames=max_frames, fps=one.fps or fps)
-        for one in listing.found
-    ]
+    items = [_Item(listed=one, root=root, out=out, options=options) for one in listing.found]
     if not items:
         raise ToonbenchError(
             "; ".join([f"{root}: has no videos or images; add some to {', '.join(FOLDERS)}", *listing.lines()])
         )
-    results = pool.map(_prepare, items, title="cropping faces")
+    results = pool.map(_prepare, items, title="preparing clips")
+    clips = [result for result in results if "reason" not in result]
     FAILURES.write(out, [result for result in results if "reason" in result])
-    CLIPS.write(out, [result for result in results if "reason" not in result])
-    store.write_json(out / ABOUT, {"notes": [*_identities(listing.found), *listing.lines()]})
+    CLIPS.write(out, clips)
+    store.write_json(
+        out / ABOUT, {"notes": [*_identities(listing.found), *_crops(clips), *listing.lines(), *_remarks(clips)]}
+    )
     return out
 
 
-def _identities(found: Sequence[Found]) -> list[str]:
+def _crops(clips: Sequence[Row]) -> list[str]:
+    """How many clips were cropped, in one line for each folder."""
+    lines: list[str] = []
+    for folder in FOLDERS:
+        own = [row for row in clips if row["original"].startswith(f"{folder}/")]
+        kept = sum("not cropped" in row["provenance"] for row in own)
+        if own:
+            lines.append(f"{folder}: {len(own) - kept} cropped to the face, {kept} used as they are")
+    return lines
+
+
+def _remarks(clips: Sequence[Row]) -> list[str]:
+    return [f"{row['id']}: {row['remarks']}" for row in clips if row["remarks"]]
+
+
+def _identities(found: Sequence[Listed]) -> list[str]:
     """How identities were stated, in one line."""
     rules = Counter(one.rule for one in found)
     people = len({one.identity for one in found})
@@ -123,8 +134,8 @@ def _identities(found: Sequence[Found]) -> list[str]:
     return [f"identities: {people} in {len(found)} clips ({how})"]
 
 
-def _place(root: Path, cache_dir: Path, *, size: int, max_frames: int | None) -> Path:
-    key = f"{root.resolve()}|{VERSION}|{size}|{max_frames}"
+def _place(root: Path, cache_dir: Path, options: Options) -> Path:
+    key = f"{root.resolve()}|{VERSION}|{options.key}"
     return cache_dir / f"{store.safe_name(root.resolve().name)}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 
 
@@ -138,59 +149,52 @@ def _prepare(item: _Item) -> Row:
         stored = store.read_json(item.done)
         if stored["stamp"] == stamp and ("reason" in stored["row"] or (item.out / item.file).exists()):
             return stored["row"]
-    row: Row = {"id": item.id, "domain": item.found.domain, "kind": item.kind}
+    row: Row = {"id": item.id, "domain": item.listed.domain, "kind": item.kind}
     try:
-        cropped = _cropped(item)
+        made = _prepared(item)
     except ToonbenchError as error:
         reason = str(error).replace(f"{item.root}/", "")
         row |= {"file": item.original, "reason": reason if item.original in reason else f"{item.original}: {reason}"}
     else:
-        row |= _write_clip(item, cropped)
+        row |= made
     store.write_json(item.done, {"stamp": stamp, "row": row})
     return row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cropped:
-    """The frames of a clip, their rate, and the square of the user's picture (left, top, side) that they show."""
-
-    frames: Frames
-    fps: float
-    picture: tuple[int, int]
-    box: tuple[int, int, int]
-
-
-def _cropped(item: _Item) -> _Cropped:
-    """The cropped frames. A video is decoded twice, to detect and to crop, so that its frames are not kept in memory."""
-    if item.found.problem:
-        raise ToonbenchError(item.found.problem)
-    if item.kind == "image":
-        picture = video.read_image(item.source)
-        crop = crop_image(picture, size=item.size)
-        return _Cropped(frames=crop.frames, fps=0.0, picture=_sides(picture), box=crop.box)
-    sample, _ = sample_frames(_source_frames(item))
-    face = find_face(sample)
-    fps = _rate(item)
-    frames = np.stack([cut_out(frame, face, size=item.size) for frame in _source_frames(item)])
-    return _Cropped(frames=frames, fps=fps, picture=_sides(sample[0]), box=(face.left, face.top, face.side))
-
-
-def _sides(picture: Frame) -> tuple[int, int]:
-    return picture.shape[1], picture.shape[0]
+def _prepared(item: _Item) -> Row:
+    """Write the clip and return its row. A video is decoded twice, to watch and to crop; a chunk of frames is in memory."""
+    if item.listed.problem:
+        raise ToonbenchError(item.listed.problem)
+    options, path = item.options, item.out / item.file
+    is_image = item.kind == "image"
+    fps = 0.0 if is_image else _rate(item)
+    found = find_face(
+        lambda: _source_frames(item), options, fps=fps, drawn=item.listed.domain == "cartoon", is_image=is_image
+    )
+    if found.choice.problem:
+        raise ToonbenchError(found.choice.problem)
+    frames = cut_frames(_source_frames(item), found, size=options.size)
+    if is_image:
+        video.write_png(path, next(frames))
+    else:
+        video.write_lossless_chunks(path, in_chunks(frames, chunk_frames(options.size, options.size)), fps=fps)
+    return _row(item, found, fps=fps, sha256=file_sha256(path))
 
 
 def _source_frames(item: _Item) -> Iterator[Frame]:
-    """The frames of a video file or of a folder of frames."""
-    if item.found.frames:
-        return video.iter_pictures(item.files[: item.max_frames])
-    return video.iter_frames(item.source, max_frames=item.max_frames)
+    """The frames of a video file, of a folder of frames, or of a picture."""
+    if item.kind == "image":
+        return iter([video.read_image(item.source)])
+    if item.listed.frames:
+        return video.iter_pictures(item.files[: item.options.max_frames])
+    return video.iter_frames(item.source, max_frames=item.options.max_frames)
 
 
 def _rate(item: _Item) -> float:
     """Frames per second of a video. Raises ToonbenchError if nothing states it."""
-    if item.found.frames and item.fps:
+    if item.listed.frames and item.fps:
         return item.fps
-    if item.found.frames:
+    if item.listed.frames:
         raise ToonbenchError("a folder of frames states no rate: give --fps, or a column fps in metadata.csv")
     rate = video.probe(item.source).fps or item.fps
     if not rate:
@@ -198,26 +202,27 @@ def _rate(item: _Item) -> float:
     return rate
 
 
-def _write_clip(item: _Item, cropped: _Cropped) -> Row:
-    path, frames, fps = item.out / item.file, cropped.frames, cropped.fps
-    if item.kind == "image":
-        video.write_png(path, frames[0])
-    else:
-        video.write_lossless(path, frames, fps=fps)
+def _row(item: _Item, found: Found, *, fps: float, sha256: str) -> Row:
+    """The row of a prepared clip."""
+    choice = found.choice
+    how = f"face cropped by {item.options.detector}" if choice.square else "not cropped"
     return {
         "file": item.file,
-        "identity": item.found.identity,
-        "identity_by": item.found.rule,
+        "identity": item.listed.identity,
+        "identity_by": item.listed.rule,
         "title": "",
         "split": "test",
         "fps": float(fps),
-        "frames": len(frames),
-        "width": int(frames.shape[2]),
-        "height": int(frames.shape[1]),
-        "provenance": f"{item.original}, face cropped by MTCNN (toonbench prepare {VERSION})",
+        "frames": choice.last - choice.first,
+        "width": item.options.size,
+        "height": item.options.size,
+        "provenance": f"{item.original}, {how} (toonbench prepare {VERSION})",
         "licence": "",
         "original": item.original,
-        "picture": ",".join(map(str, cropped.picture)),
-        "box": ",".join(map(str, cropped.box)),
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "picture": ",".join(map(str, found.size)),
+        "box": ",".join(map(str, choice.square or (0, 0, max(found.size)))),
+        "first": choice.first,
+        "detected": round(choice.faces / choice.frames, 4),
+        "remarks": "; ".join([*choice.remarks, *first_frame_remarks(item.kind, found)]),
+        "sha256": sha256,
     }

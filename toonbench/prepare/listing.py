@@ -33,7 +33,7 @@ NUMBER = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Listed:
     """A file, or a folder of frames, that is a clip; `path` is relative to the user's folder."""
 
     id: str
@@ -51,7 +51,7 @@ class Found:
 class Listing:
     """The clips in a fixed order, how many files of which suffix were left out, and remarks about what was not looked into."""
 
-    found: list[Found] = field(default_factory=list[Found])
+    found: list[Listed] = field(default_factory=list[Listed])
     left_out: Counter[str] = field(default_factory=Counter[str])
     remarks: list[str] = field(default_factory=list[str])
 
@@ -85,7 +85,7 @@ def natural(name: str) -> tuple[tuple[int, int | str, str], ...]:
     )
 
 
-def _in_folder(root: Path, place: Path, listing: Listing, stated: Mapping[str, Stated]) -> Iterator[Found]:
+def _in_folder(root: Path, place: Path, listing: Listing, stated: Mapping[str, Stated]) -> Iterator[Listed]:
     """The clips of one of FOLDERS, sub-folders included. A link to a folder, and one that cannot be read, become remarks."""
     domain, kind = FOLDERS[place.name]
     allowed = VIDEOS if kind == "video" else IMAGES
@@ -126,22 +126,22 @@ def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _file(path: Path, *, root: Path, domain: Domain, kind: Kind, stated: Mapping[str, Stated]) -> Found:
+def _file(path: Path, *, root: Path, domain: Domain, kind: Kind, stated: Mapping[str, Stated]) -> Listed:
     relative = PurePosixPath(path.relative_to(root).as_posix())
     return _made(relative, domain=domain, kind=kind, stated=stated)
 
 
-def _frames(folder: Path, names: list[str], *, root: Path, domain: Domain, stated: Mapping[str, Stated]) -> Found:
+def _frames(folder: Path, names: list[str], *, root: Path, domain: Domain, stated: Mapping[str, Stated]) -> Listed:
     relative = PurePosixPath(folder.relative_to(root).as_posix())
     return _made(relative, domain=domain, kind="video", stated=stated, frames=tuple(sorted(names, key=natural)))
 
 
 def _made(
     path: PurePosixPath, *, domain: Domain, kind: Kind, stated: Mapping[str, Stated], frames: tuple[str, ...] = ()
-) -> Found:
+) -> Listed:
     own = stated.get(str(path), Stated())
     identity, rule = identity_of(path, stated=own.identity)
-    return Found(
+    return Listed(
         id=clip_id(path, kind=kind, folder=bool(frames)),
         path=path,
         domain=domain,
@@ -154,10 +154,10 @@ def _made(
     )
 
 
-def _distinct(found: list[Found]) -> list[Found]:
+def _distinct(found: list[Listed]) -> list[Listed]:
     """The clips; one whose id another clip has (by letter case or by Unicode form only) gets a problem and an id of its own."""
     taken: dict[str, PurePosixPath] = {}
-    clips: list[Found] = []
+    clips: list[Listed] = []
     for one in found:
         key = one.id.lower()
         if key in taken:
@@ -171,7 +171,7 @@ def _distinct(found: list[Found]) -> list[Found]:
     return clips
 
 
-def _with(one: Found, *, id: str, problem: str) -> Found:  # noqa: A002 - a field's name
+def _with(one: Listed, *, id: str, problem: str) -> Listed:  # noqa: A002 - a field's name
     from dataclasses import replace
 
     return replace(one, id=id, problem=problem)

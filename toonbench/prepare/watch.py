@@ -24,6 +24,7 @@ PER_SECOND = 3
 FLAT = 4.0  # grey levels: the standard deviation of a frame that shows nothing
 CHANGE = 10.0  # grey levels of mean change of a small picture, below which nothing jumps
 UNLIKE, SUDDEN = 0.4, 2.5  # 1 - correlation of two small pictures at a jump, and over the usual one
+AT_ONCE = 0.75  # the same in the first frames, before anything is usual
 BRIGHT, PART, ABRUPT = 25.0, 0.2, 4.0  # the same for a large change, as between two persons in one place
 EVERYWHERE = 6  # searches of the whole frame: one in so many
 AROUND, SURROUNDINGS = 2.2, 144  # sides of a face that are searched near it, and pixels of that picture
@@ -118,8 +119,8 @@ class _Watcher:
         unlike = 1 - _correlation(small, self._small)
         usual = float(np.median(self._unlike)) if self._unlike else 0.0
         jump = change > CHANGE and (
-            (unlike > UNLIKE and unlike > SUDDEN * usual)
-            or (change > BRIGHT and unlike > PART and unlike > ABRUPT * usual)
+            (unlike > (UNLIKE if len(self._unlike) > 1 else AT_ONCE) and unlike > SUDDEN * usual)
+            or (len(self._unlike) > 1 and change > BRIGHT and unlike > PART and unlike > ABRUPT * usual)
         )
         if not jump:
             self._unlike.append(unlike)
@@ -172,7 +173,6 @@ class _Watcher:
             place = _index_before(track, index)
             if place is not None and track.look is not None and _still(frame, track.boxes[place], track.look):
                 _insert(track, index, Detection(track.boxes[place], 0.0), track.look)
-
 
     def _faces(self, frame: Frame, tracks: list[Track]) -> list[Detection]:
         """The faces of a frame: near those of the last search if all of them are there, and everywhere every EVERYWHERE searches."""
