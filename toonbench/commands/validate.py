@@ -97,7 +97,7 @@ def _counted(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def _data(root: Path, terminal: Terminal) -> Report:
+def _data(root: Path, folder: Folder, terminal: Terminal) -> Report:
     """Decode every clip and compare it with its row of the table."""
     from toonbench.commands.shared import open_data
     from toonbench.data.clips import decoded_frames, read_source

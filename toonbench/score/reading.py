@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from toonbench import video
-from toonbench.prepare.face import Face, cut_out
+from toonbench.prepare.face import cut_out
 from toonbench.types import Frame, ToonbenchError
 
 VERSION = 1  # of the ways of reading that change pixels; a new version measures such videos again
@@ -79,9 +79,7 @@ class Reading:
     def _shown(self, frame: Frame) -> Frame:
         frame = cut_panel(frame, self.panel, path=self.path)
         if self.square is not None:
-            left, top, side = self.square
-            face = Face(left=left, top=top, side=side, detected=1.0, searched=1)
-            return cut_out(frame, face, size=self.size[0] if self.size else side)
+            return cut_out(frame, self.square, size=self.size[0] if self.size else self.square[2])
         return frame if self.size is None else reduced(frame, self.size)
 
 
