@@ -2,7 +2,7 @@
 
     python scripts/lint_separation.py [--runs DIR]
 
-All 60 pairs of the five tasks on puppets@1. DIR holds `toonbench generate --method toontalker --out DIR` of each task, to
+All 60 pairs of the five tasks on puppets@2. DIR holds `toonbench generate --method toontalker --out DIR` of each task, to
 have a network's outputs beside the exact answers.
 """
 
@@ -61,11 +61,11 @@ def main() -> None:
 
 def pairs(runs: Path | None) -> Iterator[tuple[Pair, Videos]]:
     """Each pair, and the sound videos of each method for it."""
-    data = load(locate("puppets@1"))
+    data = load(locate("puppets@2"))
     for task in TASKS:
         for pair in draw_pairs(registry.load_task(task), data.clips, targets=data.targets):
             if pair.target is None:
-                raise ToonbenchError(f"{pair.id} has no exact answer; use puppets@1")
+                raise ToonbenchError(f"{pair.id} has no exact answer; use puppets@2")
             target = read_frames(pair.target).frames
             noisy = NoisyOracle().animate_target(read_source(pair.source), target, seed=0)
             methods = {"oracle": target, "noisy-oracle": noisy}

@@ -19,7 +19,7 @@ PAIRS = ((("real2cartoon", 1), ("cartoon2real", 0)), (("real2cartoon", 4), ("car
 
 def strip(name: str, index: int) -> np.ndarray:
     """One pair as three rows (driving video, target, model) after its source: (3 SIDE, 4 SIDE, 3)."""
-    data, task = load_data("puppets@1"), load_task(name)
+    data, task = load_data("puppets@2"), load_task(name)
     pair = draw_pairs(task, data.clips, targets=data.targets)[index]
     method = MethodSpec(name="toontalker").load()
     assert isinstance(method, Method)

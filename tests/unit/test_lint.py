@@ -36,7 +36,7 @@ class Case:
 
 @pytest.fixture(scope="module")
 def cases() -> dict[str, list[Case]]:
-    data = load(locate("puppets@1"))
+    data = load(locate("puppets@2"))
     return {
         name: [Case(pair) for pair in draw_pairs(registry.load_task(name), data.clips, targets=data.targets)]
         for name in TASKS
@@ -206,7 +206,7 @@ def test_wrong_size_and_length_are_errors_and_another_rate_is_a_warning(cases, l
     assert "64x64 instead of 128x128" in small["size"].message
     short = found(own, lossless, lambda case: case.target[:8])
     assert short["length"].severity == "error"
-    assert "8 instead of 10" in short["length"].message
+    assert "8 instead of 30" in short["length"].message
     fast = tmp_path / "fast.mkv"
     video.write_lossless(fast, own[0].target, fps=25)
     told = found(own, fast, lambda case: case.target)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from toonbench.pool import Pool, Progress
 
 
-DATA = "puppets@1"  # `toonbench.data.DEFAULT_DATA`, which is not imported to print help
+DATA = "puppets@2"  # `toonbench.data.DEFAULT_DATA`, which is not imported to print help
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
 Paths = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)]
 

@@ -23,7 +23,7 @@ from toonbench.registry import unknown
 from toonbench.types import Clip, Motion, ToonbenchError
 
 FROZEN = Path(__file__).parent.parent / "puppets" / "frozen"
-DEFAULT_DATA = "puppets@1"
+DEFAULT_DATA = "puppets@2"
 PUPPETS = "toonbench puppets"  # how the provenance of every drawn clip begins
 PLAIN_FOLDERS = ("real_videos", "real_images", "cartoon_videos", "cartoon_images")
 
