@@ -16,20 +16,8 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 NOT_YET = (
-    "scripts/freeze_puppets.py",
-    "scripts/lint_separation.py",
-    "toonbench/puppets/frozen/",
-    "toonbench/puppets/make.py",
-    "toonbench/puppets/recipe.py",
-    "toonbench/puppets/rig.py",
-    "toonbench/puppets/timed.py",
 )
 NAMES_NOT_YET = (
-    "scripts/lint_separation.py",
-    "toonbench/puppets/make.py",
-    "toonbench/puppets/recipe.py",
-    "toonbench/puppets/rig.py",
-    "toonbench/puppets/timed.py",
 )
 
 # A regular expression over text whose white space is single spaces (case does not matter), and what to write instead.

@@ -1,4 +1,4 @@
-"""The shipped puppets hold enough events at times that a pattern which looks at nothing does not meet."""
+"""The shipped puppets have enough events, at times that a fixed pattern does not match."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,9 +9,11 @@ import pytest
 from toonbench.data import load, shipped
 from toonbench.data.folder import Dataset
 from toonbench.metrics import blink_f1, mouth_f1
-from toonbench.metrics._events import f1, matched, onsets
-from toonbench.puppets.rig import INDEX
+from toonbench.metrics.events import f1, matched, onsets
+from toonbench.puppets.rig import INDEX, seed_of
+from toonbench.puppets.timed import generate_timed
 from toonbench.registry import load_task
+from toonbench.store import read_json
 from toonbench.tasks import STANDARD_TASKS, draw_pairs
 from toonbench.types import Clip
 
@@ -36,14 +38,14 @@ def data() -> Dataset:
     return load(shipped()["puppets@2"])
 
 
-def drivers(data: Dataset, domain: str) -> list[Clip]:
+def driving_videos(data: Dataset, domain: str) -> list[Clip]:
     return [clip for clip in data.clips if clip.kind == "video" and clip.domain == domain]
 
 
 @pytest.mark.parametrize("domain", ["real", "cartoon"])
 def test_there_are_at_least_twelve_driving_videos_of_three_seconds(data, domain):
-    assert len(drivers(data, domain)) >= 12
-    for clip in drivers(data, domain):
+    assert len(driving_videos(data, domain)) >= 12
+    for clip in driving_videos(data, domain):
         assert clip.fps >= 10
         assert clip.frames / clip.fps >= 3
         assert (clip.width, clip.height) == (128, 128)
@@ -53,9 +55,22 @@ def test_there_are_at_least_twelve_driving_videos_of_three_seconds(data, domain)
 @pytest.mark.parametrize(("kind", "least"), [("blinks", 4), ("openings", 6)])
 @pytest.mark.parametrize("order", ["id", "index"])
 def test_every_five_consecutive_driving_videos_have_enough_events(data, domain, kind, least, order):
-    clips = sorted(drivers(data, domain), key=lambda clip: clip.id if order == "id" else clip.id.rpartition("-v")[2])
+    clips = sorted(
+        driving_videos(data, domain), key=lambda clip: clip.id if order == "id" else clip.id.rpartition("-v")[2]
+    )
     counts = [len(events(clip, kind)) for clip in clips]
     assert min(sum(counts[at : at + 5]) for at in range(len(counts) - 4)) >= least
+
+
+def test_the_motion_of_every_clip_follows_from_the_recipe(data):
+    recipe = read_json(data.root / "puppets.json")
+    assert recipe["version"] == 2
+    for clip in data.clips:
+        number = int(clip.id[-4:])
+        seed = seed_of(recipe["split"], recipe["seed"], clip.domain, clip.kind, number, "motion")
+        rig = generate_timed(seed, frames=clip.frames, step=recipe["step"])
+        with np.load(clip.motion) as motion:
+            assert np.abs(motion["rig"] - rig).max() < 1e-5, clip.id
 
 
 @pytest.mark.parametrize("kind", EVENTS)
@@ -69,7 +84,7 @@ def test_every_target_has_the_events_of_its_driving_video(data, kind):
 @pytest.mark.parametrize("name", STANDARD_TASKS)
 @pytest.mark.parametrize("kind", EVENTS)
 def test_the_best_fixed_pattern_of_events_scores_below_one_half(data, name, kind):
-    """The same onsets in every clip, chosen by looking at all of them; the blinks of `puppets@1` gave 0.64."""
+    """The best set of onsets that is the same in every clip; the blinks of `puppets@1` gave 0.64."""
     pairs = draw_pairs(load_task(name), data.clips, targets=data.targets)
     clips = [events(pair.target, kind) for pair in pairs if pair.target is not None]
     assert len(clips) == 12
