@@ -17,8 +17,9 @@ def scores(tmp_path_factory):
     """Scores of methods on real2cartoon of the shipped puppets: metric -> method -> a value a pair."""
     out = tmp_path_factory.mktemp("runs")
     found = {}
+    common = ["--metrics", "l1", "psnr", "ssim", "--out", str(out), "--workers", "1", "-q"]
     for method in ("toontalker", "static", "paste", "oracle"):
-        assert cli.run(["eval", "--method", method, "--out", str(out), "--workers", "1", "-q"]) == 0
+        assert cli.run(["eval", "--method", method, *common]) == 0
         (path,) = out.rglob(f"{method}@*/scores.csv")
         with path.open() as handle:
             for row in csv.DictReader(handle):
