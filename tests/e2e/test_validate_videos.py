@@ -66,7 +66,7 @@ def test_json_holds_problems_and_warnings(answers, tmp_path, capsys):
     video.write_lossless(second, np.ascontiguousarray(video.read_video(second).frames[:, ::2, ::2]), fps=10)
     assert validate(folder, "--json") == 1
     told = json.loads(capsys.readouterr().out)
-    assert told["problems"] == [f"{second.name}: 10 frames of 64x64, expected 10 of 128x128"]
+    assert told["problems"] == [f"{second.name}: 30 frames of 64x64, expected 30 of 128x128"]
     lossy, copied = told["warnings"]
     assert lossy.startswith("1 of 12 videos are coded with loss")
     assert copied.startswith("10 of 12 videos are the targets")
