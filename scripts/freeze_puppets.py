@@ -1,4 +1,4 @@
-"""Render the frozen evaluation split of puppets that ships in the package: clips, sources, exact targets, checksums.
+"""Render the frozen evaluation split of puppets that ships in the package: clips, sources, targets, checksums.
 
 Run once per version, by hand: `python scripts/freeze_puppets.py`. Its pixels never change afterwards; a new version
 gets a new name.
@@ -64,9 +64,9 @@ def _print(title: str, done: int, total: int) -> None:
 
 
 def _protocols(root: Path) -> str:
-    """Say how many pairs of each task the split holds, beside the task's own number."""
+    """The number of pairs of each task in the split, beside the task's own number."""
     data = load(root)
-    lines = ["\n## Protocols\n", "| task | drivers | pairs | the task's full numbers |", "|---|---:|---:|---|"]
+    lines = ["\n## Protocols\n", "| task | driving videos | pairs | the task's full numbers |", "|---|---:|---:|---|"]
     for name in STANDARD_TASKS:
         task = load_task(name)
         pairs = draw_pairs(task, data.clips, targets=data.targets)
@@ -75,7 +75,7 @@ def _protocols(root: Path) -> str:
         )
         lines.append(f"| `{task.name}` | {len({pair.driving.id for pair in pairs})} | {len(pairs)} | {full} |")
         if any(pair.target is None or pair.target.motion is None for pair in pairs):
-            raise ValueError(f"{task.id}: a pair has no exact answer")
+            raise ValueError(f"{task.id}: a pair has no target with ground-truth motion")
     return "\n".join(lines) + "\n"
 
 
@@ -85,7 +85,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--name", default="puppets@2")
     parser.add_argument("--clips", type=int, default=12, help="driving videos per domain")
     parser.add_argument("--images", type=int, default=12, help="sources per domain")
-    parser.add_argument("--sources", type=int, default=1, help="sources per driving video that get an exact target")
+    parser.add_argument("--sources", type=int, default=1, help="sources per driving video that get a target")
     parser.add_argument("--frames", type=int, default=30)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--step", type=int, default=3, help="take every step-th frame of a 30 fps motion")

@@ -1,10 +1,10 @@
-"""How far sound and damaged clips lie apart for each finding of the input linter: the tables of docs/lint.md.
+"""The values of sound and of damaged clips for each finding of the input linter: the tables of docs/lint.md.
 
     python scripts/lint_separation.py [--runs DIR] [--kinds bgr range ...] [--pairs N]
 
-All 60 pairs of the five tasks on puppets@1, or the first N of each task; all kinds of mistakes, or those given.
-DIR holds `toonbench generate --method toontalker --out DIR` of each task, to
-have a network's outputs beside the exact answers.
+It measures all 60 pairs of the five tasks on puppets@2, or the first N of each task, and all kinds of mistakes, or those
+given. DIR holds the output of `toonbench generate --method toontalker --out DIR` for each task; with it the tables also have a
+network's videos.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=None)
     options = parser.parse_args()
     kinds = None if options.kinds is None else frozenset[str](options.kinds)
-    found: dict[tuple[bool, str, str], list[Measured]] = defaultdict(list)  # (answers, method, damage)
+    found: dict[tuple[bool, str, str], list[Measured]] = defaultdict(list)  # (with targets, method, damage)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "lossless.mkv"
         video.write_lossless(path, np.zeros((2, 16, 16, 3), np.uint8), fps=10)
@@ -61,22 +61,22 @@ def main() -> None:
             target = None if pair.target is None else read_frames(pair.target).frames
             for method, frames in methods.items():
                 for name, damaged in variants(frames, source=source, driving=driving, kinds=kinds).items():
-                    for answers in (True, False):
+                    for with_targets in (True, False):
                         row = lint.measure(pair, path, generated=damaged, source=source, driving=driving,
-                                           target=target if answers else None)  # fmt: skip
-                        found[answers, method, name].append(from_row(row))
-    for answers in (True, False):
-        show(found, answers=answers)
+                                           target=target if with_targets else None)  # fmt: skip
+                        found[with_targets, method, name].append(from_row(row))
+    for with_targets in (True, False):
+        show(found, with_targets=with_targets)
     show_extremes(found)
 
 
 def pairs(runs: Path | None, *, most: int | None) -> Iterator[tuple[Pair, Videos]]:
     """Each pair, and the sound videos of each method for it."""
-    data = load(locate("puppets@1"))
+    data = load(locate("puppets@2"))
     for task in TASKS:
         for pair in draw_pairs(registry.load_task(task), data.clips, targets=data.targets)[:most]:
             if pair.target is None:
-                raise ToonbenchError(f"{pair.id} has no exact answer; use puppets@1")
+                raise ToonbenchError(f"{pair.id} has no target; use puppets@2")
             target = read_frames(pair.target).frames
             noisy = NoisyOracle().animate_target(read_source(pair.source), target, seed=0)
             methods = {"oracle": target, "noisy-oracle": noisy}
@@ -96,26 +96,26 @@ def variants(frames: Frames, *, source: Frames, driving: Frames, kinds: frozense
     return {**mild, **wrong, "source pasted": faults.pasted(frames, source), "driving video pasted": driving}
 
 
-def show(found: dict[tuple[bool, str, str], list[Measured]], *, answers: bool) -> None:
-    """One Markdown table: the range over single pairs of sound (mildly damaged too) and of damaged clips, and medians."""
-    print(f"\n{'With' if answers else 'Without'} exact answers\n")
+def show(found: dict[tuple[bool, str, str], list[Measured]], *, with_targets: bool) -> None:
+    """Print one Markdown table: the range over single pairs of sound, mildly damaged and wrong clips, and medians."""
+    print(f"\n{'With' if with_targets else 'Without'} targets\n")
     print("| mistake | column | method | sound: 5 %, median, 95 % | worst mild median | with it: 5 %, median, 95 % |")
     print("|---|---|---|---|---|---|")
     methods = list(dict.fromkeys(method for _, method, _ in found))
     for name, column in COLUMN.items():
         for method in methods:
-            if (answers, method, name) not in found:
+            if (with_targets, method, name) not in found:
                 continue
-            sound = values(found[answers, method, "untouched"], column)
-            wrong = values(found[answers, method, name], column)
+            sound = values(found[with_targets, method, "untouched"], column)
+            wrong = values(found[with_targets, method, name], column)
             low = np.nanmean(wrong) < np.nanmean(sound)
-            mild = [float(np.nanmedian(values(found[answers, method, one], column))) for one in faults.MILD]
+            mild = [float(np.nanmedian(values(found[with_targets, method, one], column))) for one in faults.MILD]
             worst = min(mild) if low else max(mild)
             print(f"| {name} | `{column}` | {method} | {spread(sound)} | {worst:.2f} | {spread(wrong)} |")
 
 
 def show_extremes(found: dict[tuple[bool, str, str], list[Measured]]) -> None:
-    """One Markdown table of the colours that single pairs are told by: over all methods, with and without answers."""
+    """Print one Markdown table of the colours that identify single pairs: over all methods, with and without targets."""
     print("\n| column | nearest sound or mildly damaged | nearest with the mistake |\n|---|---|---|")
     for name, (kind, _) in faults.FAULTS.items():
         if kind in ("bgr", "range"):
@@ -135,7 +135,9 @@ def spread(numbers: np.ndarray) -> str:
     """The 5 % and 95 % points and the median of the finite ones."""
     finite = numbers[np.isfinite(numbers)]
     return (
-        ", ".join(f"{number:.2f}" for number in np.quantile(finite, [0.05, 0.5, 0.95])) if finite.size else "none told"
+        ", ".join(f"{number:.2f}" for number in np.quantile(finite, [0.05, 0.5, 0.95]))
+        if finite.size
+        else "none measured"
     )
 
 

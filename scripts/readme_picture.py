@@ -1,4 +1,4 @@
-"""Draw docs/images/puppets.png: sources, driving videos, targets and the output of ToonTalker's mini model on two pairs each way."""
+"""Draw docs/images/puppets.png: sources, driving videos, targets and the output of the bundled ToonTalker on two pairs each way."""
 
 from pathlib import Path
 
@@ -10,16 +10,18 @@ from toonbench.data.clips import read_frames, read_source
 from toonbench.generate import MethodSpec
 from toonbench.registry import load_task
 from toonbench.tasks import draw_pairs
-from toonbench.types import Method
+from toonbench.types import Frame, Frames, Method
 
 OUT = Path(__file__).parent.parent / "docs" / "images" / "puppets.png"
-SIDE, FRAMES, MARGIN = 96, (2, 5, 9), 22
+SIDE, COLUMNS, GAP, LABELS, TITLE = 128, 4, 24, 128, 30  # pixels; COLUMNS: the source and three frames
 PAIRS = ((("real2cartoon", 1), ("cartoon2real", 0)), (("real2cartoon", 4), ("cartoon2real", 3)))
+TITLES = ("a real-style video drives a cartoon", "a cartoon video drives a real-style image")
+ROWS = ("driving video", "target", "mini ToonTalker")
 
 
-def strip(name: str, index: int) -> np.ndarray:
-    """One pair as three rows (driving video, target, model) after its source: (3 SIDE, 4 SIDE, 3)."""
-    data, task = load_data("puppets@1"), load_task(name)
+def block(name: str, index: int) -> Frame:
+    """One pair as three rows (driving video, target, model) beside its source: (3 SIDE, COLUMNS SIDE, 3)."""
+    data, task = load_data("puppets@2"), load_task(name)
     pair = draw_pairs(task, data.clips, targets=data.targets)[index]
     method = MethodSpec(name="toontalker").load()
     assert isinstance(method, Method)
@@ -28,35 +30,38 @@ def strip(name: str, index: int) -> np.ndarray:
     made = method.animate(
         source, driving, motion=task.motion, seed=0, source_domain=task.source, driving_domain=task.driving
     )
-    rows = []
-    for row, clip in enumerate((driving, read_frames(pair.target).frames, made)):
-        first = source if row == 1 else np.full_like(source, 255)
-        rows.append(np.concatenate([small(first), *(small(clip[t]) for t in FRAMES)], axis=1))
-    return np.concatenate(rows)
+    target = read_frames(pair.target).frames
+    times = farthest(target)
+    blank = np.full_like(source, 255)
+    rows = [[blank, *driving[times]], [source, *target[times]], [blank, *made[times]]]
+    return np.concatenate([np.concatenate(row, axis=1) for row in rows])
 
 
-def small(frame: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(frame).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+def farthest(target: Frames) -> list[int]:
+    """The frame of each third of a clip that differs most from the first frame."""
+    moved = np.abs(target.astype(np.int16) - target[0]).mean(axis=(1, 2, 3))
+    return [int(third[np.argmax(moved[third])]) for third in np.array_split(np.arange(len(target)), COLUMNS - 1)]
 
 
 def main() -> None:
-    blocks = [[strip(*pair) for pair in row] for row in PAIRS]
+    blocks = [[block(*pair) for pair in row] for row in PAIRS]
     height, width, _ = blocks[0][0].shape
-    page = Image.new("RGB", (MARGIN * 5 + 2 * width + 2 * MARGIN, 2 * (height + MARGIN) + MARGIN), "white")
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=13)
+    assert width == COLUMNS * SIDE
+    page = Image.new("RGB", (LABELS + 2 * (width + GAP), TITLE + 2 * (height + GAP) - GAP // 2), "white")
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=15)
     for y, row in enumerate(blocks):
-        for x, block in enumerate(row):
-            left, top = MARGIN * 4 + x * (width + MARGIN), MARGIN + y * (height + MARGIN)
-            page.paste(Image.fromarray(block), (left, top))
+        top = TITLE + y * (height + GAP)
+        for x, picture in enumerate(row):
+            left = LABELS + x * (width + GAP)
+            page.paste(Image.fromarray(picture), (left, top))
+            pen.text((left + SIDE // 2, top + SIDE - 6), "source", fill="black", font=font, anchor="ms")
             if y == 0:
-                title = "a real-style puppet drives a cartoon" if x == 0 else "a cartoon drives a real-style puppet"
-                pen.text((left + SIDE + 4, 3), title, fill="black", font=font)
-            pen.text((left + 26, top + SIDE - 18), "source", fill="black", font=font)
-        for line, label in enumerate(("driver", "answer", "mini")):
-            pen.text((12, MARGIN + y * (height + MARGIN) + line * SIDE + SIDE // 2 - 8), label, fill="black", font=font)
+                pen.text((left + SIDE + 3 * SIDE // 2, TITLE - 9), TITLES[x], fill="black", font=font, anchor="ms")
+        for line, label in enumerate(ROWS):
+            pen.text((LABELS - 4, top + line * SIDE + SIDE // 2), label, fill="black", font=font, anchor="rm")
     OUT.parent.mkdir(parents=True, exist_ok=True)
     page.save(OUT, optimize=True)
-    print(f"written: {OUT}")
+    print(f"written: {OUT}, {page.width} x {page.height}")
 
 
 if __name__ == "__main__":

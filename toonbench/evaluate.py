@@ -2,7 +2,7 @@
 
 import toonbench
 
-result = toonbench.evaluate("static", task="real2cartoon", data="puppets@1", metrics=["psnr", "rig_corr"])
+result = toonbench.evaluate("static", task="real2cartoon", data="puppets@2", metrics=["psnr", "rig_corr"])
 for one in result.results:
     print(one.metric, one.value, one.low, one.high)
 """

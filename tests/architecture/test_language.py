@@ -1,7 +1,6 @@
 """Plain English, checked: retired phrases in documents, docstrings, comments and messages, and retired identifiers in code.
 
-A phrase or name that comes back fails here with its file, its line and what to write instead. `NOT_YET` and
-`NAMES_NOT_YET` list files and folders that still wait for their rewriting; they only ever get shorter.
+A phrase or name that comes back fails here with its file, its line and what to write instead.
 """
 
 import ast
@@ -14,23 +13,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-
-NOT_YET = (
-    "scripts/freeze_puppets.py",
-    "scripts/lint_separation.py",
-    "toonbench/puppets/frozen/",
-    "toonbench/puppets/make.py",
-    "toonbench/puppets/recipe.py",
-    "toonbench/puppets/rig.py",
-    "toonbench/puppets/timed.py",
-)
-NAMES_NOT_YET = (
-    "scripts/lint_separation.py",
-    "toonbench/puppets/make.py",
-    "toonbench/puppets/recipe.py",
-    "toonbench/puppets/rig.py",
-    "toonbench/puppets/timed.py",
-)
 
 # A regular expression over text whose white space is single spaces (case does not matter), and what to write instead.
 PHRASES = {
@@ -234,13 +216,13 @@ def _report(found: list[str]) -> None:
     assert not found, "\n" + "\n".join(sorted(set(found)))
 
 
-@pytest.mark.parametrize("name", [n for n in _names(DOCUMENTS) if not n.startswith(NOT_YET) and not _generated(n)])
+@pytest.mark.parametrize("name", [n for n in _names(DOCUMENTS) if not _generated(n)])
 def test_documents_use_plain_words(name):
     text = _document((ROOT / name).read_text())
     _report([f"{name}:{line + 1}: `{words}`, write: {use}" for line, words, use in retired_phrases(text)])
 
 
-@pytest.mark.parametrize("name", [n for n in _names(CODE) if not n.startswith(NOT_YET)])
+@pytest.mark.parametrize("name", _names(CODE))
 def test_docstrings_comments_and_messages_use_plain_words(name):
     found = [
         f"{name}:{first + line}: `{words}`, write: {use}"
@@ -250,7 +232,7 @@ def test_docstrings_comments_and_messages_use_plain_words(name):
     _report(found)
 
 
-@pytest.mark.parametrize("name", [n for n in _names(CODE) if not n.startswith(NAMES_NOT_YET)])
+@pytest.mark.parametrize("name", _names(CODE))
 def test_identifiers_use_the_words_of_the_field(name):
     found = retired_names((ROOT / name).read_text())
     _report([f"{name}:{line}: {word}, write: {use}" for line, word, use in found])

@@ -72,7 +72,7 @@ def test_the_printed_number_is_what_the_metrics_own_code_computes(made):
 
 
 def test_the_caveat_comes_from_the_clips_and_not_from_the_name_of_the_folder(tmp_path):
-    shipped = load_data("puppets@1")
+    shipped = load_data("puppets@2")
     hidden = tmp_path / "hidden"
     shutil.copytree(shipped.root, hidden)
     (hidden / "SHA256SUMS").unlink()

@@ -36,16 +36,16 @@ def test_fresh_does_not_delete_a_run_that_another_process_works_on(tmp_path):
 
 def test_a_folder_called_like_a_shipped_data_set_is_another_data_set(tiny_data, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(tiny_data, tmp_path / "puppets@1")
-    assert locate("puppets@1") == shipped()["puppets@1"]
-    named, own = open_data("puppets@1"), open_data("./puppets@1")
-    assert named.id == "puppets@1"
-    assert named.notes[0].endswith("write ./puppets@1 for the folder")
-    assert own.id == f"puppets@1-{own.fingerprint[:8]}"
+    shutil.copytree(tiny_data, tmp_path / "puppets@2")
+    assert locate("puppets@2") == shipped()["puppets@2"]
+    named, own = open_data("puppets@2"), open_data("./puppets@2")
+    assert named.id == "puppets@2"
+    assert named.notes[0].endswith("write ./puppets@2 for the folder")
+    assert own.id == f"puppets@2-{own.fingerprint[:8]}"
     assert own.caveats == ()
-    copy = shutil.copytree(shipped()["puppets@1"], tmp_path / "copy" / "puppets@1")
-    assert load(copy).id != "puppets@1"
-    assert cli.run(["validate", "./puppets@1"]) == 0
+    copy = shutil.copytree(shipped()["puppets@2"], tmp_path / "copy" / "puppets@2")
+    assert load(copy).id != "puppets@2"
+    assert cli.run(["validate", "./puppets@2"]) == 0
     assert "data set of 14 clips" in capsys.readouterr().out
 
 

@@ -89,12 +89,12 @@ def test_what_is_no_data_set_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ToonbenchError, match="is a file: give the folder"):
         locate(str(tmp_path / "file"))
-    with pytest.raises(ToonbenchError, match="did you mean puppets@1"):
+    with pytest.raises(ToonbenchError, match="did you mean puppets@2"):
         locate("pupets@0")
 
 
 def test_the_shipped_puppets_have_all_they_promise():
-    data = load_data("puppets@1")
+    data = load_data("puppets@2")
     kinds = [(clip.domain, clip.kind) for clip in data.clips]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
         (d, k): 12 for d in ("real", "cartoon") for k in ("video", "image")
@@ -103,11 +103,12 @@ def test_the_shipped_puppets_have_all_they_promise():
         pairs = draw_pairs(load_task(name), data.clips, targets=data.targets)
         assert len(pairs) == 12
         assert all(pair.target and not pair.target.problem for pair in pairs)
-    assert sum(path.stat().st_size for path in data.root.rglob("*") if path.is_file()) < 12e6
+    assert sum(path.stat().st_size for path in data.root.rglob("*") if path.is_file()) < 35e6
+    assert list(shipped()) == ["puppets@2"]
 
 
 def test_a_tampered_shipped_file_is_named(tmp_path, monkeypatch):
-    root = shutil.copytree(shipped()["puppets@1"], tmp_path / "puppets@1")
+    root = shutil.copytree(shipped()["puppets@2"], tmp_path / "puppets@2")
     monkeypatch.setattr(folder, "FROZEN", tmp_path)
     load(root)
     victim = sorted((root / "clips").iterdir())[0]

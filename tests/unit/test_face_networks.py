@@ -26,7 +26,7 @@ from toonbench.networks.openface import from_state as openface_from_state
 from toonbench.networks.running import built, measuring, read_state
 from toonbench.types import Clip, Pair, Sample, ToonbenchError
 
-FROZEN = importlib.resources.files("toonbench") / "puppets/frozen/puppets@1/clips"
+FROZEN = importlib.resources.files("toonbench") / "puppets/frozen/puppets@2/clips"
 
 
 @pytest.fixture(scope="module")

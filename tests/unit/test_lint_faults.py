@@ -55,7 +55,7 @@ def pair_of(name: str, *, source: str, driving: str, side: int) -> Pair:
 
 
 def puppets() -> list[Case]:
-    data = load(locate("puppets@1"))
+    data = load(locate("puppets@2"))
     pairs = draw_pairs(registry.load_task("real2cartoon"), data.clips, targets=data.targets)
     made = []
     for pair in pairs[::3][:4]:
@@ -308,7 +308,7 @@ def test_clips_longer_than_what_is_kept_are_examined_as_far_as_possible(cases, l
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["cartoon2real", "real_self", "real_cross", "cartoon_cross"])
 def test_planted_mistakes_are_found_in_all_tasks(lossless, task):
-    data = load(locate("puppets@1"))
+    data = load(locate("puppets@2"))
     own = []
     for pair in draw_pairs(registry.load_task(task), data.clips, targets=data.targets):
         target = resampled(read_frames(pair.target).frames)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from toonbench.prepare.options import Options
 
 
-DATA = "puppets@1"  # `toonbench.data.DEFAULT_DATA`, which is not imported to print help
+DATA = "puppets@2"  # `toonbench.data.DEFAULT_DATA`, which is not imported to print help
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
 Paths = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)]

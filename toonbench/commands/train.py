@@ -64,12 +64,14 @@ def _clips(cls: Any, data: str, *, config: str, terminal: Terminal) -> TrainingC
     from toonbench.commands.shared import report_problems
     from toonbench.data import is_plain_folder, locate
     from toonbench.data.open import open_data
+    from toonbench.prepare.options import Options
     from toonbench.training.clips import ClipNeeds, load_clips
 
     needs = cls.clip_needs(config) if hasattr(cls, "clip_needs") else ClipNeeds()
     root = locate(data)
     plain = is_plain_folder(root)
-    opened = open_data(data, size=max(needs.size, 256), pool=terminal.pool(0)) if plain else open_data(data)
+    options = Options(size=max(needs.size, 256))
+    opened = open_data(data, options=options, pool=terminal.pool(0)) if plain else open_data(data)
     report_problems(opened, data, terminal=terminal)
     clips = opened.clips
     if plain:

@@ -24,7 +24,7 @@ from toonbench.registry import unknown
 from toonbench.types import Clip, Motion, ToonbenchError
 
 FROZEN = Path(__file__).parent.parent / "puppets" / "frozen"
-DEFAULT_DATA = "puppets@1"
+DEFAULT_DATA = "puppets@2"
 PUPPETS = "toonbench puppets"  # how the provenance of every drawn clip begins
 NOT_OF_CLIPS = frozenset(
     {"file", "style", "identity_by", "first", "detected", "remarks"}
@@ -69,7 +69,7 @@ def is_plain_folder(root: Path) -> bool:
 
 def locate(spec: str) -> Path:
     """The folder that `spec` names: a shipped data set's name, or a path. A folder that is called like a shipped data set
-    needs a slash: `./puppets@1`.
+    needs a slash: `./puppets@2`.
 
     Raises ToonbenchError where there is neither, or the folder holds no data set.
     """

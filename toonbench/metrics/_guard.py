@@ -5,9 +5,10 @@ this module compares each frame with the driving frame, the target and the sourc
 and fine detail in the face (whose edges are read). Every frame is judged alone.
 
 Detail is what a band of spatial frequencies holds in windows around the inner face, the eyes and the mouth,
-as the landmark network found them. Each picture is registered to each window (any place, size, and affine map), so that
-a face that was moved is recognised. A frame is refused if the driving frame explains a window much better than target and
-source do, also blurred: `explains` is the logarithm of the ratio of what they leave unexplained.
+as the landmark network found them. Each picture is registered to each window (any place, size, and affine map; for eyes and
+mouth the mirrored driving frame, too), so that a face that was moved is recognised. A frame is refused if the driving frame
+explains a window much better than target and source do, also blurred: `explains` is the logarithm of the ratio of what they
+leave unexplained.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ _SURE = 0.85  # correlation in each band with target or source, as they are, abo
 _ALIKE = 0.995  # correlations above count as this
 LIMITS = {"inner": (0.18, 0.2), "eyes": (0.35, 0.35), "mouth": (0.3, 0.35)}
 """Of `explains`, above which a frame is refused: the mean over the bands; the finest band, where the mean is above 0."""
+_MIRRORED = ("eyes", "mouth")  # windows that a mirrored driving frame moves as well as the driving frame
 _WITHOUT_TARGET = 4.0  # times the limits: only a target has the expressions of the driving face
 
 
@@ -117,7 +119,12 @@ def _in_detail(sample: Sample, driving: Frames, frames: Indices, *, points: Poin
     if open_cases:
         others = _views(_grey(driving[frames[open_cases]]), sizes=_SIZES)
         for i, other in zip(open_cases, others, strict=True):
-            refused[i] = any(_exceeds(cases[i], other, name=name, factor=factor) for name in cases[i].windows)
+            tries = ((view, name) for view in (other, _mirrored(other)) for name in cases[i].windows)
+            refused[i] = any(
+                _exceeds(cases[i], view, name=name, factor=factor)
+                for view, name in tries
+                if view is other or name in _MIRRORED
+            )
     return refused
 
 
@@ -163,7 +170,7 @@ def explains(driving: Values, own: Values) -> Values:
 
 def driving_fits(made: _View, driving: _View, window: Window) -> Values:
     """The correlations of a window's bands with the driving frame, registered to it; zeros where it is not plausible."""
-    start = _searched(made, driving, window)
+    start = _searched(made, driving, window) if _detailed(made, driving, window) else None
     if start is None:
         return np.zeros(len(_BANDS))
     likeness, place = _registered(made, driving, window, start=start)
@@ -181,6 +188,13 @@ def own_fits(made: _View, own: Sequence[_View], window: Window) -> Values:
         if start is not None
     ]
     return np.concatenate(fits).reshape(-1, len(_BANDS)).max(axis=0)
+
+
+def _detailed(made: _View, driving: _View, window: Window) -> bool:
+    """Whether a window has enough fine detail to be plausible anywhere in the driving frame."""
+    top, bottom, left, right = window
+    least = _LEAST_GAIN * _LEAST_CONTRAST * driving.bands[_FINE].std()
+    return bool(made.bands[_FINE][top:bottom, left:right].std() >= least)
 
 
 def _plausible(made: _View, driving: _View, window: Window, *, place: Values) -> bool:
@@ -266,6 +280,14 @@ def _views(grey: Pictures, *, sizes: Sequence[float]) -> list[_View]:
         )
         for i in range(len(grey))
     ]
+
+
+def _mirrored(view: _View) -> _View:
+    """A view of the mirrored frame: eyes and mouth move in it as in the frame."""
+    bands, sized = (
+        tuple(np.ascontiguousarray(picture[:, ::-1]) for picture in pictures) for pictures in (view.bands, view.sized)
+    )
+    return _View(bands=bands, sized=sized)
 
 
 def _blurs(grey: Pictures) -> tuple[Picture, ...]:

@@ -1,12 +1,12 @@
-"""Data sets of puppets: clips, pictures, motion curves and exact targets, in the layout of every other data set.
+"""Data sets of puppets: clips, images, motion curves and targets, in the layout of every other data set.
 
     DIR/metadata.parquet   one row per clip          DIR/clips/<id>.mkv     videos, lossless
     DIR/images/<id>.png    sources                   DIR/motion/<id>.npz    rig, landmarks, visibility, look
-    DIR/targets.parquet    one row per exact target  DIR/targets/<source>~<driving>.mkv
+    DIR/targets.parquet    one row per target        DIR/targets/<source>~<driving>.mkv
     DIR/README.md          the data set card         DIR/puppets.json       how it was made
 
 Everything follows from (split, seed, domain, index) by hashing, so that identities, titles and motions never cross
-splits, and the bytes do not depend on workers or on how often the run was killed. A file that exists is kept.
+splits, and the bytes do not depend on workers or on interruptions. A file that exists is kept.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """One clip or picture to make."""
+    """One clip or image to make."""
 
     out: Path
     recipe: _Recipe
@@ -90,7 +90,7 @@ class _Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TargetJob:
-    """One exact target to make."""
+    """One target to make."""
 
     root: Path
     source: str
@@ -115,12 +115,12 @@ def make_puppets(
     version: int = VERSION,
     pool: Pool = IN_PROCESS,
 ) -> int:
-    """Make a data set of `clips` videos and `images` pictures per domain in `out`; return the number of rows.
+    """Make a data set of `clips` videos and `images` still images per domain in `out`; return the number of rows.
 
     Each video has `frames` frames of `size` pixels, every `step`-th of a 30 fps motion. `styles` restricts the looks
-    (all by default). The exact targets of the pairs of `tasks` are drawn too; `sources` above 0 replaces the tasks' own
-    number of sources for each driving video. `version` is that of the puppets' motion: 1 draws data sets of version 1
-    again. Run again, it keeps what is complete. Raises ToonbenchError for bad numbers, unknown styles or tasks, or a
+    (all by default). The targets of the pairs of `tasks` are drawn, too; `sources` above 0 replaces the tasks' own
+    number of sources for each driving video. `version` is that of the puppets' motion; 1 draws data sets of version 1
+    again. A second run keeps the files that are complete. Raises ToonbenchError for bad numbers, unknown styles or tasks, or a
     folder made with another recipe.
     """
     recipe = _Recipe(
@@ -149,9 +149,9 @@ def render_targets(
     motion: Motion,
     pool: Pool = IN_PROCESS,
 ) -> int:
-    """Draw the exact target of each (source id, driving id) of a puppet data set; return how many there are.
+    """Draw the target of each (source id, driving id) of a puppet data set; return how many there are.
 
-    A target is the source's look, camera, light and background moved by the driver: `relative` starts at the source's
+    A target is the source's look, camera, light and background moved by the driving rig: `relative` starts at the source's
     own first pose. Raises ToonbenchError for an id that the data set does not have.
     """
     rates = {row["id"]: row.get("fps", 0.0) for row in CLIPS.read(root)}
@@ -189,16 +189,16 @@ def _check(recipe: _Recipe) -> None:
         )
 
 
-def _style_names(wanted: Sequence[str]) -> tuple[str, ...]:
-    """The wanted styles in the order of domains; all of them where none is named. Raises for an unknown one."""
-    for style in wanted:
+def _style_names(chosen: Sequence[str]) -> tuple[str, ...]:
+    """The chosen styles in the order of domains; all styles if none is chosen. Raises for an unknown one."""
+    for style in chosen:
         make_look(style, 0)
-    known = [style.name for domain in DOMAINS for style in styles_of(domain)]
-    return tuple(name for name in known if not wanted or name in wanted)
+    registered = [style.name for domain in DOMAINS for style in styles_of(domain)]
+    return tuple(name for name in registered if not chosen or name in chosen)
 
 
 def _make(job: _Job) -> Row:
-    """Make one clip unless its files are there, and return its row."""
+    """Make one clip unless its files exist, and return its row."""
     path, motion_path = job.out / job.file, job.out / "motion" / f"{job.id}.npz"
     if not (path.is_file() and motion_path.is_file()):
         look = make_look(job.style, job.look_seed)
@@ -221,21 +221,21 @@ def _make(job: _Job) -> Row:
 
 
 def _make_target(job: _TargetJob) -> Row:
-    """Make one target unless its file is there, and return its row."""
+    """Make one target unless its files exist, and return its row."""
     file = f"targets/{job.source}~{job.driving}.mkv"
     path = job.root / file
     with np.load(job.root / "motion" / f"{job.driving}.npz") as driving:
-        driver: Rig = driving["rig"]
+        driving_rig: Rig = driving["rig"]
     motion_path = job.root / "motion" / f"{job.source}~{job.driving}.npz"
     if not (path.is_file() and motion_path.is_file()):
         with np.load(job.root / "motion" / f"{job.source}.npz") as source:
             look_seed, start, size = int(source["look_seed"]), source["rig"][0], int(source["size"])
             look = make_look(str(source["style"]), look_seed)
-        rig = relative(start, driver) if job.motion == "relative" else absolute(start, driver)
+        rig = relative(start, driving_rig) if job.motion == "relative" else absolute(start, driving_rig)
         drawn = render_clip(look, rig, size=size)
         _write_motion(motion_path, look=look, look_seed=look_seed, rig=rig, drawn=drawn)
         write_lossless(path, drawn.frames, fps=job.fps or FPS, codec="h264")
-    return {"source": job.source, "driving": job.driving, "motion": job.motion, "file": file, "frames": len(driver),
+    return {"source": job.source, "driving": job.driving, "motion": job.motion, "file": file, "frames": len(driving_rig),
             "sha256": file_sha256(path)}  # fmt: skip
 
 
@@ -251,14 +251,14 @@ def _write_motion(path: Path, *, look: Look, look_seed: int, rig: Rig, drawn: Re
 
 
 def _card(recipe: _Recipe, *, rows: int) -> str:
-    motion = f"{recipe.frames} frames each, every {recipe.step}. frame of a 30 fps motion"
+    motion = f"{recipe.frames} frames each, {FPS / recipe.step:g} frames a second"
     return (
         f"# Puppets, split `{recipe.split}`\n\n"
-        f"{rows} clips of procedural faces: per domain {recipe.clips} videos ({motion}) and {recipe.images} pictures,\n"
+        f"{rows} clips of procedural faces: per domain {recipe.clips} videos ({motion}) and {recipe.images} images,\n"
         f"{recipe.size} px, lossless, seed {recipe.seed}, styles {', '.join(recipe.styles)}, puppets version {recipe.version}.\n\n"
-        "Puppets are drawn by a program. No person is shown and none was recorded; results on them say nothing about\n"
-        "people by themselves. `motion/<id>.npz` holds the rig (frames, channels), the channels' names, 70 landmarks in\n"
+        "Puppets are drawn by a program. No person is shown and none was recorded; results on puppets are no evidence of\n"
+        "results on people. `motion/<id>.npz` holds the rig (frames, channels), the channels' names, 70 landmarks in\n"
         "pixels (68 of the iBUG convention, then the pupils), their visibility, and the camera.\n"
-        "`targets/` holds exact answers: the source's look moved by the driver's rig (see targets.parquet).\n\n"
+        "`targets/` holds the target videos: the source's look moved by the rig of the driving video (see targets.parquet).\n\n"
         f"Licence: {LICENCE}. Made by `toonbench make-puppets`.\n"
     )

@@ -42,28 +42,28 @@ def clamp(rig: NDArray[np.floating]) -> Rig:
     return np.clip(rig, LIMITS[:, 0], LIMITS[:, 1]).astype(np.float32)
 
 
-def relative(source_rig: Rig, driver_rigs: Rig) -> Rig:
-    """Move a source by what the driver changed since its first frame: source + (driver_t - driver_0), clamped.
+def relative(source_rig: Rig, driving_rigs: Rig) -> Rig:
+    """Move a source by the change of the driving rig since its first frame: source + (driving_t - driving_0), clamped.
 
-    `source_rig` is (channels,), `driver_rigs` (frames, channels); returns (frames, channels).
-    Frame 0 is the source's own pose, and so its own picture.
+    `source_rig` is (channels,), `driving_rigs` (frames, channels); returns (frames, channels).
+    Frame 0 is the source's own pose, so its target is the source image.
     """
-    _check(driver_rigs)
-    return clamp(source_rig[None] + (driver_rigs - driver_rigs[:1]))
+    _check(driving_rigs)
+    return clamp(source_rig[None] + (driving_rigs - driving_rigs[:1]))
 
 
-def absolute(source_rig: Rig, driver_rigs: Rig) -> Rig:
-    """Give the source the driver's own rig, (frames, channels), clamped; the source's pose plays no part."""
-    _check(driver_rigs)
+def absolute(source_rig: Rig, driving_rigs: Rig) -> Rig:
+    """Give the source the driving rig itself, (frames, channels), clamped; the source's pose is ignored."""
+    _check(driving_rigs)
     del source_rig
-    return clamp(driver_rigs)
+    return clamp(driving_rigs)
 
 
 def generate(seed: int, *, frames: int, step: int = 1) -> Rig:
     """Draw a clip's motion from `seed`: (frames, channels), every `step`-th frame of a 30 fps motion.
 
     This is the motion of puppets version 1, of landmark training and of films; `timed.generate_timed` is version 2.
-    Frame 0 is calm (small angles, open eyes, mouth nearly shut), so that relative motion has somewhere to start from.
+    Frame 0 is calm (small angles, open eyes, mouth nearly shut), so that relative motion starts from a neutral pose.
     """
     if frames < 1 or step < 1:
         raise ToonbenchError(f"A motion needs frames >= 1 and step >= 1; got frames={frames}, step={step}. Raise them.")
@@ -79,14 +79,14 @@ def generate(seed: int, *, frames: int, step: int = 1) -> Rig:
 
 
 def first_pose(seed: int) -> Rig:
-    """Draw the still pose of a source picture, (channels,): calm, eyes open, at most a slight expression."""
+    """Draw the still pose of a source image, (channels,): calm, eyes open, at most a slight expression."""
     return generate(seed, frames=1)[0]
 
 
 def _check(rigs: Rig) -> None:
     if rigs.ndim != 2 or rigs.shape[1] != len(CHANNELS) or not len(rigs):
         raise ToonbenchError(
-            f"A driver's rig must be (frames >= 1, {len(CHANNELS)}); got shape {tuple(rigs.shape)}. Read it from motion/."
+            f"A driving rig must be (frames >= 1, {len(CHANNELS)}); got shape {tuple(rigs.shape)}. Read it from motion/."
         )
 
 

@@ -71,7 +71,7 @@ def _lay(curve: Curve, shape: Curve, *, start: int) -> None:
 
 
 def _add_blinks(rig: Curve, rng: np.random.Generator) -> None:
-    """Blinks of 230 to 300 ms, shut for 100 to 170 ms of them, and now and then a wink."""
+    """Blinks of 230 to 300 ms, shut for 100 to 170 ms of them, and sometimes a wink."""
     length = len(rig)
     blinks = _count(rng, BLINKS, length=length)
     winks = int(rng.random() < WINK)
