@@ -125,8 +125,8 @@ def test_a_missed_detection_between_two_others_does_not_cut_the_clip():
         calls.append(1)
         return [] if len(calls) in (3, 4) else [Detection((50, 20, 100, 80), 0.9)]
 
-    seen = watch(still(WIDE, 40), flickering, fps=25)
-    choice = choose(seen, size=SIZE, scale=1, crop="auto")
+    watched = watch(still(WIDE, 40), flickering, fps=25)
+    choice = choose(watched, size=SIZE, scale=1, crop="auto")
     assert (choice.first, choice.last, choice.remarks) == (0, 40, ())
 
 
@@ -156,9 +156,9 @@ def test_watching_needs_the_memory_of_a_few_frames(monkeypatch):
             yield WIDE.copy()
             alive.append(index)
 
-    seen = watch(frames(200), lambda frame: [Detection((50, 20, 100, 80), 0.9)], fps=25)
-    assert seen.frames == 200
-    assert len(seen.searched) < 40, "about three times a second"
+    watched = watch(frames(200), lambda frame: [Detection((50, 20, 100, 80), 0.9)], fps=25)
+    assert watched.frames == 200
+    assert len(watched.searched) < 40, "about three times a second"
 
 
 # --- crops -----------------------------------------------------------------------------------------------------------
@@ -253,11 +253,11 @@ def test_a_turned_head_at_the_beginning_is_noted():
         return [Detection((40, 25, 90, 95), 0.9, turned if turning.calls == 1 else frontal)]
 
     def remarks(frames: Sequence[Frame]) -> list[str]:
-        seen = watch(frames, turning, fps=25)
-        choice = choose(seen, size=SIZE, scale=1, crop="auto")
+        watched = watch(frames, turning, fps=25)
+        choice = choose(watched, size=SIZE, scale=1, crop="auto")
         from toonbench.prepare.face import Found
 
-        return first_frame_remarks("video", Found(size=SIZE, choice=choice, seen=seen))
+        return first_frame_remarks("video", Found(size=SIZE, choice=choice, watched=watched))
 
     turning.calls = 0
     (told,) = remarks(still(WIDE, 30))

@@ -31,7 +31,7 @@ def first_frame_remarks(kind: Kind, found: Found) -> list[str]:
 
 
 def _track_at(found: Found, index: int) -> Track | None:
-    tracks = [track for track in found.seen.tracks if index in track.at]
+    tracks = [track for track in found.watched.tracks if index in track.at]
     return max(tracks, key=lambda track: len(track.at), default=None)
 
 

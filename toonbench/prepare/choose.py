@@ -1,4 +1,4 @@
-"""Choose from what was seen in a clip: the frames to use and the square to crop, with remarks that a user should read."""
+"""Choose from what was watched in a clip: the frames to use and the square to crop, with remarks that a user should read."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Run:
 
 
 def choose(
-    seen: Seen,
+    watched: Seen,
     *,
     size: tuple[int, int],
     scale: float,
@@ -67,71 +67,77 @@ def choose(
 
     `keep` uses all frames whatever they show. `drawn` accepts a square picture without a detected face as a crop by hand.
     """
-    runs = [run for track in seen.tracks for run in (_drawn_runs(track, seen) if drawn else _runs(track, seen))]
-    faces = _frames_with_faces(seen)
+    runs = [
+        run for track in watched.tracks for run in (_drawn_runs(track, watched) if drawn else _runs(track, watched))
+    ]
+    faces = _frames_with_faces(watched)
     square_picture = abs(size[0] - size[1]) <= SQUARE * max(size)
     if crop == "none" and not square_picture:
         return Choice(
-            frames=seen.frames, faces=faces, problem=f"is {size[0]}x{size[1]}: --crop none needs square pictures"
+            frames=watched.frames, faces=faces, problem=f"is {size[0]}x{size[1]}: --crop none needs square pictures"
         )
     if not runs:
-        return _without_face(seen, square_picture=square_picture, crop=crop, drawn=drawn, keep=keep, is_image=is_image)
+        return _without_face(
+            watched, square_picture=square_picture, crop=crop, drawn=drawn, keep=keep, is_image=is_image
+        )
     best = max(runs, key=lambda run: (run.weight, -run.first))
     count = best.last - best.first + 1
-    remarks = _remarks(seen, faces=faces)
-    whole = count == seen.frames
-    if not whole and not keep and count < min(SHORTEST, seen.frames):
+    remarks = _remarks(watched, faces=faces)
+    whole = count == watched.frames
+    if not whole and not keep and count < min(SHORTEST, watched.frames):
         return Choice(
-            frames=seen.frames,
+            frames=watched.frames,
             faces=faces,
-            problem=f"{'; '.join(remarks)}: no {min(SHORTEST, seen.frames)} frames in a row show one face without a jump; "
+            problem=f"{'; '.join(remarks)}: no {min(SHORTEST, watched.frames)} frames in a row show one face without a jump; "
             "cut the clip, or use --keep",
         )
-    first, last = (0, seen.frames) if keep else (best.first, best.last + 1)
+    first, last = (0, watched.frames) if keep else (best.first, best.last + 1)
     boxes = [tuple(value / scale for value in box) for box in best.boxes]
     square, far = _square_of(boxes, size=size, crop=crop, square_picture=square_picture)
     if far:
         remarks.append(f"the face moves far: the crop is {far:.1f} times as large as it")
     if not whole:
         remarks.append(
-            "all frames are kept" if keep else f"frames {first} to {last - 1} of 0 to {seen.frames - 1} are used"
+            "all frames are kept" if keep else f"frames {first} to {last - 1} of 0 to {watched.frames - 1} are used"
         )
-    return Choice(first=first, last=last, frames=seen.frames, faces=faces, square=square, remarks=tuple(remarks))
+    return Choice(first=first, last=last, frames=watched.frames, faces=faces, square=square, remarks=tuple(remarks))
 
 
-def _frames_with_faces(seen: Seen) -> int:
+def _frames_with_faces(watched: Seen) -> int:
     """The number of frames between two detections of one face."""
-    runs = [run for track in seen.tracks for run in _runs(track, seen)]
+    runs = [run for track in watched.tracks for run in _runs(track, watched)]
     return len({at for run in runs for at in range(run.first, run.last + 1)})
 
 
-def _without_face(seen: Seen, *, square_picture: bool, crop: Crop, drawn: bool, keep: bool, is_image: bool) -> Choice:
+def _without_face(
+    watched: Seen, *, square_picture: bool, crop: Crop, drawn: bool, keep: bool, is_image: bool
+) -> Choice:
     """The choice where no face was found: a square picture may be a crop by hand."""
-    empty = len(seen.empty) == seen.frames
+    empty = len(watched.empty) == watched.frames
     accepted = square_picture and not empty and (crop == "none" or (crop == "auto" and drawn))
     if not accepted:
-        where = "the picture" if is_image else f"{len(seen.searched)} searched frames of {seen.frames}"
+        where = "the picture" if is_image else f"{len(watched.searched)} searched frames of {watched.frames}"
         reason = "it is empty" if empty else f"no face found in {where}"
         advice = "leave it out" if empty else "use --crop none if it is a square crop of a face, or leave it out"
-        return Choice(frames=seen.frames, faces=0, problem=f"{reason}: {advice}")
-    first, last = (0, seen.frames) if keep else max(_shots(seen), key=lambda part: part[1] - part[0])
-    remarks = [*_remarks(seen, faces=None), "no face was found: the picture is used as it is"]
-    if last - first < seen.frames:
-        remarks.append(f"frames {first} to {last - 1} of 0 to {seen.frames - 1} are used")
-    return Choice(first=first, last=last, frames=seen.frames, faces=0, remarks=tuple(remarks))
+        return Choice(frames=watched.frames, faces=0, problem=f"{reason}: {advice}")
+    first, last = (0, watched.frames) if keep else max(_shots(watched), key=lambda part: part[1] - part[0])
+    remarks = [*_remarks(watched, faces=None), "no face was found: the picture is used as it is"]
+    if last - first < watched.frames:
+        remarks.append(f"frames {first} to {last - 1} of 0 to {watched.frames - 1} are used")
+    return Choice(first=first, last=last, frames=watched.frames, faces=0, remarks=tuple(remarks))
 
 
-def _shots(seen: Seen) -> list[tuple[int, int]]:
+def _shots(watched: Seen) -> list[tuple[int, int]]:
     """The frames between jumps and empty frames."""
-    ends = sorted({0, *seen.cuts, *seen.empty, *(at + 1 for at in seen.empty), seen.frames})
-    empty = set(seen.empty)
-    return [(a, b) for a, b in pairwise(ends) if a not in empty] or [(0, seen.frames)]
+    ends = sorted({0, *watched.cuts, *watched.empty, *(at + 1 for at in watched.empty), watched.frames})
+    empty = set(watched.empty)
+    return [(a, b) for a, b in pairwise(ends) if a not in empty] or [(0, watched.frames)]
 
 
-def _runs(track: Track, seen: Seen) -> Iterator[_Run]:
+def _runs(track: Track, watched: Seen) -> Iterator[_Run]:
     """The parts of a track in which every searched frame has the face and none is empty."""
-    searched = {at: place for place, at in enumerate(seen.searched)}
-    empty = np.asarray(seen.empty)
+    searched = {at: place for place, at in enumerate(watched.searched)}
+    empty = np.asarray(watched.empty)
     start = 0
     for place in range(1, len(track.at) + 1):
         if place < len(track.at):
@@ -144,22 +150,22 @@ def _runs(track: Track, seen: Seen) -> Iterator[_Run]:
         start = place
 
 
-def _drawn_runs(track: Track, seen: Seen) -> Iterator[_Run]:
+def _drawn_runs(track: Track, watched: Seen) -> Iterator[_Run]:
     """The whole shot of a track, because detectors miss drawn faces in some frames; parts of it where frames are empty."""
-    for first, end in _shots(seen):
+    for first, end in _shots(watched):
         inside = [place for place, at in enumerate(track.at) if first <= at < end]
-        if inside and len(inside) >= MIN_SHARE * sum(first <= at < end for at in seen.searched):
+        if inside and len(inside) >= MIN_SHARE * sum(first <= at < end for at in watched.searched):
             yield _Run(first, end - 1, tuple(track.boxes[place] for place in inside))
 
 
-def _remarks(seen: Seen, *, faces: int | None) -> list[str]:
+def _remarks(watched: Seen, *, faces: int | None) -> list[str]:
     remarks: list[str] = []
-    if faces is not None and faces < seen.frames:
-        remarks.append(f"face in {faces} of {seen.frames} frames")
-    if seen.cuts:
-        remarks.append(f"jump at frame {', '.join(map(str, seen.cuts[:5]))}{', …' if len(seen.cuts) > 5 else ''}")
-    if seen.empty:
-        remarks.append(f"frames {_ranges(seen.empty)} are empty")
+    if faces is not None and faces < watched.frames:
+        remarks.append(f"face in {faces} of {watched.frames} frames")
+    if watched.cuts:
+        remarks.append(f"jump at frame {', '.join(map(str, watched.cuts[:5]))}{', …' if len(watched.cuts) > 5 else ''}")
+    if watched.empty:
+        remarks.append(f"frames {_ranges(watched.empty)} are empty")
     return remarks
 
 

@@ -30,7 +30,7 @@ class Found:
 
     size: tuple[int, int]
     choice: Choice
-    seen: Seen
+    watched: Seen
 
 
 def find_face(
@@ -40,14 +40,14 @@ def find_face(
     for low in (False, True):
         size: list[tuple[int, int]] = []
         detect = functools.partial(_detect, low=low, name=options.detector)
-        seen = watch(_searchable(frames(), size), detect, fps=fps)
+        watched = watch(_searchable(frames(), size), detect, fps=fps)
         scale = min(1.0, LONGER_SIDE / max(size[0]))
         choice = choose(
-            seen, size=size[0], scale=scale, crop=options.crop, keep=options.keep, drawn=drawn, is_image=is_image
+            watched, size=size[0], scale=scale, crop=options.crop, keep=options.keep, drawn=drawn, is_image=is_image
         )
         if low or (choice.faces and not choice.problem):
             break
-    return Found(size=size[0], choice=choice, seen=seen)
+    return Found(size=size[0], choice=choice, watched=watched)
 
 
 def cut_frames(frames: Iterable[Frame], found: Found, *, size: int) -> Iterator[Frame]:

@@ -38,7 +38,7 @@ Small = NDArray[np.float32]
 
 @dataclass(slots=True)
 class Track:
-    """One face in one shot: the frames where it was detected or is known to be, in order, with its boxes."""
+    """One face in one shot: the frames where it was detected or is current to be, in order, with its boxes."""
 
     shot: int
     at: list[int] = field(default_factory=list[int])
@@ -80,7 +80,7 @@ class _Watcher:
 
     def __init__(self, detect: Detect, *, stride: int) -> None:
         self._detect, self._stride = detect, stride
-        self._seen = Seen()
+        self._watched = Seen()
         self._between: list[tuple[int, Frame]] = []  # frames since the last search
         self._last: tuple[int, Frame] | None = None  # the last searched frame
         self._unlike: deque[float] = deque(maxlen=MEMORY)
@@ -88,24 +88,24 @@ class _Watcher:
 
     def add(self, frame: Frame) -> None:
         """Watch the next frame."""
-        index = self._seen.frames
+        index = self._watched.frames
         small = _small(frame)
         if small.std(axis=(0, 1)).max() < FLAT:
-            self._seen.empty.append(index)
+            self._watched.empty.append(index)
         if self._is_jump(small):
             self._search_last()
-            self._seen.cuts.append(index)
+            self._watched.cuts.append(index)
             self._between, self._last = [], None
         self._small = small
-        self._seen.frames += 1
+        self._watched.frames += 1
         self._between.append((index, frame))
         if self._last is None or index - self._last[0] >= (OFTEN if index < DENSE else self._stride):
             self._search()
 
     def finish(self) -> Seen:
-        """What was seen."""
+        """What was watched."""
         self._search_last()
-        return self._seen
+        return self._watched
 
     def _search_last(self) -> None:
         if self._between:
@@ -129,11 +129,11 @@ class _Watcher:
     def _search(self) -> None:
         """Search the newest frame, and the frames before it where a face came, left or was lost."""
         index, frame = self._between.pop()
-        before, known = self._last, {id(track) for track in self._current(self._last)}
+        before, current = self._last, {id(track) for track in self._current(self._last)}
         self._find(index, frame)
         if before is not None:
             now = {id(track) for track in self._current((index, frame))}
-            if known ^ now:
+            if current ^ now:
                 self._halve(before[0], index, dict(self._between))
         self._last, self._between = (index, frame), []
 
@@ -154,18 +154,18 @@ class _Watcher:
         return [] if searched is None else self._at(searched[0])
 
     def _at(self, index: int) -> list[Track]:
-        return [track for track in self._seen.tracks if index in track.at[-8:]]
+        return [track for track in self._watched.tracks if index in track.at[-8:]]
 
     def _find(self, index: int, frame: Frame) -> None:
         """Add the faces of a frame to their tracks. A face that the detector misses stays if its pixels are still there."""
-        insort(self._seen.searched, index)
-        shot = len(self._seen.cuts)
-        open_tracks = [track for track in self._seen.tracks if track.shot == shot]
+        insort(self._watched.searched, index)
+        shot = len(self._watched.cuts)
+        open_tracks = [track for track in self._watched.tracks if track.shot == shot]
         for one in sorted(self._faces(frame, open_tracks), key=lambda found: -found.score):
             track = _nearest(open_tracks, one.box, index)
             if track is None:
                 track = Track(shot)
-                self._seen.tracks.append(track)
+                self._watched.tracks.append(track)
             else:
                 open_tracks.remove(track)
             _insert(track, index, one, _look(frame, one.box))
@@ -177,7 +177,7 @@ class _Watcher:
     def _faces(self, frame: Frame, tracks: list[Track]) -> list[Detection]:
         """The faces of a frame: near those of the last search if all of them are there, and everywhere every EVERYWHERE searches."""
         current = [track for track in tracks if self._last is not None and track.at[-1] == self._last[0]]
-        if current and len(self._seen.searched) % EVERYWHERE:
+        if current and len(self._watched.searched) % EVERYWHERE:
             found = [_near(frame, track.boxes[-1], self._detect) for track in current]
             if all(found):
                 return [one for one in found if one]
