@@ -12,8 +12,10 @@ The columns of the tables are in `toonbench.data.table`.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -98,7 +100,9 @@ def load(root: Path, *, name: str = "") -> Dataset:
     name = name or root.resolve().name
     if root.parent == FROZEN and (damaged := next(damaged_files(root), "")):
         raise ToonbenchError(f"data set {name}: {damaged}; install toonbench again")
-    clips = [_clip(root, row) for row in CLIPS.read(root)]
+    rows = CLIPS.read(root)
+    files, motions = _files(root, {row["file"] for row in rows}), _files(root, {"motion/x"})
+    clips = [_clip(root, row, files=files, motions=motions) for row in rows]
     if FAILURES.is_in(root):
         clips += [_failed(root, row) for row in FAILURES.read(root)]
     if twice := [identifier for identifier, count in Counter(clip.id for clip in clips).items() if count > 1]:
@@ -154,11 +158,20 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def _clip(root: Path, row: Row) -> Clip:
-    path = root / row["file"]
-    problem = "" if path.is_file() else f"its file {row['file']} is missing"
+def _files(root: Path, paths: set[str]) -> set[str]:
+    """The paths of all files in the folders of these paths; each folder is listed once."""
+    found: set[str] = set()
+    for folder in {path.rpartition("/")[0] for path in paths}:
+        with suppress(OSError), os.scandir(root / folder) as entries:
+            found |= {f"{folder}/{entry.name}" if folder else entry.name for entry in entries if entry.is_file()}
+    return found
+
+
+def _clip(root: Path, row: Row, *, files: set[str], motions: set[str]) -> Clip:
+    file, motion = row["file"], f"motion/{row['id']}.npz"
+    problem = "" if file in files or (root / file).is_file() else f"its file {file} is missing"
     given = {key: value for key, value in row.items() if key not in NOT_OF_CLIPS}
-    return Clip(path=path, problem=problem, motion=_motion(root, row["id"]), **given)
+    return Clip(path=root / file, problem=problem, motion=root / motion if motion in motions else None, **given)
 
 
 def _motion(root: Path, identifier: str) -> Path | None:

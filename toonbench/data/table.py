@@ -96,9 +96,13 @@ class Table:
         except (OSError, ValueError, TypeError, LookupError, NotImplementedError, ArrowException) as error:
             reason = _printable(str(error).partition("\n")[0]) or type(error).__name__
             raise ToonbenchError(f"{path} cannot be read ({reason}): make the data set again") from error
-        present = [column.name for column in self.columns if column.name in cells.columns]
-        records = cells.filter(items=present).to_dict(orient="records")
-        rows = [{str(key): cell for key, cell in row.items() if not _is_empty(cell)} for row in records]
+        rows: list[Row] = [{} for _ in range(len(cells))]
+        for column in self.columns:
+            if column.name in cells.columns:
+                filled = cells[column.name].notna().tolist()
+                for row, cell, is_filled in zip(rows, cells[column.name].tolist(), filled, strict=True):
+                    if is_filled:
+                        row[column.name] = cell
         return self._checked(rows, path=path)
 
     def write(self, root: Path, rows: Sequence[Row]) -> None:
@@ -158,17 +162,11 @@ def _printable(text: str) -> str:
 
 def _is(kind: type, value: Any) -> bool:
     """Whether the value can be converted to the kind without a change."""
-    if kind is str:
-        return isinstance(value, str)
+    if type(value) is kind or kind is str:
+        return isinstance(value, str) or kind is not str
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
     return kind is float or float(value).is_integer()
-
-
-def _is_empty(cell: Any) -> bool:
-    import pandas as pd
-
-    return cell is None or cell is pd.NA or (isinstance(cell, float) and cell != cell)
 
 
 def _unfit_for_a_file_name(text: str) -> bool:

@@ -19,7 +19,7 @@ def draw_pairs(task: Task, clips: Iterable[Clip], *, targets: Targets | None = N
     every task, do not depend on the order of `clips`, and change little when clips are added. The first
     `task.videos` drive; each takes the next `task.images` sources, so that no source repeats before all were used once.
     If `targets` has targets for a driving video, its sources are chosen among those with a target.
-    A smaller data set gives fewer pairs. Raises ToonbenchError if it has no videos or no sources.
+    A smaller data set gives fewer pairs. Raises ToonbenchError if it has no videos, no sources or no pairs.
     """
     clips = [clip for clip in clips if clip.split == "test"]
     videos = _shuffled((c for c in clips if c.kind == "video" and c.domain == task.driving), seed)[: task.videos]
@@ -40,7 +40,18 @@ def draw_pairs(task: Task, clips: Iterable[Clip], *, targets: Targets | None = N
         for source in chosen:
             target = targets.get((source.id, video.id, task.motion))
             pairs.append(Pair(id=f"{source.id}~{video.id}", source=source, driving=video, target=target))
+    if not pairs:
+        raise ToonbenchError(_no_pairs(task, videos=videos, sources=sources))
     return pairs
+
+
+def _no_pairs(task: Task, *, videos: Sequence[Clip], sources: Sequence[Clip]) -> str:
+    """Why no pair could be drawn, and what to do."""
+    people = sorted({clip.identity or clip.id for clip in (*videos, *sources)})
+    return (
+        f"task {task.id} has no pairs: its driving videos ({len(videos)}) and sources ({len(sources)}) all show {people[0]!r}, "
+        "and it needs another identity as the source: add sources, or state who is who in metadata.csv"
+    )
 
 
 def pairs_with_targets(
