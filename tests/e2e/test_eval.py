@@ -450,3 +450,13 @@ def test_validate_checks_a_result(tiny_data, tmp_path, capsys):
     capsys.readouterr()
     assert cli.run(["validate", str(path.parent)]) == 1
     assert "outside its interval" in capsys.readouterr().out
+
+
+def test_the_landmark_network_runs_for_the_linter_only_where_motion_is_measured(tmp_path):
+    """A run without motion metrics makes rows without its column; one with them makes the whole rows, which are used."""
+    line = ["eval", "--method", "static", "--limit", "1", "--out", str(tmp_path), "--workers", "1", "--metrics", "l1"]
+    assert cli.run(line) == 0
+    (rows,) = tmp_path.rglob("rows")
+    assert {path.name.partition("@")[0] for path in rows.iterdir()} == {"l1", "lint-pixels"}
+    assert cli.run([*line, "rig_corr"]) == 0
+    assert {path.name.partition("@")[0] for path in rows.iterdir()} >= {"l1", "lint-pixels", "lint"}

@@ -32,6 +32,7 @@ from toonbench.types import Frame, GroundTruth, Metric, Need, Pair, Rows, Sample
 
 log = logging.getLogger(__name__)
 LINT = f"lint@{lint.VERSION}"  # the name of the linter's rows
+LINT_PIXELS = f"lint-pixels@{lint.VERSION}"  # the same without the column that runs the landmark network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Job:
     metrics: tuple[str, ...]
     task: Task
     device: str
+    lint: str
 
 
 def measure(
@@ -69,9 +71,11 @@ def measure(
         todo_metrics = {
             rows_name(load(n)): n for n in able if not _done(run, pair, load(n))
         }  # one of those that share rows
-        if (todo_metrics or not run.rows(LINT, pair.id).exists()) and (made := reading_of(pair.id)).path.exists():
+        lint_rows = _lint_rows(run, pair, able)
+        if (todo_metrics or lint_rows) and (made := reading_of(pair.id)).path.exists():
+            names = tuple(todo_metrics.values())
             todo.append(
-                Job(run=run, pair=pair, video=made, metrics=tuple(todo_metrics.values()), task=task, device=pool.device)
+                Job(run=run, pair=pair, video=made, metrics=names, task=task, device=pool.device, lint=lint_rows)
             )
     pool.map(_measure_pair, todo, title="scoring")
 
@@ -79,6 +83,25 @@ def measure(
 def _reading(video_of: Callable[[str], Reading | Path], pair: str) -> Reading:
     made = video_of(pair)
     return made if isinstance(made, Reading) else Reading(path=made)
+
+
+def lint_row(run: Run, pair: str) -> Rows | None:
+    """The linter's row of a pair, None if it was not measured."""
+    rows = run.read_rows(LINT, pair)
+    return run.read_rows(LINT_PIXELS, pair) if rows is None else rows
+
+
+def _lint_rows(run: Run, pair: Pair, metrics: Sequence[str]) -> str:
+    """The name of the linter's rows that are needed and missing, or an empty string.
+
+    Whether the landmark network is steered matters only where motion is measured; other runs do not need the network.
+    """
+    if run.rows(LINT, pair.id).exists():
+        return ""
+    has_motion = pair.target is not None and pair.target.motion is not None
+    if not has_motion or any("motion" in load(name).needs for name in metrics):
+        return LINT
+    return "" if run.rows(LINT_PIXELS, pair.id).exists() else LINT_PIXELS
 
 
 def unfinished(run: Run, pairs: Sequence[Pair], *, metrics: Sequence[str]) -> list[str]:
@@ -115,7 +138,7 @@ def _measured(job: Job, metrics: Sequence[Metric]) -> list[_Measured]:
     parts = Parts(pair, job.video, source=source, skip=job.task.skip)
     truth = _read_truth(pair) if any("motion" in metric.needs for metric in metrics) else None
     found = [_Measured(job, metric) for metric in metrics]
-    linter = None if job.run.rows(LINT, pair.id).exists() else PairLinter(pair, job.video, source=source)
+    linter = PairLinter(_linted(job), job.video, source=source) if job.lint else None
     chosen = functools.cache(functools.partial(_chosen, job))
     start = 0
     for chunk in parts.chunks():
@@ -131,9 +154,15 @@ def _measured(job: Job, metrics: Sequence[Metric]) -> list[_Measured]:
             one.add(sample, first=parts.frames - len(sample.generated), chosen=chosen)
         start += len(sample.generated)
     if linter:
-        job.run.write_rows(LINT, pair.id, linter.row())
+        job.run.write_rows(job.lint, pair.id, linter.row())
     parts.check(truth)
     return found
+
+
+def _linted(job: Job) -> Pair:
+    """The pair for the linter, which runs the landmark network where the target has ground-truth motion."""
+    target = job.pair.target
+    return replace(job.pair, target=replace(target, motion=None)) if target and job.lint == LINT_PIXELS else job.pair
 
 
 def _chosen(job: Job, skip: int) -> Sequence[int]:

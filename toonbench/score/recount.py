@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from toonbench import lint
 from toonbench.score.availability import needs_reference, rows_name
-from toonbench.score.measure import LINT
+from toonbench.score.measure import lint_row
 from toonbench.score.results import missing_pairs, pair_values, share_measured
 from toonbench.stats.summary import summarise
 from toonbench.store import Run, read_json, to_json
@@ -75,7 +75,7 @@ def _from_rows(run: Run, result: Mapping[str, Any], table: _Table) -> list[str]:
     """Problems with the fields besides the numbers that the rows determine: the linter's warnings, weights, the pairs."""
     problems: list[str] = []
     try:
-        linted = {pair.id: rows for pair in table.pairs if (rows := run.read_rows(LINT, pair.id)) is not None}
+        linted = {pair.id: rows for pair in table.pairs if (rows := lint_row(run, pair.id)) is not None}
         warnings = json.loads(to_json([asdict(one) for one in lint.findings(linted)]))
     except Exception as error:  # noqa: BLE001 - rows of another shape may raise any exception
         return [f"the linter's rows cannot be read ({type(error).__name__}: {error})"]

@@ -25,7 +25,7 @@ from toonbench.score.availability import (
     unavailable,
 )
 from toonbench.score.features import ReferenceRows, evenly, reference_rows
-from toonbench.score.measure import LINT
+from toonbench.score.measure import lint_row
 from toonbench.score.stored import SCHEMA, with_checksum
 from toonbench.stats.intervals import Interval
 from toonbench.stats.summary import pair_value, summarise
@@ -77,7 +77,7 @@ def reduce(
         for pair, value in values.items():
             table[pair][name] = value
         results.append(_result(run, metric, own, values=values, task=task, clips=clips))
-    linted = ((pair.id, run.read_rows(LINT, pair.id)) for pair in pairs)
+    linted = ((pair.id, lint_row(run, pair.id)) for pair in pairs)
     warnings = lint.findings({pair: rows for pair, rows in linted if rows is not None})
     scores = Scores(
         results=tuple(results),
@@ -115,7 +115,7 @@ def _measured(run: Run, pair: Pair, metrics: Sequence[Metric]) -> bool:
     """Whether at least one metric measured the pair. A metric that failed on it is missing in that metric only."""
     own = [metric for metric in metrics if applicable(metric, pair)]
     if not own:
-        return run.rows(LINT, pair.id).exists() and not run.failure(pair.id).exists()
+        return lint_row(run, pair.id) is not None and not run.failure(pair.id).exists()
     return any(run.rows(rows_name(metric), pair.id).exists() for metric in own)
 
 
