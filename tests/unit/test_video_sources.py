@@ -10,6 +10,9 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from PIL import Image
 
 from toonbench import video
+from toonbench.data.folder import load
+from toonbench.prepare.folder import prepare_folder
+from toonbench.prepare.options import Options
 from toonbench.types import Frame, Frames, ToonbenchError
 from toonbench.video import hdr
 
@@ -75,6 +78,7 @@ def test_hdr_video_is_shown_as_on_an_sdr_screen(transfer, tmp_path):
     path = encode(tmp_path / "hdr.mkv", [frame] * 2, "ffv1", "yuv420p10le", **tags)
     read = video.read_video(path).frames[0]
     assert np.abs(read.astype(int) - shown).mean() < 2
+    assert told(path) == [f"HDR ({hdr.TRANSFERS[transfer]}): tone-mapped to BT.709"]
     untagged = video.read_video(encode(tmp_path / "sdr.mkv", [frame] * 2, "ffv1", "yuv420p10le")).frames[0]
     assert np.abs(untagged.astype(int) - shown).mean() > 8, "without the conversion it is washed out"
 
@@ -112,6 +116,25 @@ def combing(frames: Frames) -> float:
     return float(np.abs(np.diff(grey, axis=1)).mean() - np.abs(grey[:, 2:] - grey[:, :-2]).mean())
 
 
+def told(path: Path) -> list[str]:
+    done = video.Conversions()
+    assert list(video.iter_frames(path, conversions=done))
+    return done.lines()
+
+
+def test_a_prepared_folder_tells_what_was_done_to_the_frames_of_a_clip(tmp_path):
+    folder = tmp_path / "own" / "cartoon_videos"
+    folder.mkdir(parents=True)
+    timed(folder / "uneven.mp4", [0, 40, 80, 240, 280, 320, 480, 520])
+    options = {"flags": "+ildct+ilme", "x264-params": "tff=1"}
+    fields = [rgb(f).reformat(format="yuv420p") for f in woven(moving(16))]
+    encode(folder / "tv.mp4", fields, "libx264", "yuv420p", options=options)
+    made = load(prepare_folder(tmp_path / "own", tmp_path / "cache", options=Options(size=64, crop="none", keep=True)))
+    notes = "\n".join(made.notes)
+    assert "interlaced: 8 of 8 frames were deinterlaced" in notes
+    assert "uneven timing: 2 gaps between frames differ from the usual one" in notes
+
+
 def test_interlaced_video_is_deinterlaced(tmp_path):
     fields = moving(16)
     combed = woven(fields)
@@ -128,6 +151,8 @@ def test_interlaced_video_is_deinterlaced(tmp_path):
     assert np.array_equal(video.FrameReader(path).get([3, 0]), read.frames[[3, 0]])
     progressive = encode(tmp_path / "p.mkv", [rgb(f).reformat(format="bgr0") for f in combed], "ffv1", "bgr0")
     assert np.array_equal(video.read_video(progressive).frames, combed), "what is not flagged stays as it is"
+    assert told(path) == [f"interlaced: {len(combed)} of {len(combed)} frames were deinterlaced"]
+    assert told(progressive) == []
 
 
 # --- the matrix ------------------------------------------------------------------------------------------------------

@@ -173,21 +173,31 @@ def _prepared(item: _Item) -> Row:
     )
     if found.choice.problem:
         raise ToonbenchError(found.choice.problem)
-    frames = cut_frames(_source_frames(item), found, size=options.size)
+    done = video.Conversions()
+    frames = cut_frames(_source_frames(item, done), found, size=options.size)
     if is_image:
         video.write_png(path, next(frames))
     else:
         video.write_lossless_chunks(path, in_chunks(frames, chunk_frames(options.size, options.size)), fps=fps)
-    return _row(item, found, fps=fps, sha256=file_sha256(path))
+    return _row(item, found, fps=fps, sha256=file_sha256(path), notes=[*done.lines(), *_timing(item, fps)])
 
 
-def _source_frames(item: _Item) -> Iterator[Frame]:
+def _timing(item: _Item, fps: float) -> list[str]:
+    """A line if the frames of a video file are not evenly spaced in time."""
+    if item.kind == "image" or item.listed.frames or not (uneven := video.probe(item.source).uneven):
+        return []
+    return [
+        f"uneven timing: {uneven} gaps between frames differ from the usual one; the frames are kept, at {fps:.4g} fps"
+    ]
+
+
+def _source_frames(item: _Item, conversions: video.Conversions | None = None) -> Iterator[Frame]:
     """The frames of a video file, of a folder of frames, or of a picture."""
     if item.kind == "image":
         return iter([video.read_image(item.source)])
     if item.listed.frames:
         return video.iter_pictures(item.files[: item.options.max_frames])
-    return video.iter_frames(item.source, max_frames=item.options.max_frames)
+    return video.iter_frames(item.source, max_frames=item.options.max_frames, conversions=conversions)
 
 
 def _rate(item: _Item) -> float:
@@ -202,7 +212,7 @@ def _rate(item: _Item) -> float:
     return rate
 
 
-def _row(item: _Item, found: Found, *, fps: float, sha256: str) -> Row:
+def _row(item: _Item, found: Found, *, fps: float, sha256: str, notes: Sequence[str]) -> Row:
     """The row of a prepared clip."""
     choice = found.choice
     how = f"face cropped by {item.options.detector}" if choice.square else "not cropped"
@@ -223,6 +233,6 @@ def _row(item: _Item, found: Found, *, fps: float, sha256: str) -> Row:
         "box": ",".join(map(str, choice.square or (0, 0, max(found.size)))),
         "first": choice.first,
         "detected": round(choice.faces / choice.frames, 4),
-        "remarks": "; ".join([*choice.remarks, *first_frame_remarks(item.kind, found)]),
+        "remarks": "; ".join([*choice.remarks, *notes, *first_frame_remarks(item.kind, found)]),
         "sha256": sha256,
     }

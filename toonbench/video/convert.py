@@ -36,6 +36,7 @@ class Converter:
 
         self._path = path
         self._aspect = float(stream.sample_aspect_ratio or 1)
+        self.hdr = ""  # the transfer function of HDR frames so far
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> Frame:
@@ -43,6 +44,7 @@ class Converter:
         width = round(frame.width * self._aspect) if 1 / 8 <= self._aspect <= 8 else frame.width
         check_size(width, frame.height, self._path)
         if frame.color_trc in TRANSFERS:
+            self.hdr = TRANSFERS[frame.color_trc]
             deep = self._reformatter.reformat(frame, width, frame.height, "rgb48le", src_colorspace=_matrix(frame))
             return _turned(to_sdr(cast("Any", deep.to_ndarray()), int(frame.color_trc)), frame)
         if _is_dolby_vision(frame):

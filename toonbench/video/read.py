@@ -71,6 +71,20 @@ class VideoInfo:
     uneven: int = 0
 
 
+@dataclass(slots=True)
+class Conversions:
+    """What was done to frames so that they are as shown; filled in while a video is decoded."""
+
+    frames: int = 0
+    interlaced: int = 0
+    hdr: str = ""
+
+    def lines(self) -> list[str]:
+        """A line about each kind of conversion that a user should know of."""
+        lines = [f"interlaced: {self.interlaced} of {self.frames} frames were deinterlaced"] if self.interlaced else []
+        return [*lines, *([f"HDR ({self.hdr}): tone-mapped to BT.709"] if self.hdr else [])]
+
+
 def read_video(path: Path, *, max_frames: int | None = None) -> Video:
     """Decode a whole video (or its first `max_frames`); any format of FFmpeg or Pillow.
 
@@ -80,15 +94,20 @@ def read_video(path: Path, *, max_frames: int | None = None) -> Video:
     return Video(frames=np.stack(frames), fps=probe(path).fps)
 
 
-def iter_frames(path: Path, *, max_frames: int | None = None) -> Iterator[Frame]:
-    """Yield the frames of a video one by one, (h, w, 3) uint8 RGB, in constant memory. Raises as `read_video` does."""
+def iter_frames(
+    path: Path, *, max_frames: int | None = None, conversions: Conversions | None = None
+) -> Iterator[Frame]:
+    """Yield the frames of a video one by one, (h, w, 3) uint8 RGB, in constant memory. Raises as `read_video` does.
+
+    `conversions` is filled in as the frames are decoded.
+    """
     if max_frames is not None and max_frames < 1:
         raise ToonbenchError(f"{path}: max_frames is {max_frames}, must be 1 or more")
     with opened(path) as container:
         still = container is None
         if container is not None:
             _check_gif_end(container, path)
-            yield from decoded(container, path, max_frames=max_frames)
+            yield from decoded(container, path, max_frames=max_frames, conversions=conversions)
     if still:
         yield from image_frames(path)[0][:max_frames]
 
@@ -159,7 +178,9 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     raise ToonbenchError(f"{path}: holds no video stream (sound only?); give a video")
 
 
-def decoded(container: InputContainer, path: Path, *, max_frames: int | None = None) -> Iterator[Frame]:
+def decoded(
+    container: InputContainer, path: Path, *, max_frames: int | None = None, conversions: Conversions | None = None
+) -> Iterator[Frame]:
     """Yield the frames of an open container as shown. Check at the end that none is missing."""
     stream = video_stream(container, path)
     convert, deinterlace, ends = Converter(stream, path), Deinterlacer(stream), Ends(stream, container)
@@ -175,6 +196,8 @@ def decoded(container: InputContainer, path: Path, *, max_frames: int | None = N
         if stored_digest:
             digest.update(pixels.data)
         count += 1
+        if conversions:
+            conversions.frames, conversions.interlaced, conversions.hdr = count, deinterlace.interlaced, convert.hdr
         yield pixels
         if count == max_frames:
             return
