@@ -79,6 +79,16 @@ def test_another_scene_is_cut_off_at_its_frame(first, second):
     assert f"frames {first} to {first + 21} of 0 to {first + 21} are used" in choice.remarks
 
 
+def test_motion_that_grows_fast_is_no_jump():
+    """The head turns away ever faster, as when somebody looks up; each change is larger than all before it."""
+    steps = np.cumsum([0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 6, 10, 14])
+    frames = np.stack([np.roll(pictures.astronaut()[:256, :512], int(step), axis=1)[:, 96:352] for step in steps])
+    assert watch(iter(frames), lambda frame: [], fps=25).cuts == []
+    assert watch(
+        iter([*frames, np.asarray(Image.fromarray(SCENE).resize((256, 256)))]), lambda frame: [], fps=25
+    ).cuts == [len(frames)]
+
+
 def test_two_frames_of_another_shot_are_noticed():
     frames = np.concatenate([still(WIDE, 20), still(SCENE, 2), still(WIDE, 31)])
     choice = found(frames).choice

@@ -26,6 +26,7 @@ CHANGE = 10.0  # grey levels of mean change of a small picture, below which noth
 UNLIKE, SUDDEN = 0.4, 2.5  # 1 - correlation of two small pictures at a jump, and over the usual one
 AT_ONCE = 0.75  # the same in the first frames, before anything is usual
 BRIGHT, PART, ABRUPT = 25.0, 0.2, 4.0  # the same for a large change, as between two persons in one place
+GROWING = 0.6  # share of the last change that is usual in motion that grows
 EVERYWHERE = 6  # searches of the whole frame: one in so many
 AROUND, SURROUNDINGS = 2.2, 144  # sides of a face that are searched near it, and pixels of that picture
 MEMORY = 9  # frames that show what is usual
@@ -117,7 +118,8 @@ class _Watcher:
             return False
         change = float(np.abs(small - self._small).mean())
         unlike = 1 - _correlation(small, self._small)
-        usual = float(np.median(self._unlike)) if self._unlike else 0.0
+        # The last change counts too: motion that grows fast is no jump.
+        usual = max(float(np.median(self._unlike)), GROWING * self._unlike[-1]) if self._unlike else 0.0
         jump = change > CHANGE and (
             (unlike > (UNLIKE if len(self._unlike) > 1 else AT_ONCE) and unlike > SUDDEN * usual)
             or (len(self._unlike) > 1 and change > BRIGHT and unlike > PART and unlike > ABRUPT * usual)
