@@ -31,6 +31,7 @@ for name, place, about in (
     ("generate", "evaluate:generate", "Generate the pairs of a task with a method."),
     ("score", "evaluate:score", "Score a folder of videos, or the output of generate."),
     ("pairs", "pairs:pairs", "List the pairs of a task for running a tool on them, and export their clips."),
+    ("prepared", "prepared:prepared", "Prepare a plain folder, and export its clips for other tools."),
     ("compare", "compare:compare", "Compare scored methods: differences, p-values, shared ranks."),
     ("list", "listing:show", "List methods, tasks, metrics or data."),
     ("make-puppets", "puppets:make", "Render puppets: paired clips with ground-truth motion."),

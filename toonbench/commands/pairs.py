@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from toonbench.commands.evaluate import What, make_plan
-from toonbench.commands.shared import DATA, Terminal
+from toonbench.commands.shared import DATA, Folder, Terminal, export_clips
 from toonbench.types import Clip, Pair, ToonbenchError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def pairs(
     pairs: Path | None = None,
     limit: int | None = None,
     seed: int = 0,
+    folder: Folder | None = None,
     form: Annotated[Form, Parameter(name="--for")] = "csv",
     export: Path | None = None,
     to: Path | None = None,
@@ -58,12 +59,14 @@ def pairs(
     from toonbench.store import write_bytes
 
     terminal = terminal or Terminal()
-    plan = make_plan(What(task=task, data=data, pairs=pairs, limit=limit, seed=seed), metrics=None, terminal=terminal)
+    what = What(task=task, data=data, pairs=pairs, limit=limit, seed=seed, folder=folder or Folder())
+    plan = make_plan(what, metrics=None, terminal=terminal)
     rows = [_row(pair, export) for pair in plan.pairs]
     if form == "liveportrait":
         _check_readable(rows)
     if export is not None:
-        _export(plan, export, terminal=terminal)
+        clips = {clip.id: clip for pair in plan.pairs for clip in (pair.source, pair.driving)}
+        export_clips([*clips.values()], export, terminal=terminal)
     text = {"csv": _csv, "json": _json, "liveportrait": _liveportrait}["json" if terminal.json else form](plan, rows)
     if to is None:
         terminal.start().out(text, end="")
@@ -87,20 +90,6 @@ def _row(pair: Pair, export: Path | None) -> dict[str, str]:
         "driving_file": place(pair.driving),
         "target_file": str(pair.target.path.resolve()) if pair.target else "",
     }
-
-
-def _export(plan: Plan, folder: Path, *, terminal: Terminal) -> None:
-    """Export every clip of the pairs once; a clip that cannot be read is reported, and its pairs cannot be made."""
-    from toonbench.data.export import export_clip
-
-    clips = {clip.id: clip for pair in plan.pairs for clip in (pair.source, pair.driving)}
-    with terminal.progress("exporting clips") as on_progress:
-        for done, clip in enumerate(clips.values(), start=1):
-            try:
-                export_clip(clip, folder)
-            except ToonbenchError as error:
-                terminal.message(f"not exported: {error}")
-            on_progress(done, len(clips))
 
 
 def _check_readable(rows: list[dict[str, str]]) -> None:

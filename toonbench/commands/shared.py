@@ -14,7 +14,7 @@ from cyclopts import Parameter, Token
 from cyclopts import convert as cyclopts_convert
 
 from toonbench.text import one_line
-from toonbench.types import ToonbenchError
+from toonbench.types import Clip, ToonbenchError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -148,6 +148,22 @@ def report_problems(data: Dataset, spec: str, *, terminal: Terminal) -> None:
         )
     for clip in bad:
         terminal.message(f"  {clip.id}: {clip.problem}")
+
+
+def export_clips(clips: Sequence[Clip], folder: Path, *, terminal: Terminal) -> list[Clip]:
+    """Write clips into a folder, and return those that were written; a message names every other one with the reason."""
+    from toonbench.data.export import export_clip
+
+    written: list[Clip] = []
+    with terminal.progress("exporting clips") as on_progress:
+        for done, clip in enumerate(clips, start=1):
+            try:
+                export_clip(clip, folder)
+                written.append(clip)
+            except ToonbenchError as error:
+                terminal.message(f"not exported: {error}")
+            on_progress(done, len(clips))
+    return written
 
 
 def convert(kind: Any, tokens: Sequence[Token]) -> Any:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from toonbench import video
 from toonbench.data.clips import read_source
+from toonbench.data.table import CLIPS
+from toonbench.store import write_bytes
 from toonbench.types import Clip, ToonbenchError
+
+CSV = "clips.csv"
+COLUMNS: tuple[str, ...] = ("id", "file", "original", "box", "first", "frames", "fps")
 
 
 def exported(clip: Clip, folder: Path) -> Path:
@@ -27,3 +36,25 @@ def export_clip(clip: Clip, folder: Path) -> Path:
         raise ToonbenchError(f"{clip.id}: {clip.problem}")
     video.write_exact_mp4(path, video.iter_frames(clip.path), fps=clip.fps or video.probe(clip.path).fps)
     return path
+
+
+def origins(root: Path, clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    """Where each clip comes from: its id, its exported file, the user's file, the square of it, the first frame, frames and rate.
+
+    `root` is the folder of the data set. What its table does not state is empty.
+    """
+    rows = {row["id"]: row for row in CLIPS.read(root)}
+    return [
+        {"id": clip.id, "file": exported(clip, Path()).name, **{key: rows[clip.id].get(key, "") for key in COLUMNS[2:]}}
+        for clip in clips
+    ]
+
+
+def write_origins(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    """Write rows of `origins` as a CSV file into a folder of exported clips, and return it."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(folder / CSV, buffer.getvalue().encode())
+    return folder / CSV
