@@ -13,7 +13,7 @@ from pathlib import Path
 from cyclopts import App, CycloptsError, Parameter
 
 from toonbench import __version__
-from toonbench.commands.shared import convert
+from toonbench.commands.values import convert, message
 from toonbench.text import legible_streams, one_line
 from toonbench.types import ToonbenchError
 
@@ -95,7 +95,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         return app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value") or 0
     except CycloptsError as error:
-        return _report(" ".join(str(error).split()) + " (see toonbench --help)", status=2)
+        return _report(message(error), status=2)
     except ToonbenchError as error:
         return _report(str(error), status=2)
     except MemoryError:

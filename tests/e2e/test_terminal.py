@@ -160,12 +160,3 @@ def test_a_deleted_current_folder_and_no_home_are_one_line_or_no_matter(tmp_path
     done = shell("unset HOME XDG_CACHE_HOME; TMPDIR=/nonexistent $T weights list --json")
     assert done.returncode == 0
     assert Path(json.loads(done.stdout)["folder"]).is_absolute()
-
-
-@pytest.mark.parametrize("number", ["1.5", "nan", "inf", "1e3", "-3", "0", "٣", ""])
-def test_a_limit_is_a_whole_number_of_one_or_more(number, capsys):
-    assert cli.run(["eval", "--method", "static", "--dry-run", f"--limit={number}"]) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert len(shown.err.splitlines()) == 1
-    assert "unexpected" not in shown.err

@@ -91,7 +91,7 @@ def test_a_folder_with_another_setting_and_wrong_numbers_are_refused(tmp_path):
     for wrong, told in (
         ({"clips": 0}, "clips >= 1"),
         ({"styles": ("reel",)}, "Did you mean 'real'"),
-        ({"metrics": ("l2",)}, "l1"),
+        ({"metrics": ("l2",)}, "psnr"),
         ({"errors": ("gian",)}, "gain"),
     ):
         with pytest.raises(ToonbenchError, match=told):

@@ -183,3 +183,20 @@ def test_the_content_not_the_suffix_decides_the_format(originals, tmp_path, name
     renamed.write_bytes(original.read_bytes())
     expected, found = load_network(original), load_network(renamed)
     torch.testing.assert_close(found.state_dict(), expected.state_dict())
+
+
+def test_a_message_has_one_piece_of_advice(tmp_path):
+    """A Git LFS pointer names `git lfs pull`; to get the pointer again would not help."""
+    pointer, cut = tmp_path / "pointer.pt", tmp_path / "cut.pt"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    cut.write_bytes(b"PK\x03\x04abc")
+    for read, again in (
+        (load_network, "; get it again"),
+        (read_state, "; fetch the file again, with toonbench weights fetch"),
+    ):
+        with pytest.raises(
+            ToonbenchError, match=r"Git LFS pointer, not the file itself: run git lfs pull in its repository$"
+        ):
+            read(pointer)
+        with pytest.raises(ToonbenchError, match=f"damaged or cut off: .*{again}$"):
+            read(cut)

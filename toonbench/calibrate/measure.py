@@ -82,6 +82,8 @@ def _check(setting: Setting) -> None:
             f"calibration needs clips >= 1, frames >= 4 and step >= 1; got {setting.clips}, {setting.frames} and "
             f"{setting.step}: raise them"
         )
+    if not 16 <= setting.size <= 2048:
+        raise ToonbenchError(f"calibration's size is {setting.size}: give 16 to 2048 pixels")
     for style in setting.styles:
         make_look(style, 0)
     for name in setting.errors:

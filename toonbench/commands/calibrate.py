@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from toonbench.commands.shared import Names, Terminal
+from toonbench.commands.shared import Count, Names, Seed, Size, Step, Terminal, Workers
+from toonbench.commands.values import between
 
 
 def calibrate(
@@ -13,12 +15,12 @@ def calibrate(
     metrics: Names = None,
     errors: Names = None,
     styles: Names = None,
-    clips: int = 6,
-    frames: int = 30,
-    step: int = 2,
-    size: int = 128,
-    seed: int = 0,
-    workers: int = 0,
+    clips: Count = 6,
+    frames: Annotated[int, between(4, 100_000)] = 30,
+    step: Step = 2,
+    size: Size = 128,
+    seed: Seed = 0,
+    workers: Workers = 0,
     terminal: Terminal | None = None,
 ) -> int:
     """Inject motion errors and image damage of known size into puppets, and plot the metrics' values.

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import DATA, Folder, Names, Terminal, parse_part, parse_shard, report_problems
+from toonbench.commands.shared import (
+    DATA,
+    Folder,
+    Limit,
+    Names,
+    Seed,
+    Terminal,
+    Workers,
+    parse_part,
+    parse_shard,
+    report_problems,
+)
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
@@ -50,13 +61,13 @@ class What:
     """Runs are stored in OUT/<data>/<task>/<method>."""
     pairs: Path | None = None
     """A CSV file with the columns source and driving: these pairs instead of those that the task draws."""
-    limit: int | None = None
+    limit: Limit = None
     """Only the first N pairs."""
     shard: str = "1/1"
     """Only part i of n of the pairs (written i/n), for several machines that share OUT."""
-    workers: int = 0
+    workers: Workers = 0
     """Number of local processes; 0 chooses it. Results do not depend on it."""
-    seed: int = 0
+    seed: Seed = 0
     """The seed for drawing the pairs and for methods that use random numbers."""
     dry_run: Annotated[bool, Parameter(negative="")] = False
     """Print what would be done, without doing it."""

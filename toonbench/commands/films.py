@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from toonbench.commands.shared import Names, Terminal
+from toonbench.commands.shared import Count, Names, Seed, Terminal, Workers
+from toonbench.commands.values import between
 
 
 def make(
     *,
     out: Path,
-    films: int = 4,
-    seconds: tuple[float, float] = (20.0, 60.0),
+    films: Count = 4,
+    seconds: Annotated[tuple[float, float], between(1, 3600)] = (20.0, 60.0),
     domain: Literal["real", "cartoon", "both"] = "both",
     styles: Names = None,
-    height: int = 720,
-    seed: int = 0,
-    workers: int = 0,
+    height: Annotated[int, between(48, 1440)] = 720,
+    seed: Seed = 0,
+    workers: Workers = 0,
     terminal: Terminal | None = None,
 ) -> int:
     """Make films of puppets: videos of many shots with every cut, track and face box recorded, for measuring curation.

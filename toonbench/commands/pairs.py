@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from toonbench.commands.evaluate import What, make_plan
-from toonbench.commands.shared import DATA, Folder, Terminal, export_clips
+from toonbench.commands.shared import DATA, Folder, Limit, Seed, Terminal, export_clips
 from toonbench.types import Clip, Pair, ToonbenchError
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def pairs(
     task: str = "real2cartoon",
     data: str = DATA,
     pairs: Path | None = None,
-    limit: int | None = None,
-    seed: int = 0,
+    limit: Limit = None,
+    seed: Seed = 0,
     folder: Folder | None = None,
     form: Annotated[Form, Parameter(name="--for")] = "csv",
     export: Path | None = None,

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from toonbench.commands.shared import Names, Terminal
+from toonbench.commands.shared import Names, Seed, Size, Step, Terminal, Workers
+from toonbench.commands.values import MOST_FILES, between
 
 
 def make(
     *,
     out: Path,
     split: str = "train",
-    clips: int = 20,
-    images: int | None = None,
-    frames: int = 40,
-    size: int = 128,
-    step: int = 1,
+    clips: Annotated[int, between(0, MOST_FILES)] = 20,
+    images: Annotated[int | None, between(0, MOST_FILES)] = None,
+    frames: Annotated[int, between(1, 100_000)] = 40,
+    size: Size = 128,
+    step: Step = 1,
     styles: Names = None,
-    seed: int = 0,
+    seed: Seed = 0,
     tasks: Names = None,
-    sources: int = 0,
-    puppets_version: int | None = None,
-    workers: int = 0,
+    sources: Annotated[int, between(0, MOST_FILES)] = 0,
+    puppets_version: Annotated[int | None, between(1)] = None,
+    workers: Workers = 0,
     terminal: Terminal | None = None,
 ) -> int:
     """Render puppets: clips of both domains with their ground-truth motion, source images, and the targets of a test split.

@@ -8,11 +8,11 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter, Token
-from cyclopts import convert as cyclopts_convert
+from cyclopts import Parameter
 
+from toonbench.commands.values import MOST_FILES, MOST_WORKERS, between
 from toonbench.text import one_line
 from toonbench.types import Clip, ToonbenchError
 
@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
 
 DATA = "puppets@2"  # `toonbench.data.DEFAULT_DATA`, which is not imported to print help
-WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+PART = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+Seed = Annotated[int, between(0)]
+Workers = Annotated[int, between(0, MOST_WORKERS)]
+Count = Annotated[int, between(1, MOST_FILES)]
+Limit = Annotated[int | None, between(1)]
+Size = Annotated[int, between(16, 2048)]
+Step = Annotated[int, between(1, 1000)]
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
 Paths = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)]
 
@@ -98,9 +104,8 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 def parse_part(text: str, *, option: str) -> tuple[int, int]:
     """Part k of n, written k/n. Raises ToonbenchError for anything else."""
-    index, slash, count = text.partition("/")
-    if slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
-        return int(index), int(count)
+    if (found := PART.fullmatch(text)) and 1 <= int(found[1]) <= int(found[2]):
+        return int(found[1]), int(found[2])
     raise ToonbenchError(f"{option} {text}: write i/n with 1 <= i <= n, for example 1/4")
 
 
@@ -115,7 +120,7 @@ class Folder:
     """The face detector; yunet needs `toonbench weights fetch yunet`."""
     keep: Annotated[bool, Parameter(negative="")] = False
     """Use all frames of a clip, also where its face leaves or another scene begins."""
-    fps: float = 0.0
+    fps: Annotated[float, between(0, 1000)] = 0.0
     """Frames per second of folders of frames, and of videos that state none."""
 
     def options(self) -> Options:
@@ -164,12 +169,3 @@ def export_clips(clips: Sequence[Clip], folder: Path, *, terminal: Terminal) -> 
                 terminal.message(f"not exported: {error}")
             on_progress(done, len(clips))
     return written
-
-
-def convert(kind: Any, tokens: Sequence[Token]) -> Any:
-    """The value of an option. A whole number is written as one: cyclopts itself would round 1.5."""
-    if int in (kind, *get_args(kind)) and (wrong := [one.value for one in tokens if not WHOLE.fullmatch(one.value)]):
-        raise ValueError(f"{wrong[0]} is not a whole number")
-    if any("\0" in one.value for one in tokens):
-        raise ValueError("a value cannot contain the character NUL")
-    return cyclopts_convert(kind, tokens)

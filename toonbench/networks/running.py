@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Network = TypeVar("Network", bound="nn.Module")
 Built = TypeVar("Built")
+FETCH = "fetch the file again, with toonbench weights fetch"
 
 
 def laid_out(network: Network) -> Network:
@@ -83,7 +84,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         return named_tensors(read_content(path))
     except UnreadableTensors as error:
-        raise _unreadable(path, str(error)) from error
+        raise ToonbenchError(f"weights '{path}' cannot be read: {error.with_advice(FETCH)}") from error
 
 
 def built(build: Callable[[], Built], path: Path) -> Built:
@@ -95,9 +96,7 @@ def built(build: Callable[[], Built], path: Path) -> Built:
 
 
 def _unreadable(path: Path, reason: str) -> ToonbenchError:
-    return ToonbenchError(
-        f"weights '{path}' cannot be read ({reason[:200]}): fetch the file again, with toonbench weights fetch"
-    )
+    return ToonbenchError(f"weights '{path}' cannot be read ({reason[:200]}): {FETCH}")
 
 
 def picture_batch(frames: Frames, *, device: str) -> Tensor:

@@ -24,7 +24,15 @@ PROGRAM = "it is a TorchScript archive, which holds a program, and is not loaded
 
 
 class UnreadableTensors(ToonbenchError):
-    """The reason why a file cannot be read as tensors, without the name of the file."""
+    """The reason why a file cannot be read as tensors, without the name of the file; `advised` if it says what to do."""
+
+    def __init__(self, reason: str, *, advised: bool = False) -> None:
+        super().__init__(reason)
+        self.advised = advised
+
+    def with_advice(self, advice: str) -> str:
+        """The reason with what to do: its own advice, or else this one."""
+        return str(self) if self.advised else f"{self}; {advice}"
 
 
 def read_content(path: Path, *, device: str = "cpu") -> Any:
@@ -97,11 +105,11 @@ def _head(path: Path) -> bytes:
     try:
         head = head_of(path)
     except OSError as error:
-        raise UnreadableTensors(f"{error.strerror}: check its permissions") from error
+        raise UnreadableTensors(f"{error.strerror}: check its permissions", advised=True) from error
     if not head:
         raise UnreadableTensors("it is empty (0 bytes)")
     if what := disguise(head):
-        raise UnreadableTensors(f"it {what}")
+        raise UnreadableTensors(f"it {what}", advised=True)
     return head
 
 
@@ -134,7 +142,8 @@ def _read_torch(path: Path, *, device: str) -> Any:
     except MemoryError as error:
         raise UnreadableTensors("it states sizes that do not fit into the memory, and is probably damaged") from error
     except Exception as error:  # a damaged pickle may fail in any way
-        raise UnreadableTensors(_torch_reason(error)) from error
+        reason = _torch_reason(error)
+        raise UnreadableTensors(reason, advised=reason in (OBJECTS, PROGRAM)) from error
 
 
 def _torch_reason(error: Exception) -> str:
@@ -164,7 +173,7 @@ def _check(content: Any) -> None:
             if one.is_meta or one.is_quantized or one.layout != torch.strided or one.is_nested:
                 raise UnreadableTensors("it holds tensors of a kind without plain values (sparse, quantised or empty)")
         elif not isinstance(one, (str, bytes, int, float, complex, type(None), torch.dtype, torch.Size, torch.device)):
-            raise UnreadableTensors(OBJECTS)
+            raise UnreadableTensors(OBJECTS, advised=True)
 
 
 def first_line(error: BaseException) -> str:
