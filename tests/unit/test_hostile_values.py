@@ -42,9 +42,12 @@ def test_every_option_that_takes_a_value_is_tried():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_no_option_takes_is_refused_in_one_line_with_the_value(command, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    required = {"list": {"--what": "data"}, "train": {"--data": "x", "--out": "y"}, "validate": {"--path": "x"}}.get(
-        command, {}
-    )
+    required = {
+        "list": {"--what": "data"},
+        "train": {"--data": "x", "--out": "y"},
+        "validate": {"--path": "x"},
+        "prepared": {"--root": "x"},
+    }.get(command, {})
     required = {"--out": "y"} if command in ("make-puppets", "make-films", "calibrate") else required
     for _, name, values, value in (case for case in hostile() if case[0] == command):
         rest = [word for key, text in required.items() if key != name for word in (key, text)]

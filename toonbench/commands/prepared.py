@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toonbench.commands.shared import Folder, Terminal, export_clips, open_data
+from toonbench.commands.shared import Folder, Terminal, Workers, export_clips, open_data
 
 
 def prepared(
@@ -12,7 +12,7 @@ def prepared(
     *,
     export: Path | None = None,
     folder: Folder | None = None,
-    workers: int = 0,
+    workers: Workers = 0,
     terminal: Terminal | None = None,
 ) -> int:
     """Prepare a plain folder of videos and images as `eval --data` does, and report how each file was read.
