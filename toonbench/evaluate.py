@@ -20,7 +20,7 @@ from toonbench.compare import Comparison
 from toonbench.compare import compare as compare_runs
 from toonbench.compare.find import find_runs, reference_of
 from toonbench.data import DEFAULT_DATA, Dataset
-from toonbench.data.open import open_data
+from toonbench.data.open import listed_clips, open_data
 from toonbench.environment import pick_device, record
 from toonbench.generate import MethodSpec, generate_pairs
 from toonbench.pool import OpenProgress, Pool, auto_workers, no_progress
@@ -33,7 +33,7 @@ from toonbench.score.measure import measure, unfinished
 from toonbench.score.reading import Reading
 from toonbench.score.results import Scores, reduce
 from toonbench.store import Run, run_folder
-from toonbench.tasks import draw_pairs, fingerprint, shard_of
+from toonbench.tasks import draw_pairs, fingerprint, needed_clips, shard_of, with_clips
 from toonbench.tasks.listed import MARK, is_listed, listed_task
 from toonbench.types import Clip, Pair, Result, Task, ToonbenchError
 
@@ -45,6 +45,7 @@ class Plan:
     """A resolved request: data, task, all pairs, the pairs of this shard, and the metrics."""
 
     data: Dataset
+    named: tuple[Clip, ...]  # also those that no pair needs, and that may not be prepared
     task: Task
     pairs: list[Pair]
     share: list[Pair]
@@ -116,7 +117,8 @@ def plan(
     """Resolve names, open the data and draw the pairs; `shard` (i, n) is part i of n.
 
     `pairs` is a CSV file with the columns source and driving, which replaces the pairs that the task draws.
-    `preparation` says how a plain folder of videos and images is prepared.
+    `preparation` says how a plain folder of videos and images is prepared. With `limit` or `pairs`, only the clips of the pairs of
+    all shards are prepared, and are the data set.
     Raises ToonbenchError for anything unknown.
     """
     rule = registry.load_task(task)
@@ -125,14 +127,21 @@ def plan(
         raise ToonbenchError(f"limit is {limit}: give 1 or more pairs")
     if not 1 <= shard[0] <= shard[1]:
         raise ToonbenchError(f"shard is {shard}: give (i, n), part i of n, with 1 <= i <= n")
-    opened = open_data(data or DEFAULT_DATA, options=preparation, pool=pool or Pool())
+    listed = listed_clips(data or DEFAULT_DATA, options=preparation)
+    opened = None if listed else open_data(data or DEFAULT_DATA, options=preparation, pool=pool or Pool())
+    clips, targets = (opened.clips, opened.targets) if opened else (listed or (), {})
     if pairs is None:
-        drawn = draw_pairs(rule, opened.clips, targets=opened.targets, seed=seed)[:limit]
+        drawn = draw_pairs(rule, clips, targets=targets, seed=seed)[:limit]
     else:
-        rule, drawn = listed_task(rule, Path(pairs), clips=opened.clips, targets=opened.targets)
+        rule, drawn = listed_task(rule, Path(pairs), clips=clips, targets=targets)
         drawn = drawn[:limit]
+    if opened is None:
+        only = None if limit is None and pairs is None else needed_clips(rule, drawn, clips)
+        opened = open_data(data or DEFAULT_DATA, options=preparation, only=only, pool=pool or Pool())
+        drawn = with_clips(drawn, opened.clips)
     return Plan(
         data=opened,
+        named=clips,
         task=rule,
         pairs=drawn,
         share=shard_of(drawn, shard),
@@ -315,7 +324,7 @@ def score_videos(
     """Score a folder of videos; see `score`."""
     if not videos.is_dir():
         raise ToonbenchError(f"--videos {videos} is not a folder: give a folder with a video for every pair")
-    found = find_videos(videos, plan.pairs, plan.clips, how=how, pool=pool)
+    found = find_videos(videos, plan.pairs, plan.named, how=how, pool=pool)
     if not found.readings:
         raise ToonbenchError(
             f"--videos {videos}: none of its files is named after one of the {len(plan.pairs)} pairs ({found.line}); name them "

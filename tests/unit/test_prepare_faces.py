@@ -48,7 +48,7 @@ def plain(root: Path, clips: dict[str, Frames]) -> Path:
 
 
 def prepared(root: Path, clips: dict[str, Frames], **options: object) -> Dataset:
-    return load(prepare_folder(plain(root / "set", clips), root / "cache", options=Options(size=64, **options)))
+    return load(prepare_folder(plain(root / "set", clips), root / "cache", options=Options(size=64, **options)).files)
 
 
 # --- the run ---------------------------------------------------------------------------------------------------------

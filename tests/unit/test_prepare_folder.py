@@ -39,7 +39,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def prepared(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare_folder(plain, tmp_path_factory.mktemp("cache"), options=Options(size=64))
+    return prepare_folder(plain, tmp_path_factory.mktemp("cache"), options=Options(size=64)).files
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -75,7 +75,7 @@ def test_a_second_run_makes_nothing_again(plain: Path, prepared: Path, monkeypat
         raise RuntimeError(f"{item} was made again")
 
     monkeypatch.setattr(folder, "_prepared", never)
-    assert prepare_folder(plain, prepared.parent, options=Options(size=64)) == prepared
+    assert prepare_folder(plain, prepared.parent, options=Options(size=64)).files == prepared
     assert files(prepared) == before
 
 
@@ -88,7 +88,7 @@ def test_a_run_that_lost_files_makes_only_those_and_ends_with_the_same_bytes(
     (again / "metadata.parquet").unlink()
     (again / "clips" / "real_videos-anna--A-b-mkv-1d3298a6.mkv").unlink()
     (again / "items" / "real_images-face.json").unlink()
-    assert prepare_folder(plain, cache, options=Options(size=64)) == again
+    assert prepare_folder(plain, cache, options=Options(size=64)).files == again
     assert files(again) == files(prepared)
 
 
@@ -96,10 +96,10 @@ def test_a_changed_file_is_prepared_again(plain: Path, tmp_path: Path) -> None:
     root = tmp_path / "plain"
     shutil.copytree(plain, root)
     shutil.copy(root / "real_images" / "face.png", root / "cartoon_images" / "empty.png")
-    out = prepare_folder(root, tmp_path / "cache", options=Options(size=64))
+    out = prepare_folder(root, tmp_path / "cache", options=Options(size=64)).files
     assert "cartoon_images-empty" in set(pd.read_parquet(out / "metadata.parquet")["id"])
     (root / "cartoon_images" / "empty.png").write_bytes(b"")
-    assert prepare_folder(root, tmp_path / "cache", options=Options(size=64)) == out
+    assert prepare_folder(root, tmp_path / "cache", options=Options(size=64)).files == out
     assert "cartoon_images-empty" in set(pd.read_parquet(out / "failures.parquet")["id"])
 
 
@@ -107,13 +107,13 @@ def test_a_changed_file_is_prepared_again(plain: Path, tmp_path: Path) -> None:
 def test_workers_do_not_change_a_byte(plain: Path, prepared: Path, tmp_path: Path) -> None:
     reports: list[tuple[str, int, int]] = []
     pool = Pool(workers=2, progress=progress_to(lambda *report: reports.append(report)))
-    out = prepare_folder(plain, tmp_path, options=Options(size=64), pool=pool)
+    out = prepare_folder(plain, tmp_path, options=Options(size=64), pool=pool).files
     assert files(out) == files(prepared)
     assert reports[-1] == ("preparing clips", 5, 5)
 
 
 def test_max_frames_takes_the_first_ones(plain: Path, tmp_path: Path) -> None:
-    out = prepare_folder(plain, tmp_path, options=Options(size=64, max_frames=2))
+    out = prepare_folder(plain, tmp_path, options=Options(size=64, max_frames=2)).files
     assert {clip.id: clip.frames for clip in load(out).clips}["real_videos-anna--A-b-mkv-1d3298a6"] == 2
 
 
@@ -139,7 +139,7 @@ def test_a_folder_of_bad_files_is_prepared_without_a_crash(tmp_path: Path) -> No
             kind = "real_images" if path.suffix in (".png", ".jpg") else "real_videos"
             (root / kind / path.name).symlink_to(path)
     (root / "real_videos" / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
-    out = prepare_folder(root, tmp_path / "cache", options=Options(size=64))
+    out = prepare_folder(root, tmp_path / "cache", options=Options(size=64)).files
     failures = pd.read_parquet(out / "failures.parquet")
     reasons = dict(zip(failures["file"], failures["reason"], strict=True))
     made = pd.read_parquet(out / "metadata.parquet")

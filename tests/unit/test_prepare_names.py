@@ -238,9 +238,9 @@ def test_a_folder_of_frames_is_prepared_with_the_stated_rate(tmp_path):
     (tmp_path / "set/real_videos/id1").mkdir(parents=True)
     for index in range(3):
         Image.fromarray(np.roll(astronaut, index, axis=1)).save(tmp_path / f"set/real_videos/id1/{index}.png")
-    unknown = load(prepare_folder(tmp_path / "set", tmp_path / "cache", options=Options(size=64)))
+    unknown = load(prepare_folder(tmp_path / "set", tmp_path / "cache", options=Options(size=64)).files)
     assert "give --fps, or a column fps in metadata.csv" in unknown.clips[0].problem
-    known = load(prepare_folder(tmp_path / "set", tmp_path / "cache", options=Options(size=64, fps=12)))
+    known = load(prepare_folder(tmp_path / "set", tmp_path / "cache", options=Options(size=64, fps=12)).files)
     (clip,) = known.clips
     assert (clip.problem, clip.frames, clip.fps, clip.identity) == ("", 3, 12, "real_videos/id1")
     assert known.notes[0] == "identities: 1 in 1 clips (1 each file alone)"

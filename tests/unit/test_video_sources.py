@@ -129,7 +129,9 @@ def test_a_prepared_folder_tells_what_was_done_to_the_frames_of_a_clip(tmp_path)
     options = {"flags": "+ildct+ilme", "x264-params": "tff=1"}
     fields = [rgb(f).reformat(format="yuv420p") for f in woven(moving(16))]
     encode(folder / "tv.mp4", fields, "libx264", "yuv420p", options=options)
-    made = load(prepare_folder(tmp_path / "own", tmp_path / "cache", options=Options(size=64, crop="none", keep=True)))
+    made = load(
+        prepare_folder(tmp_path / "own", tmp_path / "cache", options=Options(size=64, crop="none", keep=True)).files
+    )
     notes = "\n".join(made.notes)
     assert "interlaced: 8 of 8 frames were deinterlaced" in notes
     assert "uneven timing: 2 gaps between frames differ from the usual one" in notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 from toonbench import registry
 from toonbench.compare.comparison import ReferenceOf
 from toonbench.compare.runs import same_pairs
+from toonbench.data.folder import is_plain_folder, locate
 from toonbench.data.open import open_data
 from toonbench.score import reference_rows
 from toonbench.store import Run, method_name
@@ -56,7 +58,8 @@ def find_runs(methods: Sequence[str], *, task: str | None, data: str, out: Path)
     roots = [Path(name) if (Path(name) / "run.json").is_file() else None for name in methods]
     folder = Path()
     if None in roots:
-        folder = out / _data_id(data, out=out) / _task_id(task or TASK)
+        names_of_runs = [name for name, root in zip(methods, roots, strict=True) if root is None]
+        folder = _folder(data, names_of_runs, out=out, task=_task_id(task or TASK))
     found = [
         root or _only_run(name, folder, again=f"--task {task or TASK} --data {data} --out {out}")
         for name, root in zip(methods, roots, strict=True)
@@ -77,21 +80,42 @@ def _task_id(task: str) -> str:
     return task if is_listed(task) else registry.load_task(task).id
 
 
-def _data_id(data: str, *, out: Path) -> str:
-    """The data set's name in OUT. The data set is opened only if `data` is not such a name."""
-    return data if (out / data).is_dir() and Path(data).name == data else open_data(data).id
+def _folder(data: str, methods: Sequence[str], *, out: Path, task: str) -> Path:
+    """OUT/<data>/<task>. The data set is opened only if `data` is neither its name in OUT nor a plain folder.
+
+    A plain folder has a name in OUT for each way in which it was prepared, and for each part of it: the one in which the methods have
+    runs is meant. Raises ToonbenchError if there are several.
+    """
+    if Path(data).name == data and (out / data).is_dir():
+        return out / data / task
+    root = locate(data)
+    if not is_plain_folder(root):
+        return out / open_data(data).id / task
+    start = f"{root.resolve().name}-"
+    names = sorted(path.name for path in out.glob("*") if re.fullmatch(re.escape(start) + "[0-9a-f]{8}", path.name))
+    have = [name for name in names if all(_runs_of(method, out / name / task) for method in methods)]
+    if len(have) > 1:
+        raise ToonbenchError(
+            f"{data} has runs of these methods with {len(have)} sets of clips in {out}: write --data {' or --data '.join(have)}"
+        )
+    return out / (have or names or [start.rstrip("-")])[0] / task
+
+
+def _runs_of(name: str, folder: Path) -> list[Path]:
+    """The runs in a folder that a name means."""
+    runs = sorted(path.parent for path in folder.glob("*/run.json"))
+    return [run for run in runs if _nfc(run.name) == _nfc(name)] or [run for run in runs if _is_of(run, name)]
 
 
 def _only_run(name: str, folder: Path, *, again: str) -> Path:
-    runs = sorted(path.parent for path in folder.glob("*/run.json"))
-    found = [run for run in runs if _nfc(run.name) == _nfc(name)] or [run for run in runs if _is_of(run, name)]
+    found = _runs_of(name, folder)
     if len(found) == 1:
         return found[0]
     if found:
         raise ToonbenchError(
             f"{name} has {len(found)} runs in {folder}: write one of {', '.join(run.name for run in found)}"
         )
-    there = ", ".join(run.name for run in runs) or "none"
+    there = ", ".join(sorted(path.parent.name for path in folder.glob("*/run.json"))) or "none"
     raise ToonbenchError(
         f"no run of {name} in {folder} (runs there: {there}): make it with `toonbench eval --method {name} {again}`"
     )

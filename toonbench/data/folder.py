@@ -92,32 +92,34 @@ def locate(spec: str) -> Path:
     raise unknown("data set (and no folder of that name)", spec, sets)
 
 
-def load(root: Path, *, name: str = "") -> Dataset:
+def load(root: Path, *, name: str = "", tables: Path | None = None) -> Dataset:
     """Read a data set's tables; a shipped one is checked against its checksums first.
 
-    A clip whose file is gone stays in the list with its `problem`. Raises ToonbenchError for a damaged table.
+    `tables` is the folder of the tables if it is not `root`, to which the paths of files are relative. A clip whose file is gone
+    stays in the list with its `problem`. Raises ToonbenchError for a damaged table.
     """
     name = name or root.resolve().name
     if root.parent == FROZEN and (damaged := next(damaged_files(root), "")):
         raise ToonbenchError(f"data set {name}: {damaged}; install toonbench again")
-    rows = CLIPS.read(root)
+    tables = tables or root
+    rows = CLIPS.read(tables)
     files, motions = _files(root, {row["file"] for row in rows}), _files(root, {"motion/x"})
     clips = [_clip(root, row, files=files, motions=motions) for row in rows]
-    if FAILURES.is_in(root):
-        clips += [_failed(root, row) for row in FAILURES.read(root)]
+    if FAILURES.is_in(tables):
+        clips += [_failed(root, row) for row in FAILURES.read(tables)]
     if twice := [identifier for identifier, count in Counter(clip.id for clip in clips).items() if count > 1]:
         raise ToonbenchError(
-            f"{root / CLIPS.file}: {len(twice)} ids appear more than once, for example '{twice[0]}': make ids unique"
+            f"{tables / CLIPS.file}: {len(twice)} ids appear more than once, for example '{twice[0]}': make ids unique"
         )
     by_id = {clip.id: clip for clip in clips}
     targets: dict[tuple[str, str, Motion], Clip] = {}
-    if TARGETS.is_in(root):
-        for row in TARGETS.read(root):
+    if TARGETS.is_in(tables):
+        for row in TARGETS.read(tables):
             targets[row["source"], row["driving"], cast(Motion, row["motion"])] = _target(root, row, by_id)
     lines = sorted(f"{clip.id}|{clip.sha256}|{clip.problem}" for clip in clips)
     lines += sorted(f"{'|'.join(key)}|{clip.sha256}" for key, clip in targets.items())
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    return Dataset(name=name, root=root, clips=tuple(clips), targets=targets, fingerprint=digest, notes=_notes(root))
+    return Dataset(name=name, root=root, clips=tuple(clips), targets=targets, fingerprint=digest, notes=_notes(tables))
 
 
 def _notes(root: Path) -> tuple[str, ...]:
@@ -180,7 +182,15 @@ def _motion(root: Path, identifier: str) -> Path | None:
 
 
 def _failed(root: Path, row: Row) -> Clip:
-    return Clip(id=row["id"], path=root / row["file"], domain=row["domain"], kind=row["kind"], problem=row["reason"])
+    return Clip(
+        id=row["id"],
+        path=root / row["file"],
+        domain=row["domain"],
+        kind=row["kind"],
+        identity=row.get("identity", ""),
+        original=row["file"],
+        problem=row["reason"],
+    )
 
 
 def _target(root: Path, row: Row, by_id: Mapping[str, Clip]) -> Clip:

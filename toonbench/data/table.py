@@ -219,6 +219,7 @@ FAILURES = Table(
         Column(name="file", needed=True, role="prose"),
         Column(name="domain", needed=True, allowed=DOMAINS),
         Column(name="kind", needed=True, allowed=("video", "image")),
+        Column(name="identity"),
         Column(name="reason", needed=True, role="prose"),
     ),
 )

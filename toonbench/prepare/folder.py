@@ -5,13 +5,14 @@ CACHE/<name>-<key>/metadata.parquet  clips/*.mkv  images/*.png   output: an ordi
                    about.json                                    how identities were stated, what was left out
                    failures.parquet                              files without a face or that cannot be read, and why
                    items/*.json                                  finished files: an interrupted run resumes from them
+                   parts/<key>/                                  the tables of a part of the clips, which some pairs need
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +23,13 @@ from toonbench.data.table import ABOUT, CLIPS, FAILURES, Row
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.prepare.beginning import first_frame_remarks
 from toonbench.prepare.face import Found, cut_frames, find_face
-from toonbench.prepare.listing import FOLDERS, Listed, list_folder
+from toonbench.prepare.listing import FOLDERS, Listed, Listing, list_folder
 from toonbench.prepare.metadata import read_stated
 from toonbench.prepare.names import RULES, legible
 from toonbench.prepare.options import Options
-from toonbench.types import Frame, Kind, ToonbenchError
+from toonbench.types import Clip, Frame, Kind, ToonbenchError
 
-VERSION = 3  # of the preparation; a new version prepares every clip again
+VERSION = 4  # of the preparation; a new version prepares every clip again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,28 +88,72 @@ class _Item:
         return f"{self.original}|{stated}|{hashlib.sha256(' '.join(marks).encode()).hexdigest()[:16]}"
 
 
-def prepare_folder(root: Path, cache_dir: Path, *, options: Options | None = None, pool: Pool = IN_PROCESS) -> Path:
-    """Crop every file of a plain folder to its face, and return the data set's folder in the cache.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Where a prepared data set is: its files, and its tables, which are apart from the files if they list a part of them."""
 
+    files: Path
+    tables: Path
+
+
+def listed_clips(root: Path, cache_dir: Path, *, options: Options | None = None) -> list[Clip]:
+    """The clips that `prepare_folder` will make or fail to make, as the names of the files state them: nothing is decoded.
+
+    Pairs are drawn from these, so that they do not depend on which files fail. Raises ToonbenchError if there are no files.
+    """
+    _, items = _items(root, _place(root, cache_dir, options or Options()), options or Options())
+    return [
+        Clip(
+            id=item.id,
+            path=item.out / item.file,
+            domain=item.listed.domain,
+            kind=item.kind,
+            identity=item.listed.identity,
+            original=item.original,
+        )
+        for item in items
+    ]
+
+
+def prepare_folder(
+    root: Path,
+    cache_dir: Path,
+    *,
+    options: Options | None = None,
+    only: Collection[str] | None = None,
+    pool: Pool = IN_PROCESS,
+) -> Prepared:
+    """Crop every file of a plain folder to its face, and return the data set in the cache.
+
+    `only` are the ids of the clips that are needed: nothing else is prepared or part of the data set, whose tables are apart.
     Prepared files are not prepared again unless they changed. A file without a face, or that cannot be read, is recorded in
     `failures.parquet`. Raises ToonbenchError only if the folder has no files to prepare, or if the cache cannot be written.
     """
     options = options or Options()
-    out = _place(root, cache_dir, options)
+    out = tables = _place(root, cache_dir, options)
+    listing, items = _items(root, out, options)
+    notes = listing.lines()
+    if only is not None:
+        tables = out / "parts" / hashlib.sha256("|".join(sorted(only)).encode()).hexdigest()[:16]
+        notes.append(f"{len(only)} of {len(items)} clips are prepared: those that the pairs need")
+        items = [item for item in items if item.id in only]
+    results = pool.map(_prepare, items, title="preparing clips")
+    clips = [result for result in results if "reason" not in result]
+    FAILURES.write(tables, [result for result in results if "reason" in result])
+    CLIPS.write(tables, clips)
+    store.write_json(tables / ABOUT, {"notes": [*_identities(listing.found), *_crops(clips), *notes, *_remarks(clips)]})
+    return Prepared(files=out, tables=tables)
+
+
+def _items(root: Path, out: Path, options: Options) -> tuple[Listing, list[_Item]]:
+    """What the folder contains, and its clips in a fixed order; raises ToonbenchError if there are none."""
     listing = list_folder(root, read_stated(root))
     items = [_Item(listed=one, root=root, out=out, options=options) for one in listing.found]
     if not items:
         raise ToonbenchError(
             "; ".join([f"{root}: has no videos or images; add some to {', '.join(FOLDERS)}", *listing.lines()])
         )
-    results = pool.map(_prepare, items, title="preparing clips")
-    clips = [result for result in results if "reason" not in result]
-    FAILURES.write(out, [result for result in results if "reason" in result])
-    CLIPS.write(out, clips)
-    store.write_json(
-        out / ABOUT, {"notes": [*_identities(listing.found), *_crops(clips), *listing.lines(), *_remarks(clips)]}
-    )
-    return out
+    return listing, items
 
 
 def _crops(clips: Sequence[Row]) -> list[str]:
@@ -149,7 +194,7 @@ def _prepare(item: _Item) -> Row:
         stored = store.read_json(item.done)
         if stored["stamp"] == stamp and ("reason" in stored["row"] or (item.out / item.file).exists()):
             return stored["row"]
-    row: Row = {"id": item.id, "domain": item.listed.domain, "kind": item.kind}
+    row: Row = {"id": item.id, "domain": item.listed.domain, "kind": item.kind, "identity": item.listed.identity}
     try:
         made = _prepared(item)
     except ToonbenchError as error:
@@ -218,7 +263,6 @@ def _row(item: _Item, found: Found, *, fps: float, sha256: str, notes: Sequence[
     how = f"face cropped by {item.options.detector}" if choice.square else "not cropped"
     return {
         "file": item.file,
-        "identity": item.listed.identity,
         "identity_by": item.listed.rule,
         "title": "",
         "split": "test",

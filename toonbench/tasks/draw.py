@@ -69,6 +69,27 @@ def pairs_with_targets(
     return sorted({(pair.source.id, pair.driving.id) for pairs in drawn for pair in pairs})
 
 
+def needed_clips(task: Task, pairs: Sequence[Pair], clips: Sequence[Clip]) -> set[str]:
+    """The ids of the clips that pairs, and the reference images of their task, consist of."""
+    used = {clip.id for pair in pairs for clip in (pair.source, pair.driving)}
+    whole = task.reference.images == "domain"
+    return used | {clip.id for clip in clips if whole and clip.domain == task.source}
+
+
+def with_clips(pairs: Sequence[Pair], clips: Sequence[Clip]) -> list[Pair]:
+    """The pairs with the clips of these ids."""
+    by_id = {clip.id: clip for clip in clips}
+    return [
+        replace(
+            pair,
+            source=by_id[pair.source.id],
+            driving=by_id[pair.driving.id],
+            target=None if pair.target is None else by_id[pair.target.id],
+        )
+        for pair in pairs
+    ]
+
+
 def fingerprint(task: Task, pairs: Sequence[Pair]) -> str:
     """A sha256 over the task's fields and the ids of its pairs; it changes with either of them."""
     lines = [repr(sorted(asdict(task).items()))]
