@@ -635,8 +635,8 @@ def test_clips_of_a_wrong_length_fail_for_every_metric_alike(data, answers, tmp_
     clips[first], clips[second] = clips[first][:1], np.concatenate([clips[second]] * 2)
     result = scored(clips, tmp_path / "odd", data, *MEASURED, out=runs)
     assert set(result["failures"]) == {first, second}
-    assert "has 1 frames and" in result["failures"][first]
-    assert "has 6 frames and" in result["failures"][second]
+    assert "has 1 frames instead of 3" in result["failures"][first]
+    assert "has 6 frames instead of 3" in result["failures"][second]
     for name, row in rows_of(result).items():
         assert (row["pairs"], row["missing"], row["coverage"]) == (4, 2, 0.5), name
     assert "2 of 4 pairs failed:" in capsys.readouterr().out

@@ -277,8 +277,8 @@ def test_missing_wrong_and_foreign_videos_are_told(tiny_data, tmp_path, capsys):
     failures = json.loads(only(tmp_path / "scored", "result.json").read_text())["failures"]
     assert failures == {
         first.stem: "no video",
-        second.stem: f"{second.name} has 3 frames and {second.stem} has 5: write one frame for every driving frame",
-        third.stem: f"{third.name} is 32x32 and its target 64x64: write videos in the source's size",
+        second.stem: "the video has 3 frames instead of 5: write one frame for every driving frame",
+        third.stem: "the video has 32x32 pixels instead of 64x64: write videos in the source's size",
     }
     capsys.readouterr()
     assert cli.run(["validate", str(folder), "--data", str(tiny_data)]) == 1
