@@ -1,6 +1,7 @@
 """One face, throughout: what is cut, kept, refused and noted, on clips made of one photograph and drawn shapes."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,16 @@ from PIL import Image
 from skimage import data as pictures
 
 from toonbench import video
-from toonbench.data.folder import Dataset, load
+from toonbench.data.folder import Dataset, load, load_data
+from toonbench.data.motion import read_motion
+from toonbench.prepare.beginning import best_start, first_frame_remarks
 from toonbench.prepare.choose import choose
 from toonbench.prepare.detectors import Detection, detector
-from toonbench.prepare.face import LONGER_SIDE, cut_frames, find_face
+from toonbench.prepare.face import LONGER_SIDE, Found, cut_frames, find_face
 from toonbench.prepare.folder import prepare_folder
 from toonbench.prepare.options import Options
 from toonbench.prepare.watch import watch
-from toonbench.types import Frame, Frames, ToonbenchError
+from toonbench.types import CHANNELS, Frame, Frames, ToonbenchError
 
 FACE = pictures.astronaut()[0:256, 96:352]  # the face fills a third of it
 SIZE = (256, 150)
@@ -253,25 +256,76 @@ def test_large_frames_are_searched_small_and_cropped_large():
     assert max(large.shape) > LONGER_SIDE
 
 
-def test_a_turned_head_at_the_beginning_is_noted():
-    from toonbench.prepare.beginning import first_frame_remarks
-
+def turning(frontal_from: int):
+    """A detector whose face turns to the camera at its call number `frontal_from`."""
     frontal, turned = (np.array([[50, 50], [80, 50], [x, 65], [55, 80], [75, 80]], float) for x in (65, 82.5))
+    calls = iter(range(1000))
 
-    def turning(frame: Frame) -> list[Detection]:
-        turning.calls += 1
-        return [Detection((40, 25, 90, 95), 0.9, turned if turning.calls == 1 else frontal)]
+    def detect(frame: Frame) -> list[Detection]:
+        return [Detection((40, 25, 90, 95), 0.9, turned if next(calls) < frontal_from else frontal)]
 
-    def remarks(frames: Sequence[Frame]) -> list[str]:
-        watched = watch(frames, turning, fps=25)
-        choice = choose(watched, size=SIZE, scale=1, crop="auto")
-        from toonbench.prepare.face import Found
+    return detect
 
-        return first_frame_remarks("video", Found(size=SIZE, choice=choice, watched=watched))
 
-    turning.calls = 0
-    (told,) = remarks(still(WIDE, 30))
-    assert "the head is turned by about 44° in the first frame" in told
-    assert "frame 4 faces the camera best (0°)" in told
-    turning.calls = 1
-    assert remarks(still(WIDE, 30)) == []
+def noted(detect, frames: Frames) -> Found:
+    watched = watch(frames, detect, fps=25)
+    return Found(size=SIZE, choice=choose(watched, size=SIZE, scale=1, crop="auto"), watched=watched)
+
+
+def test_a_turned_head_in_the_first_frame_is_noted_and_the_best_start_avoids_it():
+    frames = still(WIDE, 30)
+    turned, frontal = noted(turning(2), frames), noted(turning(0), frames)
+    assert first_frame_remarks(frontal, FACE) == []
+    (remark,) = first_frame_remarks(turned, FACE)
+    assert remark.startswith("the head is turned by about 44° in the first frame")
+    best = best_start(turned, lambda: iter(frames), size=128).choice
+    assert (best.first, best.last) == (8, 30)
+    assert best.remarks[-1] == "begins at its best reference, frame 8 instead of 0"
+    late = noted(turning(6), frames)
+    assert best_start(late, lambda: iter(frames), size=128).choice.first == 0, "half of the clip remains"
+
+
+def puppet_frames() -> Iterator[tuple[Frame, dict[str, float]]]:
+    """Frames of the shipped driving videos with their ground-truth motion."""
+    for clip in load_data("puppets@2").clips:
+        if clip.kind == "video" and clip.motion is not None and clip.domain == "real":
+            rig = read_motion(clip.motion, fps=clip.fps).rig
+            at = {
+                0,
+                int(rig[:, CHANNELS.index("jaw_open")].argmax()),
+                int(rig[:, CHANNELS.index("blink_left")].argmax()),
+            }
+            for index, frame in enumerate(video.iter_frames(clip.path)):
+                if index in at:
+                    yield frame, dict(zip(CHANNELS, rig[index].tolist(), strict=True))
+
+
+def test_an_open_mouth_and_closed_eyes_in_the_first_frame_are_noted():
+    seen = noted(turning(0), still(WIDE, 9))
+    counts = Counter()
+    for frame, rig in puppet_frames():
+        remarks = " ".join(first_frame_remarks(seen, frame))
+        eyes = min(rig["blink_left"], rig["blink_right"])
+        if rig["jaw_open"] > 0.5 or rig["jaw_open"] < 0.2:
+            counts["mouth", rig["jaw_open"] > 0.5, "the mouth is open" in remarks] += 1
+        if eyes > 0.99 or eyes < 0.5:
+            counts["eyes", eyes > 0.99, "the eyes are closed" in remarks] += 1
+    assert counts["mouth", True, False] == 0
+    assert counts["eyes", True, True] >= 2 * counts["eyes", True, False], "the network sees some closed eyes as narrow"
+    for part in ("mouth", "eyes"):
+        assert counts[part, True, True] >= 3
+        assert counts[part, False, True] == 0
+        assert counts[part, False, False] >= 10
+
+
+def test_the_start_of_a_folder_can_be_its_best_reference(tmp_path):
+    """A puppet that opens its mouth, backwards: the best reference is where the mouth is closed."""
+    clip = next(one for one in load_data("puppets@2").clips if one.id.endswith("real-v0000"))
+    rig = read_motion(clip.motion, fps=clip.fps).rig[:, CHANNELS.index("jaw_open")]
+    frames = video.read_video(clip.path).frames[: int(rig.argmax()) + 1][::-1]
+    clips = {"real_videos/a.mkv": np.concatenate([frames[:12], np.repeat(frames[-1:], 20, axis=0)])}
+    first, best = (prepared(tmp_path / start, clips, crop="none", start=start) for start in ("first", "best"))
+    assert any("the mouth is open in the first frame" in note for note in first.notes)
+    assert any("begins at its best reference, frame" in note for note in best.notes)
+    assert not any("the mouth is open" in note for note in best.notes)
+    assert first.clips[0].frames / 2 <= best.clips[0].frames < first.clips[0].frames

@@ -122,12 +122,14 @@ class Folder:
     """Use all frames of a clip, also where its face leaves or another scene begins."""
     fps: Annotated[float, between(0, 1000)] = 0.0
     """Frames per second of folders of frames, and of videos that state none."""
+    start: Literal["first", "best"] = "first"
+    """best begins a video at the best reference of its first half: frontal, mouth closed, eyes open."""
 
     def options(self) -> Options:
         """The options as the library takes them."""
         from toonbench.prepare.options import Options
 
-        return Options(crop=self.crop, detector=self.detector, keep=self.keep, fps=self.fps)
+        return Options(crop=self.crop, detector=self.detector, keep=self.keep, fps=self.fps, start=self.start)
 
 
 def open_data(

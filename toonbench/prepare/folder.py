@@ -11,6 +11,7 @@ CACHE/<name>-<key>/metadata.parquet  clips/*.mkv  images/*.png   output: an ordi
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from toonbench.chunks import chunk_frames, in_chunks
 from toonbench.data.folder import file_sha256
 from toonbench.data.table import ABOUT, CLIPS, FAILURES, Row
 from toonbench.pool import IN_PROCESS, Pool
-from toonbench.prepare.beginning import first_frame_remarks
+from toonbench.prepare.beginning import best_start, first_frame_remarks
 from toonbench.prepare.face import Found, cut_frames, find_face
 from toonbench.prepare.listing import FOLDERS, Listed, Listing, list_folder
 from toonbench.prepare.metadata import read_stated
@@ -218,18 +219,23 @@ def _prepared(item: _Item) -> Row:
     )
     if found.choice.problem:
         raise ToonbenchError(found.choice.problem)
+    if options.start == "best" and not is_image:
+        found = best_start(found, lambda: _source_frames(item), size=options.size)
     done = video.Conversions()
     frames = cut_frames(_source_frames(item, done), found, size=options.size)
+    first = next(frames)
     if is_image:
-        video.write_png(path, next(frames))
-    else:
-        video.write_lossless_chunks(path, in_chunks(frames, chunk_frames(options.size, options.size)), fps=fps)
-    return _row(item, found, fps=fps, sha256=file_sha256(path), notes=[*done.lines(), *_timing(item, fps)])
+        video.write_png(path, first)
+        return _row(item, found, fps=fps, sha256=file_sha256(path), notes=[])
+    chunks = in_chunks(itertools.chain([first], frames), chunk_frames(options.size, options.size))
+    video.write_lossless_chunks(path, chunks, fps=fps)
+    notes = [*done.lines(), *_timing(item, fps), *first_frame_remarks(found, first)]
+    return _row(item, found, fps=fps, sha256=file_sha256(path), notes=notes)
 
 
 def _timing(item: _Item, fps: float) -> list[str]:
     """A line if the frames of a video file are not evenly spaced in time."""
-    if item.kind == "image" or item.listed.frames or not (uneven := video.probe(item.source).uneven):
+    if item.listed.frames or not (uneven := video.probe(item.source).uneven):
         return []
     return [
         f"uneven timing: {uneven} gaps between frames differ from the usual one; the frames are kept, at {fps:.4g} fps"
@@ -277,6 +283,6 @@ def _row(item: _Item, found: Found, *, fps: float, sha256: str, notes: Sequence[
         "box": ",".join(map(str, choice.square or (0, 0, max(found.size)))),
         "first": choice.first,
         "detected": round(choice.faces / choice.frames, 4),
-        "remarks": "; ".join([*choice.remarks, *notes, *first_frame_remarks(item.kind, found)]),
+        "remarks": "; ".join([*choice.remarks, *notes]),
         "sha256": sha256,
     }
