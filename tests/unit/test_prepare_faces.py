@@ -329,3 +329,24 @@ def test_the_start_of_a_folder_can_be_its_best_reference(tmp_path):
     assert any("begins at its best reference, frame" in note for note in best.notes)
     assert not any("the mouth is open" in note for note in best.notes)
     assert first.clips[0].frames / 2 <= best.clips[0].frames < first.clips[0].frames
+
+
+def test_large_videos_are_reduced_as_they_are_decoded_for_the_search(tmp_path, monkeypatch):
+    """The crop comes from the full frames, and its square is that of a search in frames that were reduced later."""
+    large = np.asarray(Image.fromarray(WIDE).resize((1280, 750), Image.Resampling.BICUBIC))
+    frames = np.repeat(large[None], 9, axis=0)
+    sizes: set[tuple[int, ...]] = set()
+    read = video.iter_frames
+
+    def counted(*arguments: object, **options: object) -> Iterator[Frame]:
+        for frame in read(*arguments, **options):
+            sizes.add(frame.shape[:2])
+            yield frame
+
+    monkeypatch.setattr(video, "iter_frames", counted)
+    data = prepared(tmp_path, {"real_videos/large.mkv": frames})
+    (clip,) = data.clips
+    assert sizes == {(375, 640), (750, 1280)}
+    square = found(frames).choice.square
+    assert clip.picture == "1280,750"
+    assert np.abs(np.subtract([int(part) for part in clip.box.split(",")], square)).max() <= 8

@@ -461,3 +461,14 @@ def test_decord_and_pyav_agree_on_real_files(path: Path) -> None:
     indices = [0, count // 2, count - 1]
     fast, plain = video.FrameReader(path).get(indices), video.FrameReader(path, decord=False).get(indices)
     np.testing.assert_array_equal(fast, plain)
+
+
+def test_frames_are_reduced_as_they_are_decoded(tmp_path):
+    y, x = np.mgrid[:120, :240]
+    frames = np.stack([np.stack([x, y, x // 2 + y // 2 + step], axis=-1) for step in range(3)]).astype(np.uint8)
+    video.write_lossless(tmp_path / "a.mkv", frames, fps=25)
+    reduced = np.stack(list(video.iter_frames(tmp_path / "a.mkv", longest=60)))
+    assert reduced.shape == (3, 30, 60, 3)
+    means = frames.reshape(3, 30, 4, 60, 4, 3).mean(axis=(2, 4))
+    assert np.abs(reduced - means).max() <= 2
+    assert np.array_equal(np.stack(list(video.iter_frames(tmp_path / "a.mkv", longest=240))), frames)

@@ -34,20 +34,30 @@ class Found:
 
 
 def find_face(
-    frames: Callable[[], Iterable[Frame]], options: Options, *, fps: float, drawn: bool, is_image: bool = False
+    frames: Callable[[], Iterable[Frame]],
+    options: Options,
+    *,
+    fps: float,
+    drawn: bool,
+    is_image: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> Found:
-    """Watch a clip and choose its frames and square. `frames` opens the clip; it is called again for the lower thresholds."""
+    """Watch a clip and choose its frames and square. `frames` opens the clip; it is called again for the lower thresholds.
+
+    `size` is the (width, height) of the original where `frames` may be reduced; otherwise it is that of the frames.
+    """
     for low in (False, True):
-        size: list[tuple[int, int]] = []
+        sizes: list[tuple[int, int]] = []
         detect = functools.partial(_detect, low=low, name=options.detector)
-        watched = watch(_searchable(frames(), size), detect, fps=fps)
-        scale = min(1.0, LONGER_SIDE / max(size[0]))
+        watched = watch(_searchable(frames(), sizes), detect, fps=fps)
+        shown = size or sizes[0]
+        scale = min(1.0, LONGER_SIDE / max(shown))
         choice = choose(
-            watched, size=size[0], scale=scale, crop=options.crop, keep=options.keep, drawn=drawn, is_image=is_image
+            watched, size=shown, scale=scale, crop=options.crop, keep=options.keep, drawn=drawn, is_image=is_image
         )
         if low or (choice.faces and not choice.problem):
             break
-    return Found(size=size[0], choice=choice, watched=watched)
+    return Found(size=shown, choice=choice, watched=watched)
 
 
 def cut_frames(frames: Iterable[Frame], found: Found, *, size: int) -> Iterator[Frame]:

@@ -23,7 +23,7 @@ from toonbench.data.folder import file_sha256
 from toonbench.data.table import ABOUT, CLIPS, FAILURES, Row
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.prepare.beginning import best_start, first_frame_remarks
-from toonbench.prepare.face import Found, cut_frames, find_face
+from toonbench.prepare.face import LONGER_SIDE, Found, cut_frames, find_face
 from toonbench.prepare.listing import FOLDERS, Listed, Listing, list_folder
 from toonbench.prepare.metadata import read_stated
 from toonbench.prepare.names import RULES, legible
@@ -213,51 +213,60 @@ def _prepared(item: _Item) -> Row:
         raise ToonbenchError(item.listed.problem)
     options, path = item.options, item.out / item.file
     is_image = item.kind == "image"
-    fps = 0.0 if is_image else _rate(item)
+    info = None if is_image or item.listed.frames else video.probe(item.source)
+    fps = 0.0 if is_image else _rate(item, info)
     found = find_face(
-        lambda: _source_frames(item), options, fps=fps, drawn=item.listed.domain == "cartoon", is_image=is_image
+        lambda: _source_frames(item, longest=LONGER_SIDE),
+        options,
+        fps=fps,
+        drawn=item.listed.domain == "cartoon",
+        is_image=is_image,
+        size=(info.width, info.height) if info else None,
     )
     if found.choice.problem:
         raise ToonbenchError(found.choice.problem)
     if options.start == "best" and not is_image:
         found = best_start(found, lambda: _source_frames(item), size=options.size)
     done = video.Conversions()
-    frames = cut_frames(_source_frames(item, done), found, size=options.size)
+    frames = cut_frames(_source_frames(item, conversions=done), found, size=options.size)
     first = next(frames)
     if is_image:
         video.write_png(path, first)
         return _row(item, found, fps=fps, sha256=file_sha256(path), notes=[])
     chunks = in_chunks(itertools.chain([first], frames), chunk_frames(options.size, options.size))
     video.write_lossless_chunks(path, chunks, fps=fps)
-    notes = [*done.lines(), *_timing(item, fps), *first_frame_remarks(found, first)]
+    notes = [*done.lines(), *_timing(info, fps), *first_frame_remarks(found, first)]
     return _row(item, found, fps=fps, sha256=file_sha256(path), notes=notes)
 
 
-def _timing(item: _Item, fps: float) -> list[str]:
+def _timing(info: video.VideoInfo | None, fps: float) -> list[str]:
     """A line if the frames of a video file are not evenly spaced in time."""
-    if item.listed.frames or not (uneven := video.probe(item.source).uneven):
+    if info is None or not info.uneven:
         return []
     return [
-        f"uneven timing: {uneven} gaps between frames differ from the usual one; the frames are kept, at {fps:.4g} fps"
+        f"uneven timing: {info.uneven} gaps between frames differ from the usual one; the frames are kept, at {fps:.4g} fps"
     ]
 
 
-def _source_frames(item: _Item, conversions: video.Conversions | None = None) -> Iterator[Frame]:
-    """The frames of a video file, of a folder of frames, or of a picture."""
+def _source_frames(
+    item: _Item, *, longest: int | None = None, conversions: video.Conversions | None = None
+) -> Iterator[Frame]:
+    """The frames of a video file, of a folder of frames, or of a picture. `longest` reduces those of a video file."""
     if item.kind == "image":
         return iter([video.read_image(item.source)])
+    limit = item.options.max_frames
     if item.listed.frames:
-        return video.iter_pictures(item.files[: item.options.max_frames])
-    return video.iter_frames(item.source, max_frames=item.options.max_frames, conversions=conversions)
+        return video.iter_pictures(item.files[:limit])
+    return video.iter_frames(item.source, max_frames=limit, longest=longest, conversions=conversions)
 
 
-def _rate(item: _Item) -> float:
-    """Frames per second of a video. Raises ToonbenchError if nothing states it."""
-    if item.listed.frames and item.fps:
+def _rate(item: _Item, info: video.VideoInfo | None) -> float:
+    """Frames per second of a video; `info` is that of a file. Raises ToonbenchError if nothing states it."""
+    if info is None and item.fps:
         return item.fps
-    if item.listed.frames:
+    if info is None:
         raise ToonbenchError("a folder of frames states no rate: give --fps, or a column fps in metadata.csv")
-    rate = video.probe(item.source).fps or item.fps
+    rate = info.fps or item.fps
     if not rate:
         raise ToonbenchError("neither its header nor its timestamps state a rate: give --fps, or export it again")
     return rate

@@ -29,12 +29,15 @@ HD_WIDTH, HD_HEIGHT = (
 
 
 class Converter:
-    """Decoded frame -> RGB as shown. All frames share one swscale context, which halves the time of large ones."""
+    """Decoded frame -> RGB as shown. All frames share one swscale context, which halves the time of large ones.
 
-    def __init__(self, stream: VideoStream, path: Path) -> None:
+    `longest` reduces frames whose longer side has more pixels, by area averaging while they are converted.
+    """
+
+    def __init__(self, stream: VideoStream, path: Path, *, longest: int | None = None) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self._path = path
+        self._path, self._longest = path, longest
         self._aspect = float(stream.sample_aspect_ratio or 1)
         self.hdr = ""  # the transfer function of HDR frames so far
         self._reformatter = VideoReformatter()
@@ -43,9 +46,10 @@ class Converter:
         """Convert one frame. Raises ToonbenchError for a frame that is too large, and for Dolby Vision without HDR10 or HLG."""
         width = round(frame.width * self._aspect) if 1 / 8 <= self._aspect <= 8 else frame.width
         check_size(width, frame.height, self._path)
+        width, height, how = self._reduced(width, frame.height)
         if frame.color_trc in TRANSFERS:
             self.hdr = TRANSFERS[frame.color_trc]
-            deep = self._reformatter.reformat(frame, width, frame.height, "rgb48le", src_colorspace=_matrix(frame))
+            deep = self._reformatter.reformat(frame, width, height, "rgb48le", src_colorspace=_matrix(frame), **how)
             return _turned(to_sdr(cast("Any", deep.to_ndarray()), int(frame.color_trc)), frame)
         if _is_dolby_vision(frame):
             raise ToonbenchError(
@@ -53,11 +57,20 @@ class Converter:
                 "export it as SDR"
             )
         alpha = any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8"
-        pixels = self._reformatter.reformat(
-            frame, width, frame.height, "rgba" if alpha else "rgb24", src_colorspace=_matrix(frame)
-        )
+        kind = "rgba" if alpha else "rgb24"
+        pixels = self._reformatter.reformat(frame, width, height, kind, src_colorspace=_matrix(frame), **how)
         shown = cast("Frame", pixels.to_ndarray())
         return _turned(on_white(shown) if alpha else shown, frame)
+
+    def _reduced(self, width: int, height: int) -> tuple[int, int, dict[str, int]]:
+        """The width and height of the converted frame, and how it is scaled."""
+        from av.video.reformatter import Interpolation
+
+        if self._longest is None or max(width, height) <= self._longest:
+            return width, height, {}
+        scale = self._longest / max(width, height)
+        area = {"interpolation": int(Interpolation.AREA)}
+        return max(1, round(width * scale)), max(1, round(height * scale)), area
 
 
 class Deinterlacer:

@@ -95,11 +95,16 @@ def read_video(path: Path, *, max_frames: int | None = None) -> Video:
 
 
 def iter_frames(
-    path: Path, *, max_frames: int | None = None, conversions: Conversions | None = None
+    path: Path,
+    *,
+    max_frames: int | None = None,
+    longest: int | None = None,
+    conversions: Conversions | None = None,
 ) -> Iterator[Frame]:
     """Yield the frames of a video one by one, (h, w, 3) uint8 RGB, in constant memory. Raises as `read_video` does.
 
-    `conversions` is filled in as the frames are decoded.
+    `longest` reduces larger frames as they are decoded, so that their longer side has this many pixels; the hash of our own lossless
+    files is not checked then, and images (GIF, WebP, ...) keep their size. `conversions` is filled in as the frames are decoded.
     """
     if max_frames is not None and max_frames < 1:
         raise ToonbenchError(f"{path}: max_frames is {max_frames}, must be 1 or more")
@@ -107,7 +112,7 @@ def iter_frames(
         still = container is None
         if container is not None:
             _check_gif_end(container, path)
-            yield from decoded(container, path, max_frames=max_frames, conversions=conversions)
+            yield from decoded(container, path, max_frames=max_frames, longest=longest, conversions=conversions)
     if still:
         yield from image_frames(path)[0][:max_frames]
 
@@ -179,12 +184,17 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def decoded(
-    container: InputContainer, path: Path, *, max_frames: int | None = None, conversions: Conversions | None = None
+    container: InputContainer,
+    path: Path,
+    *,
+    max_frames: int | None = None,
+    longest: int | None = None,
+    conversions: Conversions | None = None,
 ) -> Iterator[Frame]:
-    """Yield the frames of an open container as shown. Check at the end that none is missing."""
+    """Yield the frames of an open container as shown; see `iter_frames`. Check at the end that none is missing."""
     stream = video_stream(container, path)
-    convert, deinterlace, ends = Converter(stream, path), Deinterlacer(stream), Ends(stream, container)
-    stored_digest = container.metadata.get(DIGEST_TAG)
+    convert, deinterlace, ends = Converter(stream, path, longest=longest), Deinterlacer(stream), Ends(stream, container)
+    stored_digest = container.metadata.get(DIGEST_TAG) if longest is None else None
     digest = hashlib.sha256()
     shape: tuple[int, ...] = ()
     count = 0
