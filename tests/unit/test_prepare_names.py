@@ -135,8 +135,6 @@ def test_a_table_states_identity_and_rate(place, tmp_path):
     ("text", "told"),
     [
         ("name,person\na.mp4,x\n", "add one of file, file_name"),
-        ("file,fps\na.mp4,fast\n", "the fps 'fast' is not allowed"),
-        ("file,fps\na.mp4,-3\n", "the fps '-3' is not allowed"),
         ("", "cannot be read as a table"),
     ],
 )
@@ -146,6 +144,33 @@ def test_an_unusable_table_is_one_line(text, told, tmp_path):
     with pytest.raises(ToonbenchError, match=told) as error:
         read_stated(tmp_path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("rate", ["-3", "0", "0.0", "nan", "inf", "1e999", "fast", "1001", "2\x1b[31m"])
+def test_a_rate_that_is_none_fails_that_video_only(rate, suffix, tmp_path):
+    import pandas as pd
+
+    made(tmp_path, "real_videos/a.mp4", "real_videos/b.mp4", "real_images/c.png")
+    files = ["real_videos/a.mp4", "real_videos/b.mp4", "real_images/c.png"]
+    table = pd.DataFrame({"file": files, "fps": [rate, "24", rate], "person": ["x", "y", "z"]})
+    path = tmp_path / f"metadata{suffix}"
+    table.to_csv(path, index=False) if suffix == ".csv" else table.to_parquet(path, index=False)
+    a, b, c = list_folder(tmp_path, read_stated(tmp_path)).found
+    assert a.problem.startswith("its metadata table states the fps ")
+    assert a.problem.isprintable()
+    assert (a.identity, a.fps, b.problem, b.fps, c.problem, c.fps) == ("x", 0, "", 24, "", 0)
+
+
+def test_numbers_as_rates_of_a_parquet_table_may_be_missing(tmp_path):
+    import pandas as pd
+
+    made(tmp_path, "real_videos/a.mp4", "real_videos/b.mp4", "real_videos/c.mp4")
+    files = ["real_videos/a.mp4", "real_videos/b.mp4", "real_videos/c.mp4"]
+    pd.DataFrame({"file": files, "fps": [None, float("inf"), 24.0]}).to_parquet(tmp_path / "metadata.parquet")
+    a, b, c = list_folder(tmp_path, read_stated(tmp_path)).found
+    assert (a.problem, a.fps, c.fps) == ("", 0, 24)
+    assert "states the fps inf" in b.problem
 
 
 # --- what belongs to a clip ------------------------------------------------------------------------------------------

@@ -85,7 +85,9 @@ class _Item:
         """A text that changes when the source changes: its content by time and size, its permissions, what is stated about it."""
         facts = [path.stat() for path in self.files]
         marks = [f"{one.st_size}:{one.st_mtime_ns}:{one.st_mode:o}" for one in facts]
-        stated = f"{self.listed.identity}|{self.listed.rule}|{self.fps}|{'/'.join(self.listed.frames)}"
+        stated = (
+            f"{self.listed.identity}|{self.listed.rule}|{self.fps}|{self.listed.problem}|{'/'.join(self.listed.frames)}"
+        )
         return f"{self.original}|{stated}|{hashlib.sha256(' '.join(marks).encode()).hexdigest()[:16]}"
 
 

@@ -141,6 +141,7 @@ def _made(
 ) -> Listed:
     own = stated.get(str(path), Stated())
     identity, rule = identity_of(path, stated=own.identity)
+    fps, problem = own.fps(kind)
     return Listed(
         id=clip_id(path, kind=kind, folder=bool(frames)),
         path=path,
@@ -149,8 +150,8 @@ def _made(
         identity=legible(PurePosixPath(identity)),
         rule=rule,
         frames=frames,
-        fps=own.fps,
-        problem=problem_of(path),
+        fps=fps,
+        problem=problem_of(path) or problem,
     )
 
 

@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from toonbench.data.folder import PLAIN_FOLDERS
-from toonbench.types import ToonbenchError
+from toonbench.prepare.names import legible
+from toonbench.types import Kind, ToonbenchError
 
 PATHS = ("file", "file_name", "filename", "path")
 IDENTITIES = ("identity", "identity_id", "person", "speaker", "subject", "character")
@@ -22,10 +23,24 @@ HIGHEST_RATE = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What the user's table states about a clip."""
+    """What the user's table states about a clip; `rate` is the text of its cell."""
 
     identity: str = ""
-    fps: float = 0.0
+    rate: str = ""
+
+    def fps(self, kind: Kind) -> tuple[float, str]:
+        """Frames per second, 0 if none are stated, and why what is stated is not allowed, or an empty string."""
+        if not self.rate or kind == "image":
+            return 0.0, ""
+        try:
+            rate = float(self.rate)
+        except ValueError:
+            rate = float("nan")
+        if 0 < rate <= HIGHEST_RATE:
+            return rate, ""
+        return 0.0, (
+            f"its metadata table states the fps {self.rate}: give frames per second above 0, at most {HIGHEST_RATE:.0f}"
+        )
 
 
 def read_stated(root: Path) -> dict[str, Stated]:
@@ -45,7 +60,8 @@ def _table(path: Path, *, below: Path) -> dict[str, Stated]:
         if path.suffix == ".csv":
             cells = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
         else:
-            cells = pd.read_parquet(path).astype(str)
+            read = pd.read_parquet(path)
+            cells = read.astype(str).where(read.notna(), "")
     except (OSError, ValueError, LookupError, UnicodeError) as error:
         reason = str(error).partition("\n")[0]
         raise ToonbenchError(
@@ -61,7 +77,7 @@ def _table(path: Path, *, below: Path) -> dict[str, Stated]:
     rows: list[dict[str, Any]] = cells.to_dict(orient="records")
     return {
         _key(below, str(row[file])): Stated(
-            identity=_text(row[identity]) if identity else "", fps=_rate(row.get(columns.get("fps", ""), ""), path)
+            identity=_text(row[identity]) if identity else "", rate=_cell(row.get(columns.get("fps", ""), ""))
         )
         for row in rows
     }
@@ -75,16 +91,6 @@ def _text(cell: Any) -> str:
     return unicodedata.normalize("NFC", str(cell).strip())
 
 
-def _rate(cell: Any, path: Path) -> float:
-    text = str(cell).strip()
-    if text in ("", "nan", "None"):
-        return 0.0
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = -1.0
-    if not 0 < rate <= HIGHEST_RATE:
-        raise ToonbenchError(
-            f"{path}: the fps {text!r} is not allowed: give frames per second above 0, at most {HIGHEST_RATE:.0f}"
-        )
-    return rate
+def _cell(cell: Any) -> str:
+    """A cell's text with escapes for what a terminal would interpret; empty where it is missing."""
+    return legible(PurePosixPath(text)) if (text := str(cell).strip()) else ""
