@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from toonbench.arrays import UnreadableArrays, load_array
 from toonbench.types import Rows, ToonbenchError
 
 PART = ".part-"  # the names of files that are being written begin with this
@@ -367,11 +368,16 @@ def write_array(path: Path, rows: Rows) -> None:
 def read_array(path: Path, *, lazy: bool = False) -> Rows | None:
     """Read an array of `write_array`; None if the file does not exist; `lazy` leaves it on disk (memory-mapped)."""
     try:
-        return np.load(path, allow_pickle=False, mmap_mode="r" if lazy else None)
+        found = load_array(path, lazy=lazy)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, EOFError) as error:
-        raise ToonbenchError(f"{path} is damaged ({error}): remove it and run again") from error
+    except UnreadableArrays as error:
+        raise ToonbenchError(f"{path} cannot be used ({error}): remove it and run again") from error
+    if found.dtype != np.float32 or found.ndim != 2:
+        raise ToonbenchError(
+            f"{path} holds {found.ndim} dimensions of {found.dtype} instead of 2 of float32: remove it and run again"
+        )
+    return found
 
 
 def _short(value: Any) -> str:

@@ -13,6 +13,7 @@ LAYERS = [
     {
         "acronyms",
         "adapted",
+        "arrays",
         "chunks",
         "registry",
         "store",

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from toonbench import registry
+from toonbench.arrays import UnreadableArrays, load_arrays
 from toonbench.calibrate.errors import change, every_error
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import make_look, styles
@@ -177,7 +178,11 @@ def _sample(job: _Job, generated: Frames, *, target: Rendered, rig: Rig, driving
 
 def _lines(paths: Sequence[Path], style: str) -> Iterator[Line]:
     """Reduce the rows of one style's puppets; each puppet is one cluster."""
-    files = [dict(np.load(path, allow_pickle=False)) for path in paths]
+    files = [_stored_rows(path) for path in paths]
+    if len({tuple(file) for file in files}) > 1:
+        raise ToonbenchError(
+            f"the files of {style} in {paths[0].parent} do not hold the same rows: remove them and run again"
+        )
     for key in files[0]:
         name, error, level = key.split("|")
         metric, rows = registry.load_metric(name), [file[key] for file in files]
@@ -185,6 +190,17 @@ def _lines(paths: Sequence[Path], style: str) -> Iterator[Line]:
         coverage = float(np.mean([np.isfinite(one).all(1).mean() for one in rows]))
         yield dict(zip(COLUMNS, (style, name, error, float(level), interval.value, interval.low, interval.high, coverage,
                                  len(rows)), strict=True))  # fmt: skip
+
+
+def _stored_rows(path: Path) -> dict[str, Rows]:
+    """The rows of one puppet. Raises ToonbenchError for a damaged file."""
+    try:
+        rows = load_arrays(path)
+    except UnreadableArrays as error:
+        raise ToonbenchError(f"{path} cannot be used ({error}): remove it and run again") from error
+    if wrong := [key for key, one in rows.items() if key.count("|") != 2 or one.ndim != 2 or one.dtype.kind != "f"]:
+        raise ToonbenchError(f"{path} is damaged ({wrong[0]!r} holds no rows of numbers): remove it and run again")
+    return rows
 
 
 def _csv(lines: Sequence[Line]) -> bytes:

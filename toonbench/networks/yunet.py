@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toonbench import weights
-from toonbench.types import Frame
+from toonbench.networks.running import FETCH
+from toonbench.types import Frame, ToonbenchError
+from toonbench.weights.tensors import file_reason, first_line
 
 NAME = "yunet"
 SIDE = 640
@@ -95,16 +98,24 @@ def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 @cache
 def _session(path: str) -> Any:
-    """The network in onnxruntime, on one thread of the CPU, created once per process."""
+    """The network in onnxruntime, on one thread of the CPU, created once per process.
+
+    Raises ToonbenchError for a damaged file.
+    """
     import onnx
     import onnxruntime
 
-    model: Any = onnx.load(path)
-    _dequantise(model.graph)
+    if reason := file_reason(Path(path)):
+        raise ToonbenchError(f"weights '{path}' cannot be read ({reason}): {FETCH}")
     options: Any = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    try:
+        model: Any = onnx.load(path, load_external_data=False)  # a file that names other files is not opened
+        _dequantise(model.graph)
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime and protobuf have no common one
+        raise ToonbenchError(f"weights '{path}' cannot be read ({first_line(error)}): {FETCH}") from error
 
 
 def _dequantise(graph: Any) -> None:

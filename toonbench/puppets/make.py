@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from toonbench.arrays import UnreadableArrays, load_arrays
 from toonbench.data.folder import file_sha256, load
 from toonbench.data.table import CLIPS, TARGETS, Row
 from toonbench.pool import IN_PROCESS, Pool
@@ -224,19 +226,30 @@ def _make_target(job: _TargetJob) -> Row:
     """Make one target unless its files exist, and return its row."""
     file = f"targets/{job.source}~{job.driving}.mkv"
     path = job.root / file
-    with np.load(job.root / "motion" / f"{job.driving}.npz") as driving:
-        driving_rig: Rig = driving["rig"]
+    driving_rig: Rig = _motion(job.root, job.driving)["rig"]
     motion_path = job.root / "motion" / f"{job.source}~{job.driving}.npz"
     if not (path.is_file() and motion_path.is_file()):
-        with np.load(job.root / "motion" / f"{job.source}.npz") as source:
-            look_seed, start, size = int(source["look_seed"]), source["rig"][0], int(source["size"])
-            look = make_look(str(source["style"]), look_seed)
+        source = _motion(job.root, job.source)
+        look_seed, start, size = int(source["look_seed"]), source["rig"][0], int(source["size"])
+        look = make_look(str(source["style"]), look_seed)
         rig = relative(start, driving_rig) if job.motion == "relative" else absolute(start, driving_rig)
         drawn = render_clip(look, rig, size=size)
         _write_motion(motion_path, look=look, look_seed=look_seed, rig=rig, drawn=drawn)
         write_lossless(path, drawn.frames, fps=job.fps or FPS, codec="h264")
     return {"source": job.source, "driving": job.driving, "motion": job.motion, "file": file, "frames": len(driving_rig),
             "sha256": file_sha256(path)}  # fmt: skip
+
+
+def _motion(root: Path, clip: str) -> dict[str, Any]:
+    """The stored motion of a clip. Raises ToonbenchError if the file is damaged."""
+    path = root / "motion" / f"{clip}.npz"
+    try:
+        found = load_arrays(path)
+    except UnreadableArrays as error:
+        raise ToonbenchError(f"{path} cannot be read ({error}): remove it and run again") from error
+    if absent := {"rig", "look_seed", "size", "style"} - set(found):
+        raise ToonbenchError(f"{path} has no {sorted(absent)[0]}: remove it and run again")
+    return found
 
 
 def _write_motion(path: Path, *, look: Look, look_seed: int, rig: Rig, drawn: Rendered) -> None:

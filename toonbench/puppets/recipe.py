@@ -18,7 +18,7 @@ def claim(out: Path, recipe: dict[str, Any], *, file: str) -> None:
     text = to_json(recipe)
     if not path.exists():
         write_bytes(path, text.encode())
-    elif path.read_text(encoding="utf-8") != text:
+    elif path.read_bytes() != text.encode():
         raise ToonbenchError(
             f"{out} was made by another recipe (see {file} there). Choose another --out, or delete it."
         )

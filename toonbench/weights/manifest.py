@@ -106,7 +106,7 @@ def _tables(path: Path, changed: int) -> dict[str, dict[str, Any]]:
     del changed
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ToonbenchError(
             f"the manifest of weights {path} cannot be read ({error}): write it as docs/weights.md shows"
         ) from error
