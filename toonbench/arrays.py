@@ -46,7 +46,7 @@ def _mapped(path: Path) -> tuple[Array, int]:
 def load_arrays(path: Path) -> dict[str, Array]:
     """The arrays of a .npz file by name. Raises UnreadableArrays for a missing or damaged file."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except Exception as error:  # a damaged zip or header may fail in any way
         raise UnreadableArrays(_reason(error)) from error

@@ -16,6 +16,7 @@ LAYERS = [
         "arrays",
         "chunks",
         "registry",
+        "sealed",
         "store",
         "video",
         "pool",

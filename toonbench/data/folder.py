@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from toonbench import store
 from toonbench.data.table import ABOUT, CLIPS, FAILURES, TARGETS, Row
@@ -123,8 +123,16 @@ def load(root: Path, *, name: str = "", tables: Path | None = None) -> Dataset:
 
 
 def _notes(root: Path) -> tuple[str, ...]:
-    """What the preparation of a user's folder noted."""
-    return tuple(store.read_json(root / ABOUT)["notes"]) if (root / ABOUT).is_file() else ()
+    """What the preparation of a user's folder noted; nothing if the file is not one of the preparation."""
+    if not (root / ABOUT).is_file():
+        return ()
+    try:
+        found: Any = store.read_json(root / ABOUT)
+    except ToonbenchError as error:
+        return (f"{error}",)
+    notes: Any = cast("dict[str, Any]", found).get("notes") if isinstance(found, dict) else None
+    listed = cast("list[Any]", notes) if isinstance(notes, list) else []
+    return tuple(note for note in listed if isinstance(note, str))
 
 
 def hidden_by_shipped(spec: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
@@ -106,10 +107,16 @@ COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Measured))
 
 
 def from_row(row: Rows) -> Measured:
-    """The inverse of `Measured.row`. Raises ToonbenchError for rows of another kind."""
+    """The inverse of `Measured.row`. Raises ToonbenchError for rows of another kind and for damaged ones."""
     if row.shape != (1, len(COLUMNS)):
         raise ToonbenchError(
             f"a row of the input linter has shape {row.shape}, expected (1, {len(COLUMNS)}): "
             "it was stored by another version; measure again"
         )
-    return Measured(**dict(zip(COLUMNS, map(float, row[0]), strict=True)))
+    found = Measured(**dict(zip(COLUMNS, map(float, row[0]), strict=True)))
+    endless = any(math.isinf(value) for value in (found.frames, found.tail, found.repeated, found.repeats))
+    if endless or not 0 <= found.codec < len(CODECS) or found.expected_fps == 0:
+        raise ToonbenchError(
+            "a row of the input linter holds impossible values: remove the run's rows/lint* and measure again"
+        )
+    return found

@@ -28,6 +28,7 @@ from toonbench.prepare.listing import FOLDERS, Listed, Listing, list_folder
 from toonbench.prepare.metadata import read_stated
 from toonbench.prepare.names import RULES, legible
 from toonbench.prepare.options import Options
+from toonbench.sealed import read_sealed, write_sealed
 from toonbench.types import Clip, Frame, Kind, ToonbenchError
 
 VERSION = 4  # of the preparation; a new version prepares every clip again
@@ -193,10 +194,9 @@ def _prepare(item: _Item) -> Row:
         stamp = item.stamp
     except OSError:
         stamp = ""  # a dangling link, or a file that was just removed: reading it reports the error
-    if item.done.exists():
-        stored = store.read_json(item.done)
-        if stored["stamp"] == stamp and ("reason" in stored["row"] or (item.out / item.file).exists()):
-            return stored["row"]
+    stored = read_sealed(item.done)
+    if stored and stored["stamp"] == stamp and ("reason" in stored["row"] or (item.out / item.file).exists()):
+        return stored["row"]
     row: Row = {"id": item.id, "domain": item.listed.domain, "kind": item.kind, "identity": item.listed.identity}
     try:
         made = _prepared(item)
@@ -205,7 +205,7 @@ def _prepare(item: _Item) -> Row:
         row |= {"file": item.original, "reason": reason if item.original in reason else f"{item.original}: {reason}"}
     else:
         row |= made
-    store.write_json(item.done, {"stamp": stamp, "row": row})
+    write_sealed(item.done, {"stamp": stamp, "row": row})
     return row
 
 
