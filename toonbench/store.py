@@ -42,6 +42,7 @@ LONGEST = 150  # characters of a name in a path
 LONGEST_METHOD = 120  # bytes of a method's name in the name of its run
 SAFE = re.compile(r"[^A-Za-z0-9._@~=+-]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a reason may quote any text, and is printed to terminals
+HALVES = re.compile("[\ud800-\udfff]")  # of characters: the undecodable bytes of a file name, which UTF-8 cannot hold
 WRITE_ERRORS = {
     errno.ENOSPC: "the disk is full: free some space and run again; finished files are kept",
     errno.EDQUOT: "the disk quota is used up: free some space and run again; finished files are kept",
@@ -200,8 +201,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def to_json(value: Any) -> str:
-    """JSON with sorted keys and `null` for NaN; equal values give equal text."""
-    return json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    """JSON with sorted keys and `null` for NaN; equal values give equal text. Undecodable bytes of file names are escapes."""
+    text = json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return HALVES.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def write_json(path: Path, value: Any) -> None:

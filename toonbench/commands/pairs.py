@@ -71,7 +71,7 @@ def pairs(
     if to is None:
         terminal.start().out(text, end="")
         return 0
-    write_bytes(to, text.encode())
+    write_bytes(to, text.encode(errors="surrogateescape"))  # file names as they are
     terminal.message(f"written: {to}, {len(rows)} pairs")
     return 0
 

@@ -56,5 +56,5 @@ def write_origins(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_bytes(folder / CSV, buffer.getvalue().encode())
+    write_bytes(folder / CSV, buffer.getvalue().encode(errors="surrogateescape"))  # file names as they are
     return folder / CSV

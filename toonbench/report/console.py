@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.segment import Segment
 
-from toonbench.text import PLAIN, legible
+from toonbench.text import PLAIN, legible, one_line
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
@@ -38,6 +38,10 @@ class LegibleConsole(Console):
             else:
                 text = legible(segment.text)
                 yield Segment(text.translate(PLAIN) if narrow else text, segment.style)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print renderables; a text is one line, so that a name with a line break cannot look like another message."""
+        super().print(*(one_line(one) if isinstance(one, str) else one for one in objects), **options)
 
     def out(
         self,

@@ -30,6 +30,7 @@ from toonbench.score.stored import SCHEMA, with_checksum
 from toonbench.stats.intervals import Interval
 from toonbench.stats.summary import pair_value, summarise
 from toonbench.store import Run, write_bytes, write_json
+from toonbench.text import ESCAPE
 from toonbench.types import Clip, Metric, Pair, Result, Rows, Task
 
 
@@ -239,4 +240,4 @@ def _csv(
     for pair in pairs:
         values = ["" if np.isnan(v := table[pair.id].get(name, np.nan)) else repr(v) for name in metrics]
         writer.writerow([pair.id, pair.source.id, pair.driving.id, *values, failures.get(pair.id, "")])
-    return buffer.getvalue().encode()
+    return buffer.getvalue().encode(errors=ESCAPE)
