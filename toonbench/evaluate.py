@@ -177,11 +177,12 @@ def evaluate(
     0 for one per core; a script that uses more than one must start under `if __name__ == "__main__":`. Raises ToonbenchError for unknown
     names, a folder with another run, and errors that stop the whole run. A failed pair is listed in the result.
     """
-    made = generate(
-        method, task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, preparation=preparation,
-        workers=workers, device=device, checkpoint=checkpoint, fresh=fresh, pairs=pairs, progress=progress,
+    pool = _pool(workers, device, progress)
+    made = plan(
+        task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, preparation=preparation, pairs=pairs,
+        pool=pool,
     )  # fmt: skip
-    return score_run(made.plan, made.run, pool=_pool(workers, device, progress))
+    return evaluate_run(made, method, pool=pool, checkpoint=checkpoint, fresh=fresh)
 
 
 def generate(
@@ -307,6 +308,17 @@ def method_run(plan: Plan, method: str, *, device: str, checkpoint: Path | None)
     return plan.run(method, spec.load().revision), spec
 
 
+def evaluate_run(
+    plan: Plan, method: str, *, pool: Pool, checkpoint: Path | None = None, fresh: bool = False
+) -> Evaluation:
+    """Generate the share of a plan and score it; see `evaluate`. The run is in use all the time, also between the two."""
+    run, spec = method_run(plan, method, device=pool.device, checkpoint=checkpoint)
+    run.begin(_description(plan, run, device=spec.device), fresh=fresh)
+    with run.in_use():
+        _generate(plan, run, spec, pool=pool)
+        return score_run(plan, run, pool=pool)
+
+
 def generate_run(
     plan: Plan, method: str, *, pool: Pool, checkpoint: Path | None = None, fresh: bool = False
 ) -> Generation:
@@ -314,8 +326,11 @@ def generate_run(
     run, spec = method_run(plan, method, device=pool.device, checkpoint=checkpoint)
     run.begin(_description(plan, run, device=spec.device), fresh=fresh)
     with run.in_use():
-        failures = generate_pairs(run, plan.share, method=spec, motion=plan.task.motion, seed=plan.seed, pool=pool)
-    return Generation(plan=plan, run=run, failures=failures)
+        return Generation(plan=plan, run=run, failures=_generate(plan, run, spec, pool=pool))
+
+
+def _generate(plan: Plan, run: Run, spec: MethodSpec, *, pool: Pool) -> Mapping[str, str]:
+    return generate_pairs(run, plan.share, method=spec, motion=plan.task.motion, seed=plan.seed, pool=pool)
 
 
 def score_videos(

@@ -1,5 +1,6 @@
 """Runs in use, folders called like shipped data sets, and damaged goldens."""
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -32,6 +33,35 @@ def test_fresh_does_not_delete_a_run_that_another_process_works_on(tmp_path):
     worker.communicate("")
     run.begin({"a": 2}, fresh=True)
     assert json.loads(run.description.read_text()) == {"a": 2}
+
+
+def test_eval_holds_its_run_also_between_generating_and_scoring(tiny_data, tmp_path, monkeypatch):
+    evaluate = importlib.import_module("toonbench.evaluate")  # the package has a function of this name
+    tried, score_run = [], evaluate.score_run
+
+    def watched(plan, run, **options):
+        with pytest.raises(ToonbenchError, match="is in use by another process"):
+            run.begin({"a": 2}, fresh=True)
+        tried.append(run)
+        return score_run(plan, run, **options)
+
+    monkeypatch.setattr(evaluate, "score_run", watched)
+    shared = [
+        "--data",
+        str(tiny_data),
+        "--method",
+        "static",
+        "--metrics",
+        "l1",
+        "--out",
+        str(tmp_path),
+        "--workers",
+        "1",
+    ]
+    assert cli.run(["eval", *shared, "--fresh"]) == 0
+    assert len(tried) == 1
+    tried[0].begin({"a": 2}, fresh=True)
+    assert json.loads(tried[0].description.read_text()) == {"a": 2}
 
 
 def test_a_folder_called_like_a_shipped_data_set_is_another_data_set(tiny_data, tmp_path, monkeypatch, capsys):

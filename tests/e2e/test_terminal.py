@@ -160,3 +160,37 @@ def test_a_deleted_current_folder_and_no_home_are_one_line_or_no_matter(tmp_path
     done = shell("unset HOME XDG_CACHE_HOME; TMPDIR=/nonexistent $T weights list --json")
     assert done.returncode == 0
     assert Path(json.loads(done.stdout)["folder"]).is_absolute()
+
+
+def test_columns_align_for_names_of_every_kind(monkeypatch):
+    import io
+
+    from rich.cells import cell_len
+    from rich.table import Table
+
+    from toonbench.report.console import cell
+
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setenv("COLUMNS", "200")
+    table = Table("name", "value")
+    for name in ("plain", "动漫-角色", "نمی\u200cخواهم", "e\u0301tude", HOSTILE, "a\nb\tc", "zero\u200bwidth"):
+        table.add_row(cell(name), "1.00")
+        table.add_row(name, "1.00")
+    LegibleConsole().print(table)
+    lines = sys.stdout.getvalue().splitlines()
+    assert len({cell_len(line) for line in lines}) == 1
+    assert len(lines) == 14 + 4
+
+
+def test_a_name_with_a_line_break_is_one_line_on_the_console(capsys):
+    with legible_streams():
+        LegibleConsole().print(f"a clip\nFAKE: all is fine: {HOSTILE}", soft_wrap=True)
+    assert len(clean(capsys.readouterr().out.encode()).splitlines()) == 1
+
+
+def test_undecodable_bytes_of_file_names_are_escapes_in_stored_json(tmp_path):
+    from toonbench.store import read_json, write_json
+
+    write_json(tmp_path / "a.json", {"name": "x\udcffy"})
+    assert b"x\\udcffy" in (tmp_path / "a.json").read_bytes()
+    assert read_json(tmp_path / "a.json") == {"name": "x\udcffy"}

@@ -42,7 +42,8 @@ def doctor(*, goldens: Paths = None, device: str = "auto", terminal: Terminal | 
         console.out(to_json({"environment": record(), "device": device, "checks": rows}), end="")
         return 1 if failed else 0
     from rich.table import Table
-    from rich.text import Text
+
+    from toonbench.report.console import cell
 
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
     table = Table()
@@ -50,7 +51,7 @@ def doctor(*, goldens: Paths = None, device: str = "auto", terminal: Terminal | 
         table.add_column(name, overflow="fold", no_wrap=name in ("status", "error", "tolerance"))
     for row in rows:
         style = {"FAIL": "red", "ok": "green"}.get(row["status"], "dim")
-        table.add_row(*(Text(row[name], style=style if name == "status" else "") for name in columns))
+        table.add_row(*(cell(row[name], style if name == "status" else "") for name in columns))
     console.print(table)
     console.print(f"{len(rows) - len(failed)} of {len(rows)} checks passed" if failed else "all checks passed")
     return 1 if failed else 0

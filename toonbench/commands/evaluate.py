@@ -98,13 +98,15 @@ def evaluate(
     checkpoint
         The method's weights; by default those that toonbench includes.
     """
-    from toonbench.evaluate import score_run
+    from toonbench.evaluate import evaluate_run
 
     what, terminal = what or What(), terminal or Terminal()
-    made = _generated(what, method, device=device, checkpoint=checkpoint, metrics=metrics, terminal=terminal)
-    if made is None:
-        return 0
-    return _show(score_run(made.plan, made.run, pool=_pool(what, device, terminal)), terminal=terminal)
+    plan = make_plan(what, metrics=metrics, terminal=terminal)
+    if what.dry_run:
+        return _show_plan(plan, method, terminal=terminal)
+    pool = _pool(what, device, terminal)
+    _announce(plan, method, pool=pool, checkpoint=checkpoint, terminal=terminal)
+    return _show(evaluate_run(plan, method, pool=pool, checkpoint=checkpoint, fresh=what.fresh), terminal=terminal)
 
 
 def generate(
@@ -126,9 +128,16 @@ def generate(
     checkpoint
         The method's weights; by default those that toonbench includes.
     """
+    from toonbench.evaluate import generate_run
+
     what, terminal = what or What(), terminal or Terminal()
-    made = _generated(what, method, device=device, checkpoint=checkpoint, metrics=None, terminal=terminal)
-    return 0 if made is None else _show_generation(made, terminal=terminal)
+    plan = make_plan(what, metrics=None, terminal=terminal)
+    if what.dry_run:
+        return _show_plan(plan, method, terminal=terminal)
+    pool = _pool(what, device, terminal)
+    _announce(plan, method, pool=pool, checkpoint=checkpoint, terminal=terminal)
+    made = generate_run(plan, method, pool=pool, checkpoint=checkpoint, fresh=what.fresh)
+    return _show_generation(made, terminal=terminal)
 
 
 def score(
@@ -204,20 +213,12 @@ def _pool(what: What, device: str, terminal: Terminal) -> Pool:
     return terminal.pool(what.workers, device=pick_device(device))
 
 
-def _generated(
-    what: What, method: str, *, device: str, checkpoint: Path | None, metrics: list[str] | None, terminal: Terminal
-) -> Generation | None:
-    """Generate this shard's pairs; None after a dry run."""
-    from toonbench.evaluate import generate_run, method_run
+def _announce(plan: Plan, method: str, *, pool: Pool, checkpoint: Path | None, terminal: Terminal) -> None:
+    """Print what is generated, and where."""
+    from toonbench.evaluate import method_run
 
-    plan = make_plan(what, metrics=metrics, terminal=terminal)
-    if what.dry_run:
-        _show_plan(plan, method, terminal=terminal)
-        return None
-    pool = _pool(what, device, terminal)
     run, _ = method_run(plan, method, device=pool.device, checkpoint=checkpoint)
     terminal.message(f"{method} on {plan.task.id} of {plan.data.id}: {len(plan.share)} pairs, in {run.root}")
-    return generate_run(plan, method, pool=pool, checkpoint=checkpoint, fresh=what.fresh)
 
 
 def _show_generation(made: Generation, *, terminal: Terminal) -> int:
@@ -257,7 +258,7 @@ def _title(found: Evaluation) -> str:
     return f"{found.run.root.name.partition('@')[0]} on {found.plan.task.id} of {found.plan.data.id}"
 
 
-def _show_plan(plan: Plan, method: str, *, terminal: Terminal) -> None:
+def _show_plan(plan: Plan, method: str, *, terminal: Terminal) -> int:
     """Print what would be done."""
     from toonbench.store import to_json
 
@@ -273,9 +274,10 @@ def _show_plan(plan: Plan, method: str, *, terminal: Terminal) -> None:
     console = terminal.start()
     if terminal.json:
         console.out(to_json({**plan.about, "method": method, "metrics": plan.metrics, "pairs": rows}), end="")
-        return
+        return 0
     console.print(f"{method} on {plan.task.id} of {plan.data.id}, motion {plan.task.motion}", markup=False)
     console.print(f"metrics: {', '.join(plan.metrics)}", markup=False)
     console.print(f"{len(rows)} of {len(plan.pairs)} pairs, each with a video <pair>.mkv:", markup=False)
     for row in rows:
         console.print(f"  {row['pair']}{'' if row['target'] else '  (no target)'}", markup=False)
+    return 0

@@ -18,8 +18,8 @@ def show(what: What, *, terminal: Terminal | None = None) -> int:
         methods, tasks, metrics or data.
     """
     from rich.table import Table
-    from rich.text import Text
 
+    from toonbench.report.console import cell
     from toonbench.store import to_json
 
     terminal = terminal or Terminal()
@@ -32,7 +32,7 @@ def show(what: What, *, terminal: Terminal | None = None) -> int:
     for column in rows[0] if rows else ("nothing",):
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(value)) for value in row.values()))
+        table.add_row(*map(cell, row.values()))
     console.print(table)
     return 0
 

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from toonbench.commands.evaluate import What, make_plan
 from toonbench.commands.shared import DATA, Folder, Limit, Seed, Terminal, export_clips
+from toonbench.text import one_line
 from toonbench.types import Clip, Pair, ToonbenchError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _liveportrait(plan: Plan, rows: list[dict[str, str]]) -> str:
     """A shell script. The clips are face crops already, so LivePortrait must not crop them again."""
     motion = "" if plan.task.motion == "relative" else " --no_flag_relative_motion"
     lines = [
-        f"# {len(rows)} pairs of {plan.task.id} on {plan.data.id}. Run it in the folder of LivePortrait: sh THIS_FILE",
+        f"# {len(rows)} pairs of {one_line(plan.task.id)} on {one_line(plan.data.id)}. Run it in the folder of LivePortrait: sh THIS_FILE",
         "# Then: toonbench score --videos animations, with the same --task, --data, --pairs and --limit.",
         *(
             f"python inference.py -s {shlex.quote(row['source_file'])} -d {shlex.quote(row['driving_file'])} "

@@ -25,9 +25,9 @@ License = Literal["any", "commercial-ok"]
 def show(*, terminal: Terminal | None = None) -> int:
     """List third-party weights: their state, the metrics and methods that need them, size and licence."""
     from rich.table import Table
-    from rich.text import Text
 
     from toonbench import weights
+    from toonbench.report.console import cell
 
     terminal = terminal or Terminal()
     rows = [_row(weights.check(item)) for item in weights.entries().values()]
@@ -40,8 +40,8 @@ def show(*, terminal: Terminal | None = None) -> int:
     for row in rows:
         size = f"{row['size'] / 1e6:.0f}" if row["size"] else "?"
         needed = ", ".join(row["needed_by"]) or "-"
-        cells = (row["name"], row["state"], needed, size, row["licence"], "yes" if row["commercial"] else "no")
-        table.add_row(*(Text(str(cell)) for cell in cells))
+        values = (row["name"], row["state"], needed, size, row["licence"], "yes" if row["commercial"] else "no")
+        table.add_row(*map(cell, values))
     console.print(table)
     console.print(f"in {weights.folder()}; get them with toonbench weights fetch", markup=False, soft_wrap=True)
     for row in rows:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 def print_comparison(console: Console, found: Comparison) -> None:
     """Print the methods with ranks and the differences of every two methods on each metric, a legend, and the remarks."""
-    from rich.text import Text
+    from toonbench.report.console import cell
 
     title = f"{', '.join(found.runs)} on {found.about['task']} of {found.about['data']}"
     videos = "1 driving video" if found.clusters == 1 else f"{found.clusters} driving videos"
-    console.print(Text(f"{title}: {found.pairs} pairs, {videos}", style="bold"), soft_wrap=True)
+    console.print(cell(f"{title}: {found.pairs} pairs, {videos}", "bold"), soft_wrap=True)
     if found.metrics:
         console.print(_methods(found))
         console.print(_differences(found))

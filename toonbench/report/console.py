@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.segment import Segment
+from rich.text import Text
 
 from toonbench.text import PLAIN, legible, one_line
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
     from rich.style import Style
+
+
+def cell(text: object, style: str = "") -> Text:
+    """A cell of a table: legible before the columns are laid out, so that they align."""
+    return Text(one_line(str(text)), style=style)
 
 
 class LegibleConsole(Console):
@@ -42,6 +48,10 @@ class LegibleConsole(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print renderables; a text is one line, so that a name with a line break cannot look like another message."""
         super().print(*(one_line(one) if isinstance(one, str) else one for one in objects), **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A text in a table, legible before the columns are laid out."""
+        return super().render_str(one_line(text), **options)
 
     def out(
         self,

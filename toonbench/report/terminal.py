@@ -23,10 +23,11 @@ def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[st
         return
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
-    from rich.text import Text
+
+    from toonbench.report.console import cell
 
     table = Table(
-        title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False
+        title=cell(title, "bold"), title_justify="left", box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False
     )
     for column, justify in (
         ("metric", "left"),
@@ -40,7 +41,7 @@ def print_scores(console: Console, scores: Scores, *, run: Run, metrics: list[st
         table.add_column(column, justify=justify)  # pyright: ignore[reportArgumentType]
     cells = {result.metric: _cells(result) for result in scores.results}
     for name in sorted(cells, key=lambda name: metrics.index(name) if name in metrics else len(metrics)):
-        table.add_row(*(Text(cell) for cell in cells[name]))
+        table.add_row(*map(cell, cells[name]))
     console.print(table)
     for line in _left_out(scores.skipped):
         console.print(line, markup=False, soft_wrap=True)
