@@ -118,7 +118,7 @@ def test_rows_come_back_as_they_were_with_their_nans(run):
 def test_damaged_rows_are_named(run):
     run.write_rows("l1@1", "a~b", np.zeros((2, 1), np.float32))
     run.rows("l1@1", "a~b").write_bytes(b"\x93NUMPY damaged")
-    with pytest.raises(ToonbenchError, match=r"a~b\.npy is damaged"):
+    with pytest.raises(ToonbenchError, match=r"a~b\.npy cannot be used \(it is damaged or cut off"):
         run.read_rows("l1@1", "a~b")
 
 
