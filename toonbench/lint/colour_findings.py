@@ -14,14 +14,12 @@ SLACK_LOSSY = 8.0
 TAPERED = 2.0  # of `pile`: a clip that was cut to its range has more at the ends
 ALL_STRETCHED = 0.55  # share of the measured pairs
 FEWEST_STRETCHED = 4  # one clip may reach from 0 to 255 by chance
-LIMITED = (
-    0.6  # of `squeezed` and `expanded`, the median over pairs: 8 % more contrast is -0.05, limited range 0.7 and more
-)
-PAIRED = (
-    1.4  # of `paired`, and SKIPPED of `skipped`: the medians over pairs. Without these signs in the levels, low or high
-)
-SKIPPED = 0.4  # contrast of a network looks alike,
-BY_CONTRAST = 0.93  # so that `squeezed` or `expanded` must be higher
+LIMITED = 0.5  # of `squeezed` and `expanded`, the median over pairs: 8 % more contrast is at most 0.14, limited range 0.6 and more
+# The medians of `paired` and `skipped`: signs in the levels. Without them the contrast of a network looks alike, so that `squeezed`
+# or `expanded` must be higher.
+PAIRED = 1.4
+SKIPPED = 0.4
+BY_CONTRAST = 0.93
 SURELY = 0.7  # of `expanded`, for a clip whose ends are those of a stretched one
 SQUEEZED_TO = (16, 235)
 SLACK = 2.0  # how far a squeezed clip may reach beyond, coded without loss
