@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -194,3 +195,87 @@ def test_undecodable_bytes_of_file_names_are_escapes_in_stored_json(tmp_path):
     write_json(tmp_path / "a.json", {"name": "x\udcffy"})
     assert b"x\\udcffy" in (tmp_path / "a.json").read_bytes()
     assert read_json(tmp_path / "a.json") == {"name": "x\udcffy"}
+
+
+FAKE = f"{HOSTILE}\nFAKE: all is fine\t<script>alert(1)</script>|`"
+
+
+def shown_safely(arguments, capfdbinary) -> str:
+    """What a command prints: nothing raw, no line of its own for a part of a name, nothing unexpected."""
+    assert cli.run([str(one) for one in arguments]) in (0, 1, 2)
+    shown = capfdbinary.readouterr()
+    text = clean(shown.out) + clean(shown.err)
+    assert not [line for line in text.splitlines() if line.strip().startswith("FAKE")]
+    assert "unexpected" not in text
+    return text
+
+
+@pytest.fixture(scope="module")
+def two_runs(tiny_data, tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    for method in ("static", "oracle"):
+        arguments = [
+            "--data",
+            str(tiny_data),
+            "--method",
+            method,
+            "--metrics",
+            "l1",
+            "--out",
+            str(root),
+            "--workers",
+            "1",
+        ]
+        assert cli.run(["eval", "-q", *arguments]) == 0
+    return [next(root.glob(f"*/*/{method}@*")) for method in ("static", "oracle")]
+
+
+def hostile(value):
+    """The value with every text and every key replaced; one text or key where there was none."""
+    if isinstance(value, dict):
+        return {f"{FAKE}{key}": hostile(one) for key, one in value.items()} or {FAKE: FAKE}
+    if isinstance(value, list):
+        return [hostile(one) for one in value] or [FAKE]
+    return FAKE if isinstance(value, str) else value
+
+
+def test_no_field_of_a_result_reaches_the_terminal_raw(two_runs, capfdbinary):
+    run, other = two_runs
+    for name in ("result.json", "run.json"):
+        whole = (run / name).read_text()
+        fields = json.loads(whole)
+        for field in fields:
+            (run / name).write_text(json.dumps({**fields, field: hostile(fields[field])}))
+            for command in (["validate", run], ["validate", run, "--json"], ["compare", run, other]):
+                shown_safely(command, capfdbinary)
+        (run / name).write_text(whole)
+    whole = (run / "scores.csv").read_text()
+    (run / "scores.csv").write_text(whole.replace("l1@1", '"' + FAKE.replace("\r", "") + '"'))
+    for command in (["validate", run], ["compare", run, other]):
+        shown_safely(command, capfdbinary)
+    (run / "scores.csv").write_text(whole)
+
+
+def test_no_name_of_a_file_reaches_the_terminal_raw_and_every_one_can_be_stored(
+    two_runs, tiny_data, tmp_path, capfdbinary
+):
+    name = FAKE.replace("/", "_")
+    folder = tmp_path / name
+    shutil.copytree(two_runs[0] / "videos", folder)
+    video = next(folder.iterdir()).read_bytes()
+    for other in (
+        f"{name}.mkv",
+        f"{name}.txt",
+        "\udcff\udcfe.mp4",
+        "n" * 240 + ".mp4",
+        "<script>.gif",
+        "a\nFAKE: b.npy",
+    ):
+        Path(os.fsdecode(os.fsencode(folder)), other).write_bytes(video)
+    shared = ["--data", tiny_data, "--workers", "1"]
+    score = ["score", "--videos", folder, *shared, "--metrics", "l1", "--out", tmp_path / "out"]
+    for command in (score, [*score, "--json"], [*score, "--name", FAKE], ["validate", folder, *shared]):
+        shown_safely(command, capfdbinary)
+    (run, _) = sorted((tmp_path / "out").glob("*/*/*"))
+    assert "no problem found" in shown_safely(["validate", run], capfdbinary)
+    shown_safely(["compare", run, two_runs[0]], capfdbinary)
