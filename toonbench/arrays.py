@@ -60,5 +60,5 @@ def _reason(error: Exception) -> str:
         return "it states sizes that do not fit into the memory"
     text = str(error).strip()
     if "pickle" in text or not text:
-        return "it does not hold arrays of numbers"
+        return "it is damaged, or holds no arrays of numbers"
     return f"it is damaged or cut off: {' '.join(text.split())[:160]}"
