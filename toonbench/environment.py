@@ -26,6 +26,7 @@ PACKAGES = (
     "av",
     "pillow",
     "decord",
+    "onnx",
     "safetensors",
     "facenet-pytorch",
     "insightface",

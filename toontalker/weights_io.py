@@ -76,7 +76,7 @@ def _content(path: Path) -> Any:
     try:
         return read_content(path)
     except UnreadableTensors as error:
-        raise ToonbenchError(f"{path}: {error.with_advice('get it again')}") from error
+        raise ToonbenchError(f"{path}: {error.with_advice('get it again, or as .safetensors')}") from error
 
 
 def _about(path: Path) -> dict[str, Any]:

@@ -105,13 +105,13 @@ def test_the_recipe_records_the_tasks_whose_targets_were_drawn(tmp_path):
     ("arguments", "told"),
     [
         (("--clips", "0"), "not both 0"),
-        (("--clips", "-1"), "got -1"),
+        (("--clips", "-1"), 'Invalid value "-1"'),
         (("--styles", "clai"), "Did you mean 'clay'"),
-        (("--size", "9999"), "got 9999"),
-        (("--frames", "0"), "frames >= 1"),
+        (("--size", "9999"), "Give 16 to 2,048"),
+        (("--frames", "0"), "Give 1 to"),
         (("--split", "../up"), "must fit in a file name"),
         (("--tasks", "real2cartoons"), "did you mean real2cartoon"),
-        (("--sources", "-1"), "got -1"),
+        (("--sources", "-1"), 'Invalid value "-1"'),
     ],
 )
 def test_bad_arguments_are_told_in_one_line_and_leave_nothing_behind(tmp_path, capsys, arguments, told):

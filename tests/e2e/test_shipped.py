@@ -99,7 +99,7 @@ def test_test_puppets_come_with_the_targets_that_their_tasks_draw(tmp_path, caps
     [
         (["--styles", "disny3d"], "disny3d"),
         (["--clips", "0", "--images", "0"], "not both 0"),
-        (["--size", "4"], "must be 16 to 2048"),
+        (["--size", "4"], "Give 16 to 2,048"),
     ],
 )
 def test_mistakes_in_making_puppets_are_told(arguments, message, tmp_path, capsys):

@@ -108,7 +108,7 @@ def test_few_frames_and_frames_without_a_face_show_nothing(clips):
 def rows(values):
     fields = dict.fromkeys(lint.COLUMNS, float("nan"))
     sound = {"lossy": 0, "frames": 9, "width": 9, "height": 9, "expected_width": 9, "expected_height": 9, "fps": 9,
-             "expected_fps": 9, "expected_frames": 9}  # fmt: skip
+             "expected_fps": 9, "expected_frames": 9, "codec": 0}  # fmt: skip
     return {f"{at:02}": Measured(**{**fields, **sound, "steered": value}).row() for at, value in enumerate(values)}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PREFIXES = ("module.", "_orig_mod.")  # added by DataParallel and by torch.compile
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "network", "net")
-OBJECTS = "it is damaged, or holds more than plain tensors and numbers, and is not loaded; look for a .safetensors file"
+OBJECTS = "it is damaged, or holds more than plain tensors and numbers, and is not loaded"
 PROGRAM = "it is a TorchScript archive, which holds a program, and is not loaded; look for a .safetensors file"
 
 
@@ -143,7 +143,7 @@ def _read_torch(path: Path, *, device: str) -> Any:
         raise UnreadableTensors("it states sizes that do not fit into the memory, and is probably damaged") from error
     except Exception as error:  # a damaged pickle may fail in any way
         reason = _torch_reason(error)
-        raise UnreadableTensors(reason, advised=reason in (OBJECTS, PROGRAM)) from error
+        raise UnreadableTensors(reason, advised=reason == PROGRAM) from error
 
 
 def _torch_reason(error: Exception) -> str:
@@ -173,7 +173,7 @@ def _check(content: Any) -> None:
             if one.is_meta or one.is_quantized or one.layout != torch.strided or one.is_nested:
                 raise UnreadableTensors("it holds tensors of a kind without plain values (sparse, quantised or empty)")
         elif not isinstance(one, (str, bytes, int, float, complex, type(None), torch.dtype, torch.Size, torch.device)):
-            raise UnreadableTensors(OBJECTS, advised=True)
+            raise UnreadableTensors(OBJECTS)
 
 
 def first_line(error: BaseException) -> str:
