@@ -99,10 +99,10 @@ class Network:
 
     def __call__(self, x: Tensor) -> list[Tensor]:
         """The outputs for one input, a float tensor of `shapes[inputs[0]]`."""
-        known = dict(self.constants) | {self.inputs[0]: x}
+        values = dict(self.constants) | {self.inputs[0]: x}
         for step in self.steps:
-            known[step.outputs[0]] = OPERATORS[step.code](step, known, self.shapes)
-        return [known[number] for number in self.outputs]
+            values[step.outputs[0]] = OPERATORS[step.code](step, values, self.shapes)
+        return [values[number] for number in self.outputs]
 
 
 def read_network(data: bytes) -> Network:
@@ -126,7 +126,7 @@ def _read(data: bytes) -> Network:
     ]
     unknown = sorted({step.code for step in steps} - set(OPERATORS))
     if unknown:
-        raise UnreadableModel(f"the network has operators that are not known here: {unknown}")
+        raise UnreadableModel(f"the network has operators that cannot be computed here: {unknown}")
     constants = {
         number: torch.from_numpy(_constant(tensor, buffers[tensor.number(2, "I")]))
         for number, tensor in enumerate(tensors)
@@ -146,9 +146,9 @@ def _constant(tensor: _Table, buffer: _Table) -> NDArray[Any]:
     return values.astype(np.float32) if values.dtype == np.float16 else values.copy()
 
 
-Known = Mapping[int, Tensor]
+Values = Mapping[int, Tensor]
 Shapes = Sequence[Sequence[int]]
-Operator = Callable[[_Step, Known, Shapes], Tensor]
+Operator = Callable[[_Step, Values, Shapes], Tensor]
 
 
 def _activated(x: Tensor, kind: int) -> Tensor:
@@ -173,9 +173,9 @@ def _options(step: _Step) -> _Table:
     return step.options
 
 
-def _convolution(step: _Step, known: Known, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    x, weight = known[step.inputs[0]].permute(0, 3, 1, 2), known[step.inputs[1]]
-    bias = known[step.inputs[2]] if len(step.inputs) > 2 else None
+def _convolution(step: _Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
+    x, weight = values[step.inputs[0]].permute(0, 3, 1, 2), values[step.inputs[1]]
+    bias = values[step.inputs[2]] if len(step.inputs) > 2 else None
     options, depthwise = _options(step), step.code == 4
     weight = weight.permute(3, 0, 1, 2) if depthwise else weight.permute(0, 3, 1, 2)
     stride = options.number(2, "i", 1), options.number(1, "i", 1)
@@ -185,8 +185,8 @@ def _convolution(step: _Step, known: Known, shapes: Shapes) -> Tensor:  # noqa: 
     return _activated(x, options.number(4 if depthwise else 3, "b")).permute(0, 2, 3, 1)
 
 
-def _pooling(step: _Step, known: Known, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    x, options = known[step.inputs[0]].permute(0, 3, 1, 2), _options(step)
+def _pooling(step: _Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
+    x, options = values[step.inputs[0]].permute(0, 3, 1, 2), _options(step)
     stride = options.number(2, "i", 1), options.number(1, "i", 1)
     kernel = options.number(4, "i", 1), options.number(3, "i", 1)
     if options.number(0, "b") == SAME:
@@ -194,30 +194,30 @@ def _pooling(step: _Step, known: Known, shapes: Shapes) -> Tensor:  # noqa: ARG0
     return _activated(functional.max_pool2d(x, kernel, stride), options.number(5, "b")).permute(0, 2, 3, 1)
 
 
-def _sum(step: _Step, known: Known, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    return _activated(known[step.inputs[0]] + known[step.inputs[1]], _options(step).number(0, "b"))
+def _sum(step: _Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
+    return _activated(values[step.inputs[0]] + values[step.inputs[1]], _options(step).number(0, "b"))
 
 
-def _pad(step: _Step, known: Known, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    sides = known[step.inputs[1]].flip(0).flatten().tolist()
-    return functional.pad(known[step.inputs[0]], [int(side) for side in sides])
+def _pad(step: _Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
+    sides = values[step.inputs[1]].flip(0).flatten().tolist()
+    return functional.pad(values[step.inputs[0]], [int(side) for side in sides])
 
 
-def _concatenation(step: _Step, known: Known, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    return torch.cat([known[number] for number in step.inputs], dim=_options(step).number(0, "i"))
+def _concatenation(step: _Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
+    return torch.cat([values[number] for number in step.inputs], dim=_options(step).number(0, "i"))
 
 
-def _reshape(step: _Step, known: Known, shapes: Shapes) -> Tensor:
-    return known[step.inputs[0]].reshape(list(shapes[step.outputs[0]]))
+def _reshape(step: _Step, values: Values, shapes: Shapes) -> Tensor:
+    return values[step.inputs[0]].reshape(list(shapes[step.outputs[0]]))
 
 
-def _halves(step: _Step, known: Known, shapes: Shapes) -> Tensor:  # noqa: ARG001
+def _halves(step: _Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
     """A constant in halves, which is stored as floats here already."""
-    return known[step.inputs[0]]
+    return values[step.inputs[0]]
 
 
-def _relu(step: _Step, known: Known, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    return functional.relu(known[step.inputs[0]])
+def _relu(step: _Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
+    return functional.relu(values[step.inputs[0]])
 
 
 OPERATORS: dict[int, Operator] = {
