@@ -70,6 +70,23 @@ def test_points_come_from_the_surest_detector_that_has_them():
     assert face.points is points
 
 
+def test_what_a_detector_takes_for_an_animal_is_no_face_unless_animals_are_asked_for():
+    found = [member("a", Detection(BOX, 0.95)), member("b", Detection(NEAR, 0.4), Detection(NEAR, 0.6, animal=True))]
+    assert fused(found)(FRAME) == []
+    (face,) = fused(found, animals=True)(FRAME)
+    assert face.found_by == ("a", "b")
+
+
+def test_a_detector_that_is_surer_of_a_human_face_does_not_veto_it():
+    found = [member("a", Detection(BOX, 0.95)), member("b", Detection(NEAR, 0.7), Detection(NEAR, 0.6, animal=True))]
+    assert len(fused(found)(FRAME)) == 1
+
+
+def test_an_animal_elsewhere_does_not_remove_a_face():
+    found = [member("a", Detection(BOX, 0.95)), member("b", Detection(FAR, 0.9, animal=True))]
+    assert len(fused(found)(FRAME)) == 1
+
+
 @pytest.mark.parametrize(
     ("scores", "asked"), [((0.9, 0.9), False), ((0.6, 0.0), True), ((0.0, 0.0), False), ((0.2, 0.0), False)]
 )

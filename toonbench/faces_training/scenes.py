@@ -20,7 +20,7 @@ from toonbench.training.sampling import step_rng
 SIDE = 256  # pixels of a scene
 COUNTS = (0.14, 0.56, 0.16, 0.09, 0.05)  # chances of 0, 1, 2, 3, 4 faces
 SMALLEST, LARGEST = 18.0, 330.0  # height of a face, pixels
-ANIMALS = 0.1  # share of figures
+ANIMALS = 0.28  # share of figures
 ERASED = 0.09  # share of figures whose face is erased
 COVERED = 0.2  # of a face that another figure may cover
 

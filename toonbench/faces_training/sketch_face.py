@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import ImageChops
+from PIL import Image, ImageChops
 
 from toonbench.faces_training.canvas import Canvas, Points, Random, curve, oval, scaled
 from toonbench.faces_training.hands import Hand, outline_of, place_on
@@ -28,15 +28,13 @@ def shade_face(canvas: Canvas, hand: Hand, rng: Random) -> None:
 def draw_eye(canvas: Canvas, hand: Hand, side: int, *, rng: Random) -> None:
     """White, iris with pupil and highlights, lashes. Both eyes get the same proportions and their own random strokes."""
     x, y = place_on(hand, side * hand.eye_x, 0)
-    near = 1 - 0.35 * max(0.0, side * hand.yaw)
-    wide, up, down = hand.eye_wide * near, hand.eye_up * hand.opening, hand.eye_down
-    lift = hand.tilt
+    wide = hand.eye_wide * (1 - 0.35 * max(0.0, side * hand.yaw))
+    up, down = hand.eye_up * hand.opening, hand.eye_down
 
     def place(points: list[tuple[float, float]]) -> Points:
         p = np.array(points)
-        return np.stack(
-            [x + side * wide * p[:, 0], y + np.where(p[:, 1] < 0, up, down) * p[:, 1] - lift * wide * p[:, 0]], axis=1
-        )
+        rise = np.where(p[:, 1] < 0, up, down) * p[:, 1] - hand.tilt * wide * p[:, 0]
+        return np.stack([x + side * wide * p[:, 0], y + rise], axis=1)
 
     upper = curve(place([(-1, 0.25), (-0.75, -0.55), (-0.1, -1), (0.6, -0.85), (1.0, -0.1), (1.12, 0.1)]))
     if hand.opening < 0.3:
@@ -46,28 +44,37 @@ def draw_eye(canvas: Canvas, hand: Hand, side: int, *, rng: Random) -> None:
     lower = curve(place([(1.0, 0.1), (0.7, 0.8), (0, 1), (-0.6, 0.8), (-1, 0.25)]))
     white = canvas.area(np.concatenate([upper, lower]))
     canvas.fill(white, (0.97, 0.97, 0.98))
-    canvas.shade(
-        ImageChops.multiply(white, canvas.area(oval(x, y - up, wide * 1.2, 0.5 * up), blur=0.05)), (0.75, 0.75, 0.85)
-    )
+    shadow = canvas.area(oval(x, y - up, wide * 1.2, 0.5 * up), blur=0.05)
+    canvas.shade(ImageChops.multiply(white, shadow), (0.75, 0.75, 0.85))
     middle = x + 0.1 * wide * hand.yaw, y + 0.5 * (down - up) - 0.05 * up
-    half = (wide * hand.iris * 0.8, 0.5 * (hand.eye_up + down) * 0.98)
-    iris = ImageChops.multiply(white, canvas.area(oval(*middle, *half)))
-    canvas.fill(iris, scaled(hand.eye, 0.45), scaled(hand.eye, 1.3))
-    if rng.random() < 0.5:
-        canvas.stroke(oval(*middle, *half), line=0.5)
-    canvas.fill(
-        ImageChops.multiply(white, canvas.area(oval(middle[0], middle[1] - 0.05, half[0] * 0.45, half[1] * 0.5))),
-        scaled(hand.eye, 0.15),
-    )
-    for dx, dy, size in ((-0.4, -0.45, 0.3), (0.4, 0.45, 0.18))[: int(rng.integers(0, 3))]:
-        canvas.fill(
-            canvas.area(oval(middle[0] + dx * half[0], middle[1] + dy * half[1], half[0] * size, half[1] * size * 1.1)),
-            (1.0, 1.0, 1.0),
-        )
+    half = wide * hand.iris * 0.8, 0.5 * (hand.eye_up + down) * 0.98
+    _draw_iris(canvas, hand, white, rng=rng, middle=middle, half=half)
     canvas.tapered(upper, line=hand.lash)
     canvas.tapered(lower, line=0.35 * hand.lash * float(rng.random()))
     if rng.random() < 0.5:
         canvas.stroke(upper[3:-6] - np.array([0, 0.1]), line=0.6)
+
+
+def _draw_iris(
+    canvas: Canvas,
+    hand: Hand,
+    white: Image.Image,
+    *,
+    rng: Random,
+    middle: tuple[float, float],
+    half: tuple[float, float],
+) -> None:
+    """Iris, pupil and highlights inside the white of an eye."""
+    canvas.fill(
+        ImageChops.multiply(white, canvas.area(oval(*middle, *half))), scaled(hand.eye, 0.45), scaled(hand.eye, 1.3)
+    )
+    if rng.random() < 0.5:
+        canvas.stroke(oval(*middle, *half), line=0.5)
+    pupil = canvas.area(oval(middle[0], middle[1] - 0.05, half[0] * 0.45, half[1] * 0.5))
+    canvas.fill(ImageChops.multiply(white, pupil), scaled(hand.eye, 0.15))
+    for dx, dy, size in ((-0.4, -0.45, 0.3), (0.4, 0.45, 0.18))[: int(rng.integers(0, 3))]:
+        light = oval(middle[0] + dx * half[0], middle[1] + dy * half[1], half[0] * size, half[1] * size * 1.1)
+        canvas.fill(canvas.area(light), (1.0, 1.0, 1.0))
 
 
 def draw_simple_eye(canvas: Canvas, hand: Hand, side: int, *, rng: Random) -> None:
@@ -118,40 +125,19 @@ def draw_mouth(canvas: Canvas, hand: Hand, rng: Random) -> None:
     """A line, or open lips with tongue and teeth."""
     x, y = place_on(hand, 0, hand.mouth_y)
     wide, mood = hand.mouth * (1 - 0.25 * abs(hand.yaw)), float(rng.normal(0.04, 0.08))
+    ends = (x - wide, y - mood), (x + wide, y - mood)
     if rng.random() < 0.55:
-        canvas.tapered(
-            curve([(x - wide, y - mood), (x, y + 0.3 * mood), (x + wide, y - mood)]),
-            line=float(rng.uniform(0.02, 0.07)),
-        )
+        canvas.tapered(curve([ends[0], (x, y + 0.3 * mood), ends[1]]), line=float(rng.uniform(0.02, 0.07)))
         if rng.random() < 0.3:
             canvas.stroke(np.array([(x - 0.05, y + 0.09), (x + 0.05, y + 0.09)]), line=0.6)
         return
-    deep = float(rng.uniform(0.05, 0.32))
-    lips = curve(
-        [
-            (x - wide, y - mood),
-            (x, y - 0.02),
-            (x + wide, y - mood),
-            (x + 0.6 * wide, y + 0.7 * deep),
-            (x, y + deep),
-            (x - 0.6 * wide, y + 0.7 * deep),
-        ],
-        closed=True,
-    )
+    deep, part = float(rng.uniform(0.05, 0.32)), 0.6 * wide
+    low = y + 0.7 * deep
+    lips = curve([ends[0], (x, y - 0.02), ends[1], (x + part, low), (x, y + deep), (x - part, low)], closed=True)
     canvas.shape(lips, scaled((0.62, 0.2, 0.2), float(rng.uniform(0.4, 1.4))))
     if rng.random() < 0.6:
         canvas.fill(canvas.area(oval(x, y + 0.8 * deep, 0.5 * wide, 0.25 * deep)), (0.9, 0.5, 0.5))
     if rng.random() < 0.4:
-        canvas.fill(
-            canvas.area(
-                np.array(
-                    [
-                        (x - 0.7 * wide, y),
-                        (x + 0.7 * wide, y),
-                        (x + 0.6 * wide, y + 0.25 * deep),
-                        (x - 0.6 * wide, y + 0.25 * deep),
-                    ]
-                )
-            ),
-            (0.97, 0.97, 0.97),
-        )
+        row = y + 0.25 * deep
+        teeth = np.array([(x - 0.7 * wide, y), (x + 0.7 * wide, y), (x + part, row), (x - part, row)])
+        canvas.fill(canvas.area(teeth), (0.97, 0.97, 0.97))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from toonbench.faces_training.canvas import Canvas, Points, Random, curve, oval, scaled
@@ -51,50 +52,44 @@ def draw_back_hair(canvas: Canvas, hand: Hand, rng: Random) -> None:
 def draw_front_hair(canvas: Canvas, hand: Hand, rng: Random) -> None:
     """A cap with a fringe of pointed locks, locks beside the face, light and strands on it; its shadow falls on the face."""
     count, wide = int(rng.integers(3, 9)), float(rng.uniform(1.04, 1.25))
-    high, reach = float(rng.uniform(-0.85, -0.5)), float(rng.uniform(-0.4, 0.25))
-    part = float(rng.uniform(-0.6, 0.6)) + 0.3 * hand.yaw
-    ends = np.linspace(wide * 0.96, -wide * 0.96, 2 * count + 1)
-    fringe: list[tuple[float, float]] = []
-    for k, x in enumerate(ends):
-        if k % 2:
-            away = abs(x - part)
-            fringe.append(
-                (
-                    float(x + 0.2 * (x - part) + rng.normal(0, 0.06)),
-                    reach - 0.3 + 0.25 * away + float(rng.normal(0, 0.1)) + hand.pitch,
-                )
-            )
-        else:
-            fringe.append((float(x), high + 0.25 * abs(float(x)) ** 2 + float(rng.normal(0, 0.05)) + hand.pitch))
+    high, low = float(rng.uniform(-0.85, -0.5)), float(rng.uniform(-0.4, 0.25))
+    fringe = _fringe(hand, rng, ends=np.linspace(wide * 0.96, -wide * 0.96, 2 * count + 1), high=high, low=low)
     top = _crown(rng, wide)
-    lock = curve(np.array(fringe)) if rng.random() < 0.5 else np.array(fringe)
-    shape = np.concatenate([top, lock])
+    shape = np.concatenate([top, curve(fringe) if rng.random() < 0.5 else fringe])
     canvas.shade(canvas.area(np.clip(shape + np.array([0, 0.12]), -1, 9), blur=0.3 * hand.soft), hand.shade)
     mask = canvas.shape(shape, hand.hair, scaled(hand.hair, rng.uniform(0.7, 1.25, 3).tolist()))
     if rng.random() < 0.7:
         for side in (-1, 1):
-            drop = float(rng.uniform(0.5, 2.4))
-            curl = float(rng.normal(0.1, 0.15))
-            strand = curve(
-                [
-                    (side * wide * 0.93, -0.75),
-                    (side * (wide + curl), 0.1),
-                    (side * (wide - 0.05), 0.5 * drop),
-                    (side * (wide - 0.15 + curl), drop),
-                ]
-            )
-            canvas.tapered(
-                strand, line=float(rng.uniform(0.2, 0.45)), colour=scaled(hand.hair, float(rng.uniform(0.85, 1.1)))
-            )
-            canvas.stroke(strand - np.array([side * 0.12, 0]), line=0.7)
+            _draw_side_lock(canvas, hand, rng, side=side, wide=wide)
     _gleam(canvas, hand, mask, rng=rng)
     for _ in range(int(rng.integers(0, 10))):
         x = float(rng.uniform(-wide, wide)) * 0.9
-        canvas.stroke(
-            curve([(0.4 * x, -1.6 + 0.3 * abs(x)), (0.85 * x, -1.0), (x, high + rng.uniform(0, 0.4))]),
-            line=float(rng.uniform(0.4, 0.9)),
-            colour=scaled(hand.hair, float(rng.uniform(0.4, 0.9))),
-        )
+        strand = curve([(0.4 * x, -1.6 + 0.3 * abs(x)), (0.85 * x, -1.0), (x, high + float(rng.uniform(0, 0.4)))])
+        line = float(rng.uniform(0.4, 0.9))
+        canvas.stroke(strand, line=line, colour=scaled(hand.hair, float(rng.uniform(0.4, 0.9))))
+
+
+def _fringe(hand: Hand, rng: Random, *, ends: NDArray[np.float64], high: float, low: float) -> Points:
+    """The lower edge of the front hair from right to left: gaps at `high`, tips at `low`, which lean away from the parting."""
+    part = float(rng.uniform(-0.6, 0.6)) + 0.3 * hand.yaw
+    fringe: list[tuple[float, float]] = []
+    for k, x in enumerate(ends.tolist()):
+        if k % 2:
+            tip = x + 0.2 * (x - part) + float(rng.normal(0, 0.06))
+            fringe.append((tip, low - 0.3 + 0.25 * abs(x - part) + float(rng.normal(0, 0.1)) + hand.pitch))
+        else:
+            fringe.append((x, high + 0.25 * x**2 + float(rng.normal(0, 0.05)) + hand.pitch))
+    return np.array(fringe)
+
+
+def _draw_side_lock(canvas: Canvas, hand: Hand, rng: Random, *, side: int, wide: float) -> None:
+    """A lock beside the face."""
+    drop, curl = float(rng.uniform(0.5, 2.4)), float(rng.normal(0.1, 0.15))
+    knots = [(wide * 0.93, -0.75), (wide + curl, 0.1), (wide - 0.05, 0.5 * drop), (wide - 0.15 + curl, drop)]
+    strand = curve([(side * x, y) for x, y in knots])
+    line = float(rng.uniform(0.2, 0.45))
+    canvas.tapered(strand, line=line, colour=scaled(hand.hair, float(rng.uniform(0.85, 1.1))))
+    canvas.stroke(strand - np.array([side * 0.12, 0]), line=0.7)
 
 
 def _crown(rng: Random, wide: float) -> Points:

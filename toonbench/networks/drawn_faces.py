@@ -8,7 +8,7 @@ toonbench makes itself by `scripts/train_drawn_faces.py`; `weights/drawn_faces.m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -33,10 +33,11 @@ _FINE = 0.5  # side of the boxes is exp(output) * 64 pixels * this
 
 @dataclass(frozen=True, slots=True)
 class DrawnFace:
-    """A box (left, top, right, bottom) in pixels of the frame, which it may leave, and a score in [0, 1]."""
+    """A box (left, top, right, bottom) in pixels of the frame, which it may leave, a score in [0, 1], and one of KINDS."""
 
     box: tuple[float, float, float, float]
     score: float
+    kind: str = KINDS[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,9 @@ def _boxes(x: Tensor) -> Tensor:
 
 
 def find_faces(frame: Frame, *, least: float = LEAST, side: int = SIDE, animals: bool = False) -> list[DrawnFace]:
-    """All faces in a frame, (h, w, 3) uint8 RGB, the surest first; faces of drawn animals only if `animals`.
+    """All faces in a frame, (h, w, 3) uint8 RGB, the surest first; if `animals`, followed by what looks like an animal's face.
+
+    A face that may be both is listed twice, with both scores.
 
     The frame's longer side is reduced to `side` pixels; a larger `side` finds smaller faces. The network always runs on
     one thread of the CPU: sums in another order are other bytes.
@@ -127,8 +130,9 @@ def find_faces(frame: Frame, *, least: float = LEAST, side: int = SIDE, animals:
             output = _network()(picture)
     finally:
         torch.set_num_threads(threads)
-    kinds = range(len(KINDS)) if animals else (0,)
-    return faces_of(output.heat[0, list(kinds)].amax(0).sigmoid(), output.boxes[0] / scale, least=least)
+    scores, boxes = output.heat[0].sigmoid(), output.boxes[0] / scale
+    kinds = KINDS if animals else KINDS[:1]
+    return [replace(one, kind=kind) for n, kind in enumerate(kinds) for one in faces_of(scores[n], boxes, least=least)]
 
 
 def faces_of(score: Tensor, boxes: Tensor, *, least: float) -> list[DrawnFace]:

@@ -18,13 +18,15 @@ Points = NDArray[np.float64]
 class Detection:
     """A face: its box, a score in [0, 1], and five points (5, 2) where the detector gives them: eyes, nose, corners of the mouth.
 
-    `found_by` names the detectors that agree on it where several were asked.
+    `found_by` names the detectors that agree on it where several were asked. `animal` marks a face that looks like an
+    animal's; the same face may be listed as a human one, too, with another score.
     """
 
     box: Box
     score: float
     points: Points | None = None
     found_by: tuple[str, ...] = ()
+    animal: bool = False
 
     @property
     def agreement(self) -> int:

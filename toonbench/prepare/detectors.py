@@ -20,13 +20,17 @@ Name = Literal["mtcnn", "yunet", "blazeface", "drawn", "fused"]
 THRESHOLDS = (0.6, 0.7, 0.7)
 LOW_THRESHOLDS = (0.5, 0.6, 0.6)
 LOW_SCORE = 0.4  # of YuNet
-LOW_BLAZEFACE, LOW_DRAWN = 0.35, 0.3
+LOW_BLAZEFACE = 0.35
+DRAWN, LOW_DRAWN = 0.5, 0.3  # of the detector of drawn faces
 SMALLEST = 20  # pixels: MTCNN's smallest face; its pyramid is empty for smaller frames
 NEEDS = {"yunet": "yunet", "blazeface": "face-landmarker"}  # weights that are fetched
 
 
-def detector(name: str, *, low: bool = False) -> Detect:
-    """The detector called `name`. `low` accepts less sure faces, which finds more drawn ones. Raises for an unknown name."""
+def detector(name: str, *, low: bool = False, animals: bool = False) -> Detect:
+    """The detector called `name`. `low` accepts less sure faces, which finds more drawn ones. Raises for an unknown name.
+
+    `animals` lets "drawn" and "fused" find faces of animals, too; the others cannot tell them from human ones.
+    """
     found: dict[tuple[str, bool], Detect] = {
         ("mtcnn", False): _mtcnn,
         ("mtcnn", True): _mtcnn_low,
@@ -34,10 +38,10 @@ def detector(name: str, *, low: bool = False) -> Detect:
         ("yunet", True): _yunet_low,
         ("blazeface", False): _blazeface,
         ("blazeface", True): _blazeface_low,
-        ("drawn", False): _drawn,
-        ("drawn", True): _drawn_low,
-        ("fused", False): _fused,
-        ("fused", True): partial(_fused, low=True),
+        ("drawn", False): partial(_drawn, animals=animals),
+        ("drawn", True): partial(_drawn, least=LOW_DRAWN, animals=animals),
+        ("fused", False): partial(_fused, low=False, animals=animals),
+        ("fused", True): partial(_fused, low=True, animals=animals),
     }
     if (name, low) not in found:
         raise ToonbenchError(f"unknown detector {name!r}: choose {', '.join(detectors())}")
@@ -57,7 +61,7 @@ def missing_detectors() -> dict[str, str]:
 
 def _members() -> list[Member]:
     every = (
-        Member(name="drawn", detect=_drawn_low, weight=0.7),
+        Member(name="drawn", detect=partial(_drawn, least=LOW_DRAWN, animals=True), weight=0.7),
         Member(name="blazeface", detect=_blazeface_low, weight=0.7, convention=(0.0, 0.31, 0.0, -0.02)),
         Member(name="yunet", detect=_yunet_low, weight=0.7, convention=(0.01, 0.07, 0.01, -0.015)),
         Member(name="mtcnn", detect=_mtcnn_low, weight=0.55, slow=True, convention=(0.02, 0.09, 0.02, -0.04)),
@@ -66,8 +70,8 @@ def _members() -> list[Member]:
     return [member for member in every if member.name not in missing]
 
 
-def _fused(frame: Frame, *, low: bool = False) -> list[Detection]:
-    return fused(_members(), low=low)(frame)
+def _fused(frame: Frame, *, low: bool, animals: bool) -> list[Detection]:
+    return fused(_members(), low=low, animals=animals)(frame)
 
 
 def _blazeface(frame: Frame) -> list[Detection]:
@@ -82,16 +86,11 @@ def _blazeface_low(frame: Frame) -> list[Detection]:
     return [Detection(one.box, one.score) for one in blazeface.find_faces(frame, least=LOW_BLAZEFACE)]
 
 
-def _drawn(frame: Frame) -> list[Detection]:
+def _drawn(frame: Frame, *, least: float = DRAWN, animals: bool = False) -> list[Detection]:
     from toonbench.networks import drawn_faces
 
-    return [Detection(one.box, one.score) for one in drawn_faces.find_faces(frame)]
-
-
-def _drawn_low(frame: Frame) -> list[Detection]:
-    from toonbench.networks import drawn_faces
-
-    return [Detection(one.box, one.score) for one in drawn_faces.find_faces(frame, least=LOW_DRAWN)]
+    faces = drawn_faces.find_faces(frame, least=least, animals=animals)
+    return [Detection(one.box, one.score, animal=one.kind == "animal") for one in faces]
 
 
 def _yunet(frame: Frame) -> list[Detection]:

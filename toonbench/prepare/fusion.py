@@ -4,6 +4,9 @@ A face's score is 1 minus the product of (1 - weight x score) over the detectors
 count as much as one that is sure, and one that is unsure is not enough. Boxes are brought to one convention first (from
 the forehead to the chin, from ear to ear), so that a merged box does not jump when a detector misses a frame. The slow
 detector is asked only where the fast ones leave a candidate undecided, or where fewer than two of them are available.
+
+Animals are left out by default: detectors that were trained on photographs of people find them, but a detector that can tell
+marks them as animals, and its veto removes the face unless the same detector is surer that it is human.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ SAME = 0.3  # overlap (IoU) of two boxes of one face
 LEAST, LEAST_LOW = 0.5, 0.35  # combined score of a face
 DECIDED = 0.8  # combined score of a candidate that no further detector needs to confirm
 DOUBT = 0.15  # combined score below which a candidate is dropped without asking further
+VETO = 0.35  # score of an animal's face, from which it is none of a human
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,29 +41,37 @@ class Member:
     convention: Box = (0.0, 0.0, 0.0, 0.0)
 
 
-def fused(members: Sequence[Member], *, low: bool = False) -> Detect:
-    """A detector that asks several. `low` accepts less sure faces."""
+def fused(members: Sequence[Member], *, low: bool = False, animals: bool = False) -> Detect:
+    """A detector that asks several. `low` accepts less sure faces, `animals` the faces of animals."""
     fast = [member for member in members if not member.slow]
     slow = [member for member in members if member.slow]
 
     def detect(frame: Frame) -> list[Detection]:
         found = {member.name: member.detect(frame) for member in fast}
-        faces = fuse(found, members)
+        faces = fuse(found, members, animals=animals)
         if len(fast) < 2 or any(DOUBT < face.score < DECIDED for face in faces):
-            faces = fuse(found | {member.name: member.detect(frame) for member in slow}, members)
+            found |= {member.name: member.detect(frame) for member in slow}
+            faces = fuse(found, members, animals=animals)
         return [face for face in faces if face.score >= (LEAST_LOW if low else LEAST)]
 
     return detect
 
 
-def fuse(found: Mapping[str, Sequence[Detection]], members: Sequence[Member]) -> list[Detection]:
-    """Merge what the detectors found in one frame, the surest first; `found_by` names those that agree."""
+def fuse(
+    found: Mapping[str, Sequence[Detection]], members: Sequence[Member], *, animals: bool = False
+) -> list[Detection]:
+    """Merge what the detectors found in one frame, the surest first; `found_by` names those that agree.
+
+    `animals` counts marks of animals as votes; otherwise they are vetoes.
+    """
     groups: list[list[tuple[Member, Detection]]] = []
     candidates = [
         (member, replace(one, box=_common(one.box, member.convention)))
         for member in members
         for one in found.get(member.name, ())
     ]
+    vetoes = [] if animals else [pair for pair in candidates if pair[1].animal]
+    candidates = [pair for pair in candidates if animals or not pair[1].animal]
     candidates.sort(key=lambda pair: -pair[0].weight * pair[1].score)  # stable: equal ones in the order of members
     for member, one in candidates:
         near = [(overlap(one.box, _mean(group)), number) for number, group in enumerate(groups) if _free(group, member)]
@@ -68,7 +80,14 @@ def fuse(found: Mapping[str, Sequence[Detection]], members: Sequence[Member]) ->
             groups[best[1]].append((member, one))
         elif all(overlap(one.box, _mean(group)) < SAME for group in groups):
             groups.append([(member, one)])
+    groups = [group for group in groups if not any(_vetoed(group, *veto) for veto in vetoes)]
     return sorted((_merged(group) for group in groups), key=lambda face: -face.score)
+
+
+def _vetoed(group: Sequence[tuple[Member, Detection]], member: Member, animal: Detection) -> bool:
+    """Whether a detector takes a face for an animal's, and is surer of that than of a human face."""
+    human = max((one.score for other, one in group if other.name == member.name), default=0.0)
+    return animal.score >= max(VETO, human) and overlap(_mean(group), animal.box) >= SAME
 
 
 def _free(group: Sequence[tuple[Member, Detection]], member: Member) -> bool:
