@@ -29,7 +29,7 @@ NEEDS = {"yunet": "yunet", "blazeface": "face-landmarker"}  # weights that are f
 def detector(name: str, *, low: bool = False, animals: bool = False) -> Detect:
     """The detector called `name`. `low` accepts less sure faces, which finds more drawn ones. Raises for an unknown name.
 
-    `animals` lets "drawn" and "fused" find faces of animals, too; the others cannot tell them from human ones.
+    `animals` lets "drawn" and "fused" find faces of animals, too; the others do not distinguish them from human ones.
     """
     found: dict[tuple[str, bool], Detect] = {
         ("mtcnn", False): _mtcnn,

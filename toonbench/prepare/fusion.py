@@ -5,8 +5,8 @@ count as much as one that is sure, and one that is unsure is not enough. Boxes a
 the forehead to the chin, from ear to ear), so that a merged box does not jump when a detector misses a frame. The slow
 detector is asked only where the fast ones leave a candidate undecided, or where fewer than two of them are available.
 
-Animals are left out by default: detectors that were trained on photographs of people find them, but a detector that can tell
-marks them as animals, and its veto removes the face unless the same detector is surer that it is human.
+Animals are left out by default: detectors that were trained on photographs of people find them, but a detector that knows
+both kinds marks them as animals, and its veto removes the face unless the same detector is surer that it is human.
 """
 
 from __future__ import annotations
