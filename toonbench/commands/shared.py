@@ -116,8 +116,8 @@ class Folder:
 
     crop: Literal["auto", "none", "face"] = "auto"
     """face cuts a square around the face; none takes square pictures as they are; auto keeps square pictures that a face fills."""
-    detector: Literal["mtcnn", "yunet"] = "mtcnn"
-    """The face detector; yunet needs `toonbench weights fetch yunet`."""
+    detector: Literal["mtcnn", "yunet", "blazeface", "drawn", "fused"] = "mtcnn"
+    """The face detector; yunet needs `toonbench weights fetch yunet`, blazeface needs `toonbench weights fetch face-landmarker`."""
     keep: Annotated[bool, Parameter(negative="")] = False
     """Use all frames of a clip, also where its face leaves or another scene begins."""
     fps: Annotated[float, between(0, 1000)] = 0.0

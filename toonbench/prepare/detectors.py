@@ -2,54 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from toonbench import weights
+from toonbench.prepare.detection import Box, Detect, Detection
+from toonbench.prepare.fusion import Member, fused
 from toonbench.types import Frame, ToonbenchError
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom
-Name = Literal["mtcnn", "yunet"]
-Points = NDArray[np.float64]
+__all__ = ["Box", "Detect", "Detection", "Name", "detector", "detectors", "missing_detectors"]
+
+Name = Literal["mtcnn", "yunet", "blazeface", "drawn", "fused"]
 THRESHOLDS = (0.6, 0.7, 0.7)
 LOW_THRESHOLDS = (0.5, 0.6, 0.6)
 LOW_SCORE = 0.4  # of YuNet
+LOW_BLAZEFACE = 0.35
+DRAWN, LOW_DRAWN = 0.5, 0.3  # of the detector of drawn faces
 SMALLEST = 20  # pixels: MTCNN's smallest face; its pyramid is empty for smaller frames
+NEEDS = {"yunet": "yunet", "blazeface": "face-landmarker"}  # weights that are fetched
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """A face: its box, a score in [0, 1], and five points (5, 2) where the detector gives them: eyes, nose, corners of the mouth."""
+def detector(name: str, *, low: bool = False, animals: bool = False) -> Detect:
+    """The detector called `name`. `low` accepts less sure faces, which finds more drawn ones. Raises for an unknown name.
 
-    box: Box
-    score: float
-    points: Points | None = None
-
-
-Detect = Callable[[Frame], list[Detection]]
-
-
-def detector(name: str, *, low: bool = False) -> Detect:
-    """The detector called `name`. `low` accepts less sure faces, which finds more drawn ones. Raises for an unknown name."""
-    found = {
+    `animals` lets "drawn" and "fused" find faces of animals, too; the others do not distinguish them from human ones.
+    """
+    found: dict[tuple[str, bool], Detect] = {
         ("mtcnn", False): _mtcnn,
         ("mtcnn", True): _mtcnn_low,
         ("yunet", False): _yunet,
         ("yunet", True): _yunet_low,
+        ("blazeface", False): _blazeface,
+        ("blazeface", True): _blazeface_low,
+        ("drawn", False): partial(_drawn, animals=animals),
+        ("drawn", True): partial(_drawn, least=LOW_DRAWN, animals=animals),
+        ("fused", False): partial(_fused, low=False, animals=animals),
+        ("fused", True): partial(_fused, low=True, animals=animals),
     }
     if (name, low) not in found:
-        raise ToonbenchError(f"unknown detector {name!r}: choose mtcnn or yunet")
+        raise ToonbenchError(f"unknown detector {name!r}: choose {', '.join(detectors())}")
     return found[name, low]
 
 
 def detectors() -> tuple[str, ...]:
-    """The names of the detectors."""
-    return "mtcnn", "yunet"
+    """The names of the detectors: MTCNN, YuNet, BlazeFace, the detector of drawn faces, and all that are available, fused."""
+    return "mtcnn", "yunet", "blazeface", "drawn", "fused"
+
+
+def missing_detectors() -> dict[str, str]:
+    """The detectors whose weights are missing, which "fused" leaves out, and how to get them."""
+    reasons = {name: weights.missing([needed]) for name, needed in NEEDS.items()}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _members() -> list[Member]:
+    every = (
+        Member(name="drawn", detect=partial(_drawn, least=LOW_DRAWN, animals=True), weight=0.7),
+        Member(name="blazeface", detect=_blazeface_low, weight=0.7, convention=(0.0, 0.31, 0.0, -0.02)),
+        Member(name="yunet", detect=_yunet_low, weight=0.7, convention=(0.01, 0.07, 0.01, -0.015)),
+        Member(name="mtcnn", detect=_mtcnn_low, weight=0.55, slow=True, convention=(0.02, 0.09, 0.02, -0.04)),
+    )
+    missing = missing_detectors()
+    return [member for member in every if member.name not in missing]
+
+
+def _fused(frame: Frame, *, low: bool, animals: bool) -> list[Detection]:
+    return fused(_members(), low=low, animals=animals)(frame)
+
+
+def _blazeface(frame: Frame) -> list[Detection]:
+    from toonbench.networks import blazeface
+
+    return [Detection(one.box, one.score) for one in blazeface.find_faces(frame)]
+
+
+def _blazeface_low(frame: Frame) -> list[Detection]:
+    from toonbench.networks import blazeface
+
+    return [Detection(one.box, one.score) for one in blazeface.find_faces(frame, least=LOW_BLAZEFACE)]
+
+
+def _drawn(frame: Frame, *, least: float = DRAWN, animals: bool = False) -> list[Detection]:
+    from toonbench.networks import drawn_faces
+
+    faces = drawn_faces.find_faces(frame, least=least, animals=animals)
+    return [Detection(one.box, one.score, animal=one.kind == "animal") for one in faces]
 
 
 def _yunet(frame: Frame) -> list[Detection]:

@@ -18,7 +18,7 @@ class Options:
 
     size: side of the prepared clips in pixels.
     crop: "face" cuts a square around the face, "none" takes square pictures as they are, "auto" decides by the size of the face.
-    detector: "mtcnn", or "yunet", whose weights `toonbench weights fetch yunet` brings.
+    detector: a name from `detectors()`; the weights of "yunet" and "blazeface" are fetched by `toonbench weights fetch`.
     keep: use all frames of a clip, whatever they show.
     fps: the rate of folders of frames, and of files without one; 0 if it is not known.
     start: "first" begins a video with the first sound frame, "best" with the best reference of its first half: frontal, mouth closed,
