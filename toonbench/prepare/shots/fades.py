@@ -16,6 +16,7 @@ GENTLE = 2  # frames of half a fade, at least; fewer are a cut to one colour
 DIP = 8  # frames: a shorter one of one colour in an unchanged picture is a flash or a blink, and no boundary
 CHANGED = 8.0  # grey levels between both sides of a fade, with motion allowed, from which they are two shots
 REACH = 2
+FLOOR = 0.5  # grey levels: the least change between frames that is counted on
 
 
 def contrast_of(smalls: Smalls) -> NDArray[np.float32]:
@@ -58,7 +59,9 @@ def _is_dip(smalls: Smalls, first: int, last: int, start: int, end: int) -> bool
     if last - first > DIP or first == 0 or last == len(smalls):
         return False
     before, after = smalls[max(start - 1, 0)], smalls[min(end, len(smalls) - 1)]
-    return difference(before, after, reach=REACH) < CHANGED
+    usual = max(difference(smalls[max(first - 2, 0)], smalls[first - 1], reach=0), FLOOR)
+    allowed = max(CHANGED, usual * (end - start + 2)) if start == first and end == last else CHANGED
+    return difference(before, after, reach=REACH) < allowed
 
 
 def _joined(found: list[Transition]) -> list[Transition]:

@@ -12,12 +12,14 @@ from toonbench.prepare.shots import cuts as hard
 from toonbench.prepare.shots import gradual
 from toonbench.prepare.shots.fades import contrast_of, find_fades
 from toonbench.prepare.shots.gradual import Window
+from toonbench.prepare.shots.second import SURE, probabilities
 from toonbench.prepare.shots.small import Smalls, inside_bars
 from toonbench.prepare.shots.transition import Kind, Transition
 
 BLOCK, OVERLAP = 3000, 120  # frames that are looked at together, and those that two blocks share
 MEETING = 4  # frames between the two halves of a fade
 FAINT = 0.3  # the least contrast of a fade over those before and after it
+SLACK = 1.2  # of the rest in the frames of the line, over that in the window
 MARGIN = 3  # frames left out beside a gradual transition
 
 
@@ -31,9 +33,10 @@ class Shot:
     last: int
 
 
-def find_transitions(smalls: NDArray[np.uint8]) -> list[Transition]:
+def find_transitions(smalls: NDArray[np.uint8], *, second: bool = False) -> list[Transition]:
     """The changes of shots in a film, (frames, HEIGHT, WIDTH, 3) uint8, in order.
 
+    second: whether TransNetV2 decides about doubtful ones; without it they are no changes.
     The memory is that of a block of frames; `smalls` may be mapped from a file.
     """
     found: list[Transition] = []
@@ -41,7 +44,7 @@ def find_transitions(smalls: NDArray[np.uint8]) -> list[Transition]:
         block = smalls[start : start + BLOCK]
         late = start + (OVERLAP // 2 if start else 0)
         early = start + BLOCK - OVERLAP // 2 if start + BLOCK < len(smalls) else len(smalls) + 1
-        for one in _in_block(block):
+        for one in _in_block(block, second=second):
             moved = replace(one, start=one.start + start, end=one.end + start)
             if late <= moved.middle < early:
                 found.append(moved)
@@ -50,16 +53,31 @@ def find_transitions(smalls: NDArray[np.uint8]) -> list[Transition]:
     return found
 
 
-def _in_block(block: NDArray[np.uint8]) -> list[Transition]:
+def _in_block(block: NDArray[np.uint8], *, second: bool) -> list[Transition]:
     if len(block) < 2:
         return []
     rows, columns = inside_bars(block)
     smalls = block[:, rows, columns].astype(np.float32)
     fades = find_fades(smalls)
-    sure = [one for one in hard.find_cuts(smalls) if one.score >= 1 and not _covered(one, fades)]
-    barriers = sorted({*(cut.start for cut in sure), *(at for one in fades for at in range(one.start, one.end + 1))})
-    slow = _through_dark(smalls, [_transition(smalls, one) for one in gradual.find_windows(smalls, cuts=barriers)])
-    return sorted([*fades, *sure, *(one for one in slow if one.score >= 1)], key=lambda one: one.start)
+    sharp = [one for one in hard.find_cuts(smalls) if not _covered(one, fades)]
+    sharp = _confirmed(block, sharp, second=second)
+    barriers = sorted({*(cut.start for cut in sharp), *(at for one in fades for at in range(one.start, one.end + 1))})
+    slow = [_transition(smalls, one) for one in gradual.find_windows(smalls, cuts=barriers)]
+    slow = _through_dark(smalls, _confirmed(block, slow, second=second))
+    return sorted([*fades, *sharp, *slow], key=lambda one: one.start)
+
+
+def _confirmed(block: NDArray[np.uint8], found: Sequence[Transition], *, second: bool) -> list[Transition]:
+    """The clear ones, and the doubtful ones that the network agrees with."""
+    doubtful = [one for one in found if 0 < one.score < 1] if second else []
+    frames = {one.start: range(max(0, one.start - 1), min(len(block), one.end + 1)) for one in doubtful}
+    seen = probabilities(block, {frame for near in frames.values() for frame in near}) if doubtful else {}
+    agreed = [
+        replace(one, score=1.0, by=f"{one.by}, transnetv2")
+        for one in doubtful
+        if max(seen[frame] for frame in frames[one.start]) >= SURE
+    ]
+    return sorted([*(one for one in found if one.score >= 1), *agreed], key=lambda one: one.start)
 
 
 def _covered(cut: Transition, fades: Sequence[Transition]) -> bool:
@@ -72,7 +90,7 @@ def _through_dark(smalls: Smalls, found: Sequence[Transition]) -> list[Transitio
     kept: list[Transition] = []
     for one in found:
         before = kept[-1] if kept else None
-        if before and one.start - before.end <= MEETING and before.score >= 1 <= one.score:
+        if before and one.start - before.end <= MEETING:
             ends = contrast[[max(before.start - 1, 0), min(one.end, len(smalls) - 1)]]
             between = smalls[before.end - 1 : one.start + 1]
             if contrast[before.end - 1 : one.start + 1].min() < FAINT * ends.min():
@@ -88,9 +106,13 @@ def _transition(smalls: Smalls, window: Window) -> Transition:
     _, shares, _ = gradual.mixed(smalls, window.first, window.last, window.kind)
     start, end = gradual.ramp(shares)
     start, end = window.first + 1 + start, window.first + 1 + end
-    kept = gradual.measure(smalls, start - 1, end, window.kind)
-    score = min(kept.explained, window.explained) / gradual.CLEAR if kept else 0.0
-    return Transition(kind=window.kind, start=start, end=end, score=score, by="mixture")
+    kept = gradual.measure(smalls, start - 1, end, window.kind, limit=window.rest * SLACK)
+    score = (
+        min(max(kept.explained, gradual.CLEAR * (window.rest > gradual.REST[window.kind])), window.explained)
+        if kept
+        else 0.0
+    )
+    return Transition(kind=window.kind, start=start, end=end, score=score / gradual.CLEAR, by="mixture")
 
 
 def shots_between(transitions: Sequence[Transition], frames: int) -> list[Shot]:

@@ -8,7 +8,7 @@ which no mixture explains, is large. Windows of many lengths are tried, so slow 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,14 +19,15 @@ from toonbench.prepare.shots.small import Small, Smalls, difference
 LENGTHS = (6, 9, 13, 18, 25, 34, 46)  # frames between the two ends of a window
 LEAST = 1.2  # grey levels between the ends
 ALIKE = 0.8  # the same with motion allowed
-REST = {"dissolve": 0.22, "wipe": 0.12}  # what a mixture may leave unexplained, over the difference of the ends
+REST = {"dissolve": 0.28, "wipe": 0.12}  # what a mixture may leave unexplained, over the difference of the ends
 SHORT, STRICT = 8, 0.12  # frames of a window, up to which less is allowed: a whip pan is short
 GATE = 0.35  # the same for the three frames of the first look
 BACK = 0.08  # how far the share of the new shot may fall
 STEP, STEPS = 0.3, 2.0  # the largest rise between two frames, and over the mean rise
-CLEAR = 6.5  # grey levels that the mixture explains, from which it is a transition
-EXACT = 0.05  # of the rest: below it, few grey levels are enough
-UNSURE = 3.0  # the same, from which a second detector may say so
+BETWEEN, LOOSE = 4, 0.4  # frames between two parts of one transition, and the rest that is allowed for both together
+CLEAR = 9.0  # grey levels that the mixture explains, from which it is a transition
+EXACT = 0.03  # of the rest: below it, few grey levels are enough
+UNSURE = 5.0  # the same, from which a second detector may say so
 REACH = 3  # pixels of motion between the ends
 
 Mixture = Literal["dissolve", "wipe"]
@@ -83,23 +84,20 @@ def _first_look(smalls: Smalls, length: int) -> list[tuple[int, Mixture]]:
     change = two - one
     apart = np.abs(change).mean(axis=1)
     power = np.maximum((change * change).sum(axis=1), 1e-6)
-    rests = {"dissolve": np.zeros(len(starts)), "wipe": np.zeros(len(starts))}
+    dissolves, wipes = np.zeros(len(starts)), np.zeros(len(starts))
     for quarter in (1, 2, 3):
         inner = pixels[starts + length * quarter // 4]
         share = ((inner - one) * change).sum(axis=1) / power
-        rests["dissolve"] += np.abs(inner - one - share[:, None] * change).mean(axis=1) / 3
-        rests["wipe"] += np.minimum(np.abs(inner - one), np.abs(inner - two)).mean(axis=1) / 3
-    found: list[tuple[int, Mixture]] = []
-    for kind, rest in rests.items():
-        fits = (apart >= LEAST) & (rest < GATE * apart)
-        found += [(int(first), kind) for first in starts[fits]]  # pyright: ignore[reportArgumentType]
-    return found
+        dissolves += np.abs(inner - one - share[:, None] * change).mean(axis=1) / 3
+        wipes += np.minimum(np.abs(inner - one), np.abs(inner - two)).mean(axis=1) / 3
+    rests: tuple[tuple[Mixture, Shares], ...] = (("dissolve", dissolves), ("wipe", wipes))
+    return [(int(first), kind) for kind, rest in rests for first in starts[(apart >= LEAST) & (rest < GATE * apart)]]
 
 
-def measure(smalls: Smalls, first: int, last: int, kind: Mixture) -> Window | None:
-    """The window of these ends if its frames are such mixtures; otherwise None."""
+def measure(smalls: Smalls, first: int, last: int, kind: Mixture, *, limit: float = 0.0) -> Window | None:
+    """The window of these ends if its frames are such mixtures; otherwise None. `limit` replaces REST where it is larger."""
     apart, shares, rest = mixed(smalls, first, last, kind)
-    if apart < LEAST or rest > (REST[kind] if last - first > SHORT else STRICT):
+    if apart < LEAST or rest > max(limit, REST[kind] if last - first > SHORT else STRICT):
         return None
     rises = np.diff(np.concatenate([[0.0], shares, [1.0]]))
     if rises.max() > max(STEP, STEPS / len(rises)) or -np.minimum(rises, 0).sum() > BACK:
@@ -142,7 +140,22 @@ def _all_grown(smalls: Smalls, windows: Sequence[Window], cuts: NDArray[np.int_]
         least = grown[-1].last if grown else 0
         most = windows[at + 1].first if at + 1 < len(windows) else len(smalls) - 1
         grown.append(_grown(smalls, one, cuts, least=least, most=most))
-    return grown
+    return _joined(smalls, grown, cuts)
+
+
+def _joined(smalls: Smalls, windows: Sequence[Window], cuts: NDArray[np.int_]) -> list[Window]:
+    """Windows that are parts of one slow transition as one: together, the share of the new shot still grows evenly."""
+    kept: list[Window] = []
+    for one in windows:
+        before = kept[-1] if kept else None
+        clear = before is not None and min(before.explained, one.explained) >= CLEAR
+        if before and clear and before.kind == one.kind and one.first - before.last <= BETWEEN:
+            crossed = _crossed(cuts, before.first, one.last)
+            if not crossed and (whole := measure(smalls, before.first, one.last, one.kind, limit=LOOSE)):
+                kept[-1] = replace(whole, explained=before.explained + one.explained)
+                continue
+        kept.append(one)
+    return kept
 
 
 def _grown(smalls: Smalls, window: Window, cuts: NDArray[np.int_], *, least: int, most: int) -> Window:
