@@ -131,14 +131,14 @@ def test_the_clean_frames_of_shots_show_no_frame_of_another_shot():
     assert shots[1].first <= 56 + MARGIN + 2
 
 
-def test_black_bars_do_not_hide_a_fade_to_white():
+def test_black_bars_do_not_hide_white_frames():
     frames = np.concatenate([scene(0), np.full((6, HEIGHT, WIDTH, 3), 255, np.uint8), scene(1)]).copy()
     frames[:, :7] = frames[:, -7:] = 0
     smalls = np.stack(list(shrink(frames)))
     rows, columns = inside_bars(smalls)
     assert (rows.start, rows.stop) == (4, 23)
     assert columns == slice(None)
-    assert [kind for kind, *_ in found(frames)] == ["fade_white"]
+    assert [kind for kind, *_ in found(frames)] == ["cut", "cut"], "six white frames are a part of their own"
 
 
 def test_a_long_film_gives_the_transitions_of_its_parts(monkeypatch):
@@ -181,3 +181,15 @@ def test_transnetv2_sees_a_dissolve_and_no_change_in_a_shot():
     assert len(seen) == len(smalls)
     assert max(seen[frame] for frame in range(42, 54)) > second.SURE
     assert max(seen[frame] for frame in range(5, 30)) < second.SURE
+
+
+def test_a_cut_to_black_and_a_fade_from_it_are_two_changes():
+    black = np.zeros((20, HEIGHT, WIDTH, 3), np.uint8)
+    into = mixed(scene(1, 12), black[:12], 1 - np.arange(12) / 12)
+    frames = np.concatenate([scene(0), black, into, scene(1, 40)])
+    (cut, fade) = found(frames)
+    assert cut == ("cut", 40, 40)
+    assert fade[0] == "fade_black"
+    assert 57 <= fade[1] <= 61
+    assert abs(fade[2] - 72) <= 2
+    assert [kind for kind, *_ in found(np.concatenate([scene(0), black, scene(1)]))] == ["cut", "cut"]

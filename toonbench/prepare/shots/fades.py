@@ -11,8 +11,9 @@ from toonbench.prepare.shots.transition import Kind, Transition
 PLAIN = 3.5  # grey levels: the standard deviation of a frame of one colour
 RISING = 1.01  # contrast over that of the frame before, in a fade
 SLOWEST = 72  # frames of half a fade
-GROWN = 1.3  # full contrast over that of the frame beside one of one colour, in a fade
+GROWN = 1.6  # full contrast over that of the frame beside one of one colour, in a fade
 GENTLE = 2  # frames of half a fade, at least; fewer are a cut to one colour
+LONG = 5  # frames: a stretch of one colour that is a part of its own between two changes
 DIP = 8  # frames: a shorter one of one colour in an unchanged picture is a flash or a blink, and no boundary
 CHANGED = 8.0  # grey levels between both sides of a fade, with motion allowed, from which they are two shots
 REACH = 2
@@ -35,8 +36,23 @@ def find_fades(smalls: Smalls) -> list[Transition]:
         if _is_dip(smalls, first, last, start, end):
             continue
         kind: Kind = "fade_black" if float(smalls[first:last].mean()) < 128 else "fade_white"
-        found.append(Transition(kind=kind, start=start, end=end, score=2.0, by="contrast"))
+        found += _parts(kind, (start, first), (last, end), frames=len(smalls))
     return _joined(found)
+
+
+def _parts(kind: Kind, into: tuple[int, int], out: tuple[int, int], *, frames: int) -> list[Transition]:
+    """One fade; or where a long stretch of one colour begins or ends with a cut, that cut and the rest."""
+    (start, first), (last, end) = into, out
+    sharp_in, sharp_out = start == first > 0, last == end < frames
+    if last - first < LONG or not (sharp_in or sharp_out):
+        return [Transition(kind=kind, start=start, end=end, score=2.0, by="contrast")]
+    cuts = [at for at, sharp in ((first, sharp_in), (last, sharp_out)) if sharp]
+    found = [Transition(kind="cut", start=at, end=at, score=2.0, by="contrast") for at in cuts]
+    if not sharp_in:
+        found.append(Transition(kind=kind, start=start, end=first + 1, score=2.0, by="contrast"))
+    if not sharp_out and end > last:
+        found.append(Transition(kind=kind, start=last - 1, end=end, score=2.0, by="contrast"))
+    return sorted(found, key=lambda one: one.start)
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
