@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, Literal
 
@@ -126,9 +124,11 @@ def _moved(one: Detection, by: float) -> Detection:
 def _by_mtcnn(frame: Frame, thresholds: tuple[float, float, float]) -> list[Detection]:
     from PIL import Image
 
+    from toonbench.training.processes import one_thread
+
     if min(frame.shape[:2]) < SMALLEST:
         return []
-    with _one_thread():
+    with one_thread():
         boxes, scores, points = _network(thresholds).detect(Image.fromarray(frame), landmarks=True)
     if boxes is None:
         return []
@@ -138,19 +138,6 @@ def _by_mtcnn(frame: Frame, thresholds: tuple[float, float, float]) -> list[Dete
         )
         for box, score, five in zip(boxes, scores, points, strict=True)
     ]
-
-
-@contextmanager
-def _one_thread() -> Generator[None]:
-    """Limit torch to one thread: the networks are small, and sums keep their order on every machine."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @cache
