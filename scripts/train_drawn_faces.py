@@ -30,8 +30,15 @@ def main() -> None:
     pool = Pool(workers=options.workers, progress=progress_to(_log))
     numbers = {"looks": options.looks, "poses": options.poses, "sketches": options.sketches, "plates": options.plates}
     material = draw_material(options.work, split="train", pool=pool, **numbers)
-    plan = dataclasses.replace(PLAN, steps=options.steps, workers=options.workers)
-    network = train(material, plan, folder=options.work)
+    plan = dataclasses.replace(
+        PLAN,
+        steps=options.steps,
+        batch=options.batch,
+        workers=1 if options.device != "cpu" else options.workers,
+        device=options.device,
+        loaders=options.workers if options.device != "cpu" else 0,
+    )
+    network = train(material, plan, folder=options.work).cpu()
     with writing(WEIGHTS) as temporary:
         write_weights(network, temporary)
     about = _about(options, plan, figures=len(material.frames))
@@ -46,13 +53,15 @@ def main() -> None:
 
 def _about(options: argparse.Namespace, plan: Plan, *, figures: int) -> str:
     flags = " ".join(
-        f"--{name} {getattr(options, name)}" for name in ("looks", "poses", "sketches", "plates", "steps", "workers")
+        f"--{name} {getattr(options, name)}"
+        for name in ("looks", "poses", "sketches", "plates", "steps", "batch", "workers", "device")
     )
+    where = "CPU processes" if plan.device == "cpu" else "one GPU"
     return (
         f"Trained by `python scripts/train_drawn_faces.py {flags}`\n"
         f"on {figures:,} figures that toonbench draws: {figures - options.sketches:,} puppets of every style, every second one with\n"
         f"the proportions of another hand, and {options.sketches:,} sketches in two dimensions; {plan.steps} steps of {plan.batch}\n"
-        f"scenes of 256 pixels on CPU processes ({platform.machine()}). Seed {plan.seed}.\n"
+        f"scenes of 256 pixels on {where} ({platform.machine()}). Seed {plan.seed}.\n"
         "No picture made by anyone else was used, except scikit-image's bundled pictures without a face, as backgrounds."
     )
 
@@ -70,6 +79,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sketches", type=int, default=4000, help="drawings in two dimensions, a multiple of 100")
     parser.add_argument("--plates", type=int, default=400, help="pictures without a face")
     parser.add_argument("--steps", type=int, default=PLAN.steps, help="training steps")
+    parser.add_argument("--batch", type=int, default=PLAN.batch, help="scenes of a step")
+    parser.add_argument("--device", default=PLAN.device, help="cpu or cuda")
     parser.add_argument("--scenes", type=int, default=160, help="held-out scenes of each style")
     parser.add_argument("--workers", type=int, default=PLAN.workers, help="processes; another number gives other bytes")
     return parser.parse_args()

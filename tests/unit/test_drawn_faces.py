@@ -235,12 +235,25 @@ def test_training_that_was_stopped_resumes_to_the_same_weights(material, tmp_pat
         assert torch.equal(value, resumed[name]), name
 
 
+def test_scenes_that_other_processes_compose_give_the_same_weights(material, tmp_path):
+    plans = [Plan(steps=2, batch=2, warmup=1, loaders=loaders) for loaders in (0, 1)]
+    one, other = (train(material, plan, folder=tmp_path / str(plan.loaders)).state_dict() for plan in plans)
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+def test_several_workers_on_a_gpu_are_refused(material, tmp_path):
+    with pytest.raises(ToonbenchError, match="one worker"):
+        train(material, Plan(workers=2, device="cuda"), folder=tmp_path)
+
+
 def test_a_step_of_training_changes_the_network(material):
     torch.manual_seed(0)
     network = DrawnFaceNet().train()
     before = network.heat.weight.detach().clone()
     state = State(network, network, torch.optim.AdamW(network.parameters(), lr=1e-3))
-    terms = train_step(state, material, Plan(batch=2, warmup=1), group=ProcessGroup())
+    batch = make_batch(material, size=2, seed=1, step=0)
+    terms = train_step(state, batch, Plan(batch=2, warmup=1), group=ProcessGroup())
     assert set(terms) == {"heat", "box"}
     assert not torch.equal(before, network.heat.weight)
 

@@ -1,10 +1,14 @@
-"""Training of the detector of drawn faces: one explicit loop, which resumes to the same bytes at a given number of workers."""
+"""Training of the detector of drawn faces: one explicit loop, which resumes to the same bytes at a given number of workers.
+
+On a GPU the scenes of coming steps are composed by other processes meanwhile; there the bytes of the weights do not repeat.
+"""
 
 from __future__ import annotations
 
 import copy
 import logging
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
 
 from toonbench.faces_training.material import Material
 from toonbench.faces_training.scenes import SIDE, Batch, Face, make_batch
@@ -20,6 +25,7 @@ from toonbench.training.checkpoint import CHECKPOINT, load_checkpoint, open_fold
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.log import append_log, trim_log
 from toonbench.training.processes import ProcessGroup, one_thread, run_processes
+from toonbench.types import ToonbenchError
 
 log = logging.getLogger(__name__)
 CELLS = SIDE // CELL
@@ -29,7 +35,11 @@ NEAR = 0.12  # how far from a face's middle its box is learned, parts of its sid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How the network is trained: `workers` processes of one thread each share the batch of every step."""
+    """How the network is trained: `workers` processes of one thread each share the batch of every step.
+
+    device: cpu, or cuda for one GPU and one worker.
+    loaders: processes of each worker that compose the scenes of coming steps; 0 composes them between the steps.
+    """
 
     steps: int = 6000
     batch: int = 16
@@ -41,6 +51,8 @@ class Plan:
     seed: int = 1
     save_every: int = 100
     log_every: int = 25
+    device: str = "cpu"
+    loaders: int = 0
 
 
 @dataclass(slots=True)
@@ -65,8 +77,10 @@ class Goals:
 def train(material: Material, plan: Plan, *, folder: Path) -> DrawnFaceNet:
     """Train on scenes of `material`, and return the moving average of the weights; a run in `folder` resumes.
 
-    Raises ToonbenchError if `folder` holds the checkpoint of another plan.
+    Raises ToonbenchError if `folder` holds the checkpoint of another plan, or for several workers on a GPU.
     """
+    if plan.workers > 1 and plan.device != "cpu":
+        raise ToonbenchError(f"workers is {plan.workers} on {plan.device}: a GPU is trained on by one worker")
     open_folder(folder)
     work = partial(_loop, material, plan, folder)
     with torch.device("meta"):
@@ -80,13 +94,15 @@ def saved_state(plan: Plan, folder: Path) -> State:
     """The state in the checkpoint in `folder`, otherwise that before the first step."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        network = DrawnFaceNet().to(memory_format=torch.channels_last).train()
+        network = DrawnFaceNet().to(memory_format=torch.channels_last).to(plan.device).train()
     average = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=plan.decay)
     state = State(network, average, optimiser)
     path = folder / CHECKPOINT
     if path.exists():
-        content = load_checkpoint(path, config=plan, may_change=("log_every", "workers", "steps", "save_every"))
+        content = load_checkpoint(
+            path, config=plan, may_change=("log_every", "workers", "loaders", "steps", "save_every")
+        )
         network.load_state_dict(content["network"])
         average.load_state_dict(content["average"])
         optimiser.load_state_dict(content["optimiser"])
@@ -100,8 +116,8 @@ def _loop(material: Material, plan: Plan, folder: Path, group: ProcessGroup) -> 
     group.barrier()  # all have read the checkpoint before the first writes another
     if group.leads:
         trim_log(folder, step=state.step)
-    while state.step < plan.steps:
-        terms = train_step(state, material, plan, group=group)
+    for batch in _batches(material, plan, group, start=state.step):
+        terms = train_step(state, batch, plan, group=group)
         state.step += 1
         if not group.leads:
             continue
@@ -115,15 +131,33 @@ def _loop(material: Material, plan: Plan, folder: Path, group: ProcessGroup) -> 
             save_checkpoint(folder / CHECKPOINT, content | {"step": state.step}, config=plan)
 
 
-def train_step(state: State, material: Material, plan: Plan, *, group: ProcessGroup) -> dict[str, float]:
+class _Batches(Dataset[Batch]):
+    """This process's share of every step, by the number of the step."""
+
+    def __init__(self, material: Material, plan: Plan, *, workers: int, rank: int) -> None:
+        self._material, self._plan, self._workers, self._rank = material, plan, workers, rank
+
+    def __getitem__(self, step: int) -> Batch:
+        number = step * self._workers + self._rank
+        return make_batch(self._material, size=self._plan.batch // self._workers, seed=self._plan.seed, step=number)
+
+
+def _batches(material: Material, plan: Plan, group: ProcessGroup, *, start: int) -> Iterator[Batch]:
+    """The batches of the steps from `start`, in order. They do not depend on the number of loaders."""
+    steps = range(start, plan.steps)
+    batches = _Batches(material, plan, workers=group.workers, rank=group.rank)
+    return iter(DataLoader(batches, batch_size=None, sampler=steps, num_workers=plan.loaders))
+
+
+def train_step(state: State, batch: Batch, plan: Plan, *, group: ProcessGroup) -> dict[str, float]:
     """One update of the network; returns the terms of the loss on this process's share of the batch."""
-    number = state.step * group.workers + group.rank
-    batch = make_batch(material, size=plan.batch // group.workers, seed=plan.seed, step=number)
     for parameters in state.optimiser.param_groups:
         parameters["lr"] = rate(plan, state.step)
-    with torch.autocast("cpu", torch.bfloat16):
-        output = state.network(batch.pictures)
-    terms = losses(output, goals(batch))
+    pictures, aim = batch.pictures.to(plan.device), goals(batch)
+    aim = Goals(aim.heat.to(plan.device), aim.boxes.to(plan.device), aim.weight.to(plan.device))
+    with torch.autocast(plan.device, torch.bfloat16):
+        output = state.network(pictures)
+    terms = losses(output, aim)
     state.optimiser.zero_grad(set_to_none=True)
     torch.stack(list(terms.values())).sum().backward()
     group.all_reduce(state.network.parameters())
