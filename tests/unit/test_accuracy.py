@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from toonbench.prepare.accuracy import Change, Counts, Truth, compare, read_truth, total
+from toonbench.prepare.accuracy import Change, Counts, GroundTruth, compare, read_truth, total
 from toonbench.prepare.shots.transition import Transition
 from toonbench.types import ToonbenchError
 
@@ -14,7 +14,9 @@ def change(kind, start, end=None):
 
 
 def truth(*changes, unknown=()):
-    return Truth(frames=300, changes=tuple(Change(kind=k, start=a, end=b) for k, a, b in changes), unknown=unknown)
+    return GroundTruth(
+        frames=300, changes=tuple(Change(kind=k, start=a, end=b) for k, a, b in changes), unknown=unknown
+    )
 
 
 def test_boundaries_near_true_changes_are_found_and_others_are_false():

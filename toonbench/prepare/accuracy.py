@@ -34,7 +34,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
+class GroundTruth:
     """The true changes of a film. Frames of `unknown` ranges are not judged."""
 
     frames: int
@@ -60,7 +60,7 @@ class Counts:
         return 2 * self.found / whole if whole else None
 
 
-def read_truth(path: Path) -> Truth:
+def read_truth(path: Path) -> GroundTruth:
     """The true changes in the JSON file of a film. Raises ToonbenchError for a file of another form."""
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("frames"), int):
@@ -75,7 +75,7 @@ def read_truth(path: Path) -> Truth:
         ) from error
 
 
-def _film(content: Mapping[str, Any]) -> Truth:
+def _film(content: Mapping[str, Any]) -> GroundTruth:
     """The truth of a film of puppets; its first and last fades are no changes of shots, and are not judged."""
     changes: list[Change] = []
     unknown = [(int(content["ending"]["start"]), int(content["ending"]["end"]))]
@@ -85,16 +85,16 @@ def _film(content: Mapping[str, Any]) -> Truth:
             unknown.append((int(into["start"]), int(into["end"])))
         else:
             changes.append(_change(into["kind"], into["start"], into["end"]))
-    return Truth(frames=content["frames"], changes=tuple(changes), unknown=tuple(unknown))
+    return GroundTruth(frames=content["frames"], changes=tuple(changes), unknown=tuple(unknown))
 
 
-def _labelled(content: Mapping[str, Any]) -> Truth:
+def _labelled(content: Mapping[str, Any]) -> GroundTruth:
     changes = [_change(one["kind"], one["start"], one["end"]) for one in content.get("changes", [])]
     changes += [_change("cut", at, at) for at in content.get("hard_cut_first_frames", [])]
     changes += [_change(DRAWING, at, at) for at in content.get("switch_frames", [])]
     changes += [one for event in content.get("events", []) if (one := _event(event))]
     unknown = [(int(first), int(last)) for first, last in content.get("unknown", [])]
-    return Truth(
+    return GroundTruth(
         frames=content["frames"],
         changes=tuple(sorted(changes, key=lambda one: (one.start, one.end))),
         unknown=tuple(unknown),
@@ -116,7 +116,7 @@ def _change(kind: str, start: int, end: int) -> Change:
     return Change(kind=NAMES[kind], start=int(start), end=int(end))
 
 
-def compare(found: Sequence[Transition], truth: Truth, *, tolerance: int = TOLERANCE) -> dict[str, Counts]:
+def compare(found: Sequence[Transition], truth: GroundTruth, *, tolerance: int = TOLERANCE) -> dict[str, Counts]:
     """Counts by kind; a false one counts as the kind that it was found as. Each true change matches one found boundary.
 
     A boundary in the frames of a true change, or at most `tolerance` frames beside them, is correct.
@@ -140,7 +140,7 @@ def compare(found: Sequence[Transition], truth: Truth, *, tolerance: int = TOLER
     return counts
 
 
-def _is_unknown(one: Transition, truth: Truth, tolerance: int) -> bool:
+def _is_unknown(one: Transition, truth: GroundTruth, tolerance: int) -> bool:
     ranges = [*truth.unknown, *((true.start, true.end) for true in truth.changes if true.end > true.start)]
     return any(first - tolerance <= one.end and one.start <= last + tolerance for first, last in ranges)
 

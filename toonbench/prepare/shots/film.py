@@ -71,11 +71,11 @@ def _confirmed(block: NDArray[np.uint8], found: Sequence[Transition], *, second:
     """The clear ones, and the doubtful ones that the network agrees with."""
     doubtful = [one for one in found if 0 < one.score < 1] if second else []
     frames = {one.start: range(max(0, one.start - 1), min(len(block), one.end + 1)) for one in doubtful}
-    seen = probabilities(block, {frame for near in frames.values() for frame in near}) if doubtful else {}
+    likely = probabilities(block, {frame for near in frames.values() for frame in near}) if doubtful else {}
     agreed = [
         replace(one, score=1.0, by=f"{one.by}, transnetv2")
         for one in doubtful
-        if max(seen[frame] for frame in frames[one.start]) >= SURE
+        if max(likely[frame] for frame in frames[one.start]) >= SURE
     ]
     return sorted([*(one for one in found if one.score >= 1), *agreed], key=lambda one: one.start)
 

