@@ -4,7 +4,16 @@ import json
 
 import pytest
 
-from toonbench.prepare.accuracy import Change, Counts, GroundTruth, compare, read_truth, total
+from toonbench.prepare.accuracy import (
+    Change,
+    Counts,
+    GroundTruth,
+    compare,
+    compare_groups,
+    group_names,
+    read_truth,
+    total,
+)
 from toonbench.prepare.shots.transition import Transition
 from toonbench.types import ToonbenchError
 
@@ -76,3 +85,13 @@ def test_other_files_are_refused_by_name(content, tmp_path):
     path.write_text(json.dumps(content))
     with pytest.raises(ToonbenchError, match=r"film\.json"):
         read_truth(path)
+
+
+def test_groups_are_compared_by_pairs_of_clips():
+    truth = {"a": "x", "b": "x", "c": "x", "d": "y", "e": "y", "f": "", "g": ""}
+    found = group_names([("a", "b"), ("c", "d"), ("f", "unknown")])
+    counts = compare_groups(found, truth)
+    assert counts == Counts(found=1, missed=3, false=1)
+    assert (counts.precision, counts.recall) == (0.5, 0.25)
+    assert compare_groups({"f": "1", "g": "1"}, truth) == Counts(missed=4, false=1)
+    assert (Counts().precision, Counts().recall) == (None, None)

@@ -7,6 +7,7 @@ What is known comes from the truth of `make-films`, or from a labelled JSON file
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,16 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(found=self.found + other.found, missed=self.missed + other.missed, false=self.false + other.false)
+
+    @property
+    def precision(self) -> float | None:
+        """The share of what was found that is true; None if nothing was found."""
+        return self.found / (self.found + self.false) if self.found + self.false else None
+
+    @property
+    def recall(self) -> float | None:
+        """The share of what is true that was found; None if there was nothing to find."""
+        return self.found / (self.found + self.missed) if self.found + self.missed else None
 
     @property
     def f1(self) -> float | None:
@@ -152,3 +163,26 @@ def total(counts: Iterable[Mapping[str, Counts]]) -> dict[str, Counts]:
         for kind, count in one.items():
             sums[kind] = sums.get(kind, Counts()) + count
     return sums
+
+
+def compare_groups(found: Mapping[str, str], truth: Mapping[str, str]) -> Counts:
+    """Counts of pairs of clips: together in both, in the truth only, in what was found only. Both map ids to the name of a group.
+
+    A clip that is missing, or whose name is empty, is in no group. Clips that the truth does not have are ignored.
+    """
+    pairs = [(found.get(name, ""), true) for name, true in truth.items()]
+    both = _pairs((group, true) for group, true in pairs if group and true)
+    return Counts(
+        found=both,
+        missed=_pairs(true for _, true in pairs if true) - both,
+        false=_pairs(group for group, _ in pairs if group) - both,
+    )
+
+
+def _pairs(groups: Iterable[object]) -> int:
+    return sum(count * (count - 1) // 2 for count in Counter(groups).values())
+
+
+def group_names(groups: Iterable[Sequence[str]]) -> dict[str, str]:
+    """The groups as a map from a clip to the first clip of its group, as `compare_groups` takes them."""
+    return {name: group[0] for group in groups for name in group}
