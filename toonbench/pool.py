@@ -1,4 +1,4 @@
-"""Run a function over many items: in this process, or in local processes.
+"""Run a function over many items: in this process, in local processes, or in those of a cluster (`pool_ray`).
 
 A `Pool` holds the settings of a long computation: the number of processes, the device of the
 networks, and how progress is shown. Commands build one from their options and pass it down. The function gets one item
@@ -31,7 +31,7 @@ OpenProgress = Callable[[str], AbstractContextManager[Progress]]  # title -> the
 
 
 class Backend(Protocol):
-    """A function that computes the items. `local` uses this process or local processes; a cluster needs another backend."""
+    """A function that computes the items. `local` uses this process or local processes, `pool_ray.Cluster` a Ray cluster."""
 
     def __call__(
         self, function: Callable[[Item], Value], items: Sequence[Item], *, workers: int, report: Progress
@@ -139,7 +139,7 @@ def _in_processes(
             "a worker process died (killed, or out of memory): finished files are kept; run again with fewer --workers"
         ) from error
     except KeyboardInterrupt:
-        with _deaf():
+        with ignoring_interrupts():
             _stop(executor, [child for child in active_children() if child not in others])
         raise
     finally:
@@ -163,7 +163,7 @@ def _interrupts_kept_from_children() -> Generator[None]:
 
 
 @contextmanager
-def _deaf() -> Generator[None]:
+def ignoring_interrupts() -> Generator[None]:
     """Ctrl-C has no effect in the block. (A blocked signal would reach this process through its other threads.)"""
     if threading.current_thread() is not threading.main_thread():
         yield

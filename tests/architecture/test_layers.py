@@ -20,6 +20,7 @@ LAYERS = [
         "store",
         "video",
         "pool",
+        "pool_ray",
         "weights",
         "environment",
         "compiled",

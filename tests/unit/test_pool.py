@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from toonbench.cli import run
 from toonbench.pool import Pool, auto_workers, progress_to
 from toonbench.types import ToonbenchError
 
@@ -122,3 +123,17 @@ def test_automatic_workers_are_one_on_an_accelerator():
     assert auto_workers(0, device="cuda") == 1
     assert 1 <= auto_workers(0) <= 8
     assert auto_workers(5, device="cuda") == 5
+
+
+def test_a_cluster_without_ray_names_the_extra(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert run(["make-puppets", "--out", str(tmp_path / "set"), "--pool", "ray"]) == 2
+    assert capsys.readouterr().err == (
+        "toonbench: --pool ray needs the package ray: install it with pip install 'toonbench[ray]'\n"
+    )
+    assert not (tmp_path / "set").exists()
+
+
+def test_an_address_without_ray_is_refused(capsys, tmp_path):
+    assert run(["make-puppets", "--out", str(tmp_path / "set"), "--address", "head:6379"]) == 2
+    assert capsys.readouterr().err == "toonbench: --address head:6379 needs --pool ray\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,11 +14,12 @@ from toonbench.commands.shared import (
     Folder,
     Limit,
     Names,
+    Processes,
     Seed,
     Terminal,
-    Workers,
     parse_part,
     parse_shard,
+    preparing_pool,
     report_problems,
 )
 from toonbench.types import ToonbenchError
@@ -65,8 +67,7 @@ class What:
     """Only the first N pairs."""
     shard: str = "1/1"
     """Only part i of n of the pairs (written i/n), for several machines that share OUT."""
-    workers: Workers = 0
-    """Number of local processes; 0 chooses it. Results do not depend on it."""
+    processes: Processes = field(default_factory=Processes)
     seed: Seed = 0
     """The seed for drawing the pairs and for methods that use random numbers."""
     dry_run: Annotated[bool, Parameter(negative="")] = False
@@ -104,7 +105,7 @@ def evaluate(
     plan = make_plan(what, metrics=metrics, terminal=terminal)
     if what.dry_run:
         return _show_plan(plan, method, terminal=terminal)
-    pool = _pool(what, device, terminal)
+    pool = _pool(what, plan, device=device, files=[checkpoint], terminal=terminal)
     _announce(plan, method, pool=pool, checkpoint=checkpoint, terminal=terminal)
     return _show(evaluate_run(plan, method, pool=pool, checkpoint=checkpoint, fresh=what.fresh), terminal=terminal)
 
@@ -134,7 +135,7 @@ def generate(
     plan = make_plan(what, metrics=None, terminal=terminal)
     if what.dry_run:
         return _show_plan(plan, method, terminal=terminal)
-    pool = _pool(what, device, terminal)
+    pool = _pool(what, plan, device=device, files=[checkpoint], terminal=terminal)
     _announce(plan, method, pool=pool, checkpoint=checkpoint, terminal=terminal)
     made = generate_run(plan, method, pool=pool, checkpoint=checkpoint, fresh=what.fresh)
     return _show_generation(made, terminal=terminal)
@@ -177,7 +178,8 @@ def score(
         )
     from toonbench.evaluate import method_run, score_run, score_videos
 
-    plan, pool = make_plan(what, metrics=metrics, terminal=terminal), _pool(what, device, terminal)
+    plan = make_plan(what, metrics=metrics, terminal=terminal)
+    pool = _pool(what, plan, device=device, files=[videos, checkpoint], terminal=terminal)
     if videos is not None:
         how = (outputs or Outputs()).how
         return _show(score_videos(plan, videos, name=name, how=how, fresh=what.fresh, pool=pool), terminal=terminal)
@@ -201,16 +203,18 @@ def make_plan(what: What, *, metrics: list[str] | None, terminal: Terminal) -> P
         seed=what.seed,
         pairs=what.pairs,
         preparation=what.folder.options(),
-        pool=terminal.pool(what.workers),
+        pool=preparing_pool(what.processes, what.data, terminal=terminal),
     )
     report_problems(made.data, what.data, terminal=terminal)
     return made
 
 
-def _pool(what: What, device: str, terminal: Terminal) -> Pool:
+def _pool(what: What, plan: Plan, *, device: str, files: Sequence[Path | None], terminal: Terminal) -> Pool:
     from toonbench.environment import pick_device
+    from toonbench.weights.verify import folder
 
-    return terminal.pool(what.workers, device=pick_device(device))
+    reads = [plan.data.root, folder(), *(path for path in files if path is not None)]
+    return terminal.pool(what.processes, device=pick_device(device), writes=[what.out], reads=reads)
 
 
 def _announce(plan: Plan, method: str, *, pool: Pool, checkpoint: Path | None, terminal: Terminal) -> None:

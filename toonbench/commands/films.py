@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from toonbench.commands.shared import Count, Names, Seed, Terminal, Workers
+from toonbench.commands.shared import Count, Names, Processes, Seed, Terminal
 from toonbench.commands.values import between
 
 
@@ -18,7 +18,7 @@ def make(
     styles: Names = None,
     height: Annotated[int, between(48, 1440)] = 720,
     seed: Seed = 0,
-    workers: Workers = 0,
+    processes: Processes | None = None,
     terminal: Terminal | None = None,
 ) -> int:
     """Make films of puppets: videos of many shots with every cut, track and face box recorded, for measuring curation.
@@ -39,8 +39,6 @@ def make(
         Height of the 16:9 video, in pixels.
     seed
         Another seed gives other films.
-    workers
-        Number of local processes; 0 chooses it. The bytes do not depend on it.
     """
     from toonbench.puppets.films.make import make_films
 
@@ -54,7 +52,7 @@ def make(
         styles=styles or (),
         height=height,
         seed=seed,
-        pool=terminal.pool(workers),
+        pool=terminal.pool(processes or Processes(), writes=[out]),
     )
     terminal.message(f"written: {out}")
     return 0

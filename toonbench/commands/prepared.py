@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toonbench.commands.shared import Folder, Terminal, Workers, export_clips, open_data
+from toonbench.commands.shared import Folder, Processes, Terminal, export_clips, open_data, preparing_pool
 
 
 def prepared(
@@ -12,7 +12,7 @@ def prepared(
     *,
     export: Path | None = None,
     folder: Folder | None = None,
-    workers: Workers = 0,
+    processes: Processes | None = None,
     terminal: Terminal | None = None,
 ) -> int:
     """Prepare a plain folder of videos and images as `eval --data` does, and report how each file was read.
@@ -24,15 +24,15 @@ def prepared(
     export
         Write every prepared clip into this folder, as lossless MP4 and PNG named by its id, with clips.csv: id, file, the original
         file, the crop box in it, its first frame, frames, and frames per second.
-    workers
-        Number of local processes; 0 chooses it.
     """
     from toonbench.data.export import origins, write_origins
     from toonbench.store import to_json
 
     terminal = terminal or Terminal()
     # An absolute path is never the name of a shipped data set.
-    data = open_data(str(root.absolute()), terminal=terminal, folder=folder, pool=terminal.pool(workers))
+    spec = str(root.absolute())
+    pool = preparing_pool(processes or Processes(), spec, terminal=terminal)
+    data = open_data(spec, terminal=terminal, folder=folder, pool=pool)
     clips = [clip for clip in data.clips if not clip.problem]
     if export is not None:
         clips = export_clips(clips, export, terminal=terminal)

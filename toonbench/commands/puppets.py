@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from toonbench.commands.shared import Names, Seed, Size, Step, Terminal, Workers
+from toonbench.commands.shared import Names, Processes, Seed, Size, Step, Terminal
 from toonbench.commands.values import MOST_FILES, between
 
 
@@ -23,7 +23,7 @@ def make(
     tasks: Names = None,
     sources: Annotated[int, between(0, MOST_FILES)] = 0,
     puppets_version: Annotated[int | None, between(1)] = None,
-    workers: Workers = 0,
+    processes: Processes | None = None,
     terminal: Terminal | None = None,
 ) -> int:
     """Render puppets: clips of both domains with their ground-truth motion, source images, and the targets of a test split.
@@ -54,8 +54,6 @@ def make(
         Number of sources with a target for each driving video; 0 takes each task's own number.
     puppets_version
         Version of the puppets' motion: 2, the default, or 1 to draw data sets of version 1 again.
-    workers
-        Number of local processes; 0 chooses it. The bytes do not depend on it.
     """
     from toonbench.puppets.make import VERSION, make_puppets
     from toonbench.tasks import STANDARD_TASKS
@@ -75,7 +73,7 @@ def make(
         tasks=tasks if tasks is not None else STANDARD_TASKS if split == "test" else (),
         sources=sources,
         version=VERSION if puppets_version is None else puppets_version,
-        pool=terminal.pool(workers),
+        pool=terminal.pool(processes or Processes(), writes=[out]),
     )
     terminal.message(f"written: {out}")
     return 0

@@ -38,6 +38,19 @@ Paths = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=Tru
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
+class Processes:
+    """Where a command computes; its output does not depend on it."""
+
+    workers: Workers = 0
+    """Number of processes; 0 chooses it, and 1 is this process. The output does not depend on it."""
+    pool: Literal["local", "ray"] = "local"
+    """local: processes of this machine. ray: the nodes of a Ray cluster (docs/cluster.md); needs `pip install 'toonbench[ray]'`."""
+    address: str | None = None
+    """With --pool ray: HOST:PORT of the head; auto (the default), the cluster of this machine; or local, which starts Ray here."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
 class Terminal:
     """How much a command prints."""
 
@@ -64,11 +77,35 @@ class Terminal:
 
             LegibleConsole(stderr=True).print(one_line(text), soft_wrap=True)
 
-    def pool(self, workers: int, *, device: str = "cpu") -> Pool:
-        """`workers` local processes (0 chooses their number) that report to this terminal."""
+    def pool(
+        self,
+        workers: int | Processes = 0,
+        *,
+        device: str = "cpu",
+        writes: Sequence[Path] = (),
+        reads: Sequence[Path] = (),
+    ) -> Pool:
+        """`workers` local processes (0 chooses their number), or what `Processes` chooses, that report to this terminal.
+
+        `writes` and `reads` are the folders and files that a computation writes and reads: the nodes of a cluster must share them.
+        """
         from toonbench.pool import Pool, auto_workers
 
-        return Pool(workers=auto_workers(workers, device=device), device=device, progress=self.progress)
+        chosen = Processes(workers=workers) if isinstance(workers, int) else workers
+        if chosen.pool == "local":
+            if chosen.address is not None:
+                raise ToonbenchError(f"--address {chosen.address} needs --pool ray")
+            return Pool(workers=auto_workers(chosen.workers, device=device), device=device, progress=self.progress)
+        from toonbench.pool_ray import EVERY_CPU, Cluster, check_address
+
+        check_address(chosen.address or "auto")
+        cluster = Cluster(
+            address=chosen.address or "auto",
+            writes=tuple(writes),
+            reads=tuple(reads),
+            gpus=int(device.startswith("cuda")),
+        )
+        return Pool(workers=chosen.workers or EVERY_CPU, device=device, progress=self.progress, backend=cluster)
 
     @contextmanager
     def progress(self, title: str) -> Generator[Progress]:
@@ -142,6 +179,13 @@ def open_data(
     if not silent:
         report_problems(data, spec, terminal=terminal)
     return data
+
+
+def preparing_pool(processes: Processes, spec: str, *, terminal: Terminal) -> Pool:
+    """The pool that prepares the data set `spec`, if it is a plain folder, in the user's cache."""
+    from toonbench.data.open import cache_folder
+
+    return terminal.pool(processes, writes=[cache_folder()], reads=[Path(spec)])
 
 
 def report_problems(data: Dataset, spec: str, *, terminal: Terminal) -> None:

@@ -127,7 +127,7 @@ def _videos(root: Path, what: What, outputs: Outputs, terminal: Terminal) -> Rep
     from toonbench.score.choice import find_videos
 
     plan = make_plan(what, metrics=None, terminal=terminal)
-    found = find_videos(root, plan.pairs, plan.named, how=outputs.how, pool=terminal.pool(what.workers))
+    found = find_videos(root, plan.pairs, plan.named, how=outputs.how, pool=terminal.pool(what.processes, reads=[root]))
     problems = [f"{name} does not have the name of a pair of {plan.task.id}" for name in found.about["unassigned"]]
     rows: dict[str, Rows] = {}
     with terminal.progress("reading videos") as on_progress:
