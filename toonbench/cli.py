@@ -32,6 +32,7 @@ for name, place, about in (
     ("score", "evaluate:score", "Score a folder of videos, or the output of generate."),
     ("pairs", "pairs:pairs", "List the pairs of a task for running a tool on them, and export their clips."),
     ("prepared", "prepared:prepared", "Prepare a plain folder, and export its clips for other tools."),
+    ("prepare-voxceleb", "voxceleb:prepare", "Cut the clips of VoxCeleb out of a local mirror of its videos."),
     ("compare", "compare:compare", "Compare scored methods: differences, p-values, shared ranks."),
     ("list", "listing:show", "List methods, tasks, metrics or data."),
     ("make-puppets", "puppets:make", "Render puppets: paired clips with ground-truth motion."),
