@@ -55,6 +55,12 @@ def test_exported_clips_are_exactly_the_frames_that_are_scored(folder, tmp_path,
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"clips.csv", clip["file"], image["file"]}
 
     (scored,) = (tmp_path / "cache" / "prepared").glob("*/clips/*.mkv")
+    card = (scored.parents[1] / "README.md").read_text().splitlines()
+    assert card[:3] == ["---", "license: unknown", 'pretty_name: "mine, prepared"']
+    assert {path.name for path in scored.parents[1].glob("*-test.parquet")} == {
+        "clips-test.parquet",
+        "images-test.parquet",
+    }
     exported = video.read_video(tmp_path / "out" / clip["file"])
     assert (clip["file"], exported.fps) == (f"{scored.stem}.mp4", 30)
     assert np.array_equal(exported.frames, video.read_video(scored).frames)

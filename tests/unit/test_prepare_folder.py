@@ -10,6 +10,7 @@ from PIL import Image
 from skimage import data
 
 from toonbench import video
+from toonbench.data.card import write_card
 from toonbench.data.folder import load
 from toonbench.pool import Pool, progress_to
 from toonbench.prepare import folder
@@ -98,9 +99,14 @@ def test_a_changed_file_is_prepared_again(plain: Path, tmp_path: Path) -> None:
     shutil.copy(root / "real_images" / "face.png", root / "cartoon_images" / "empty.png")
     out = prepare_folder(root, tmp_path / "cache", options=Options(size=64)).files
     assert "cartoon_images-empty" in set(pd.read_parquet(out / "metadata.parquet")["id"])
+    write_card(out, "# Plain", title="Plain")
+    assert prepare_folder(root, tmp_path / "cache", options=Options(size=64)).files == out
+    assert (out / "README.md").exists(), "a card stays while the clips are the same"
     (root / "cartoon_images" / "empty.png").write_bytes(b"")
     assert prepare_folder(root, tmp_path / "cache", options=Options(size=64)).files == out
     assert "cartoon_images-empty" in set(pd.read_parquet(out / "failures.parquet")["id"])
+    assert not (out / "README.md").exists(), "its rows would not be those of the table"
+    assert not list(out.glob("images-*.parquet"))
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from toonbench import store, video
 from toonbench.chunks import chunk_frames, in_chunks
+from toonbench.data.card import remove_card
 from toonbench.data.folder import file_sha256
 from toonbench.data.table import ABOUT, CLIPS, FAILURES, Row
 from toonbench.pool import IN_PROCESS, Pool
@@ -144,9 +145,16 @@ def prepare_folder(
     results = pool.map(_prepare, items, title="preparing clips")
     clips = [result for result in results if "reason" not in result]
     FAILURES.write(tables, [result for result in results if "reason" in result])
+    before = _bytes(tables / CLIPS.file)
     CLIPS.write(tables, clips)
+    if _bytes(tables / CLIPS.file) != before:
+        remove_card(tables)
     store.write_json(tables / ABOUT, {"notes": [*_identities(listing.found), *_crops(clips), *notes, *_remarks(clips)]})
     return Prepared(files=out, tables=tables)
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
 
 
 def _items(root: Path, out: Path, options: Options) -> tuple[Listing, list[_Item]]:

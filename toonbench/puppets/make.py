@@ -3,7 +3,8 @@
     DIR/metadata.parquet   one row per clip          DIR/clips/<id>.mkv     videos, lossless
     DIR/images/<id>.png    sources                   DIR/motion/<id>.npz    rig, landmarks, visibility, look
     DIR/targets.parquet    one row per target        DIR/targets/<source>~<driving>.mkv
-    DIR/README.md          the data set card         DIR/puppets.json       how it was made
+    DIR/README.md          the data card             DIR/puppets.json       how it was made
+    DIR/clips-<split>.parquet and its like           indexes for `datasets.load_dataset` (see `data/card.py`)
 
 Everything follows from (split, seed, domain, index) by hashing, so that identities, titles and motions never cross
 splits, and the bytes do not depend on workers or on interruptions. A file that exists is kept.
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from toonbench.arrays import UnreadableArrays, load_arrays
+from toonbench.data.card import write_card
 from toonbench.data.folder import file_sha256, load
 from toonbench.data.table import CLIPS, TARGETS, Row
 from toonbench.pool import IN_PROCESS, Pool
@@ -29,7 +31,7 @@ from toonbench.puppets.recipe import claim
 from toonbench.puppets.rig import FPS, Rig, absolute, generate, relative, seed_of
 from toonbench.puppets.timed import generate_timed
 from toonbench.registry import load_task
-from toonbench.store import safe_name, write_bytes, writing
+from toonbench.store import safe_name, writing
 from toonbench.tasks import pairs_with_targets
 from toonbench.types import CHANNELS, DOMAINS, Domain, Kind, Motion, ToonbenchError
 from toonbench.video import write_lossless, write_png
@@ -136,11 +138,11 @@ def make_puppets(
     jobs += [_Job(out=out, recipe=recipe, domain=d, kind="image", index=i) for d in domains for i in range(images)]
     warm_up()
     rows = pool.map(_make, jobs, title="drawing puppets")
-    write_bytes(out / "README.md", _card(recipe, rows=len(rows)).encode())
     CLIPS.write(out, rows)
     if recipe.tasks:
         pairs = pairs_with_targets(load(out).clips, tasks=recipe.tasks, sources=sources)
         render_targets(out, pairs, motion="relative", pool=pool)
+    write_card(out, _card(recipe, rows=len(rows)), title=f"Puppets, split {split}")
     return len(rows)
 
 
