@@ -1,4 +1,4 @@
-"""How well shots are found: changes found in films against those that are known.
+"""How well shots and tracks are found: what was found in films against what is known.
 
 What is known comes from the truth of `make-films`, or from a labelled JSON file. One JSON form is written here:
 {"frames": 320, "changes": [{"kind": "dissolve", "start": 138, "end": 150}]}, with frames counted from 0, `end` after the last one, and
@@ -13,11 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from toonbench.prepare.crops import Square, square_around
+from toonbench.prepare.detection import Box, overlap
 from toonbench.prepare.shots.transition import Transition
+from toonbench.prepare.tracks import FaceTrack
 from toonbench.store import read_json
 from toonbench.types import ToonbenchError
 
 TOLERANCE = 2  # frames between a found boundary and a true change
+VISIBLE, SMALLEST, HALF = (
+    0.5,
+    48,
+    0.5,
+)  # share of a face and pixels of its box, in this share of its frames: it should be found
+NEAR = 0.3  # overlap of a found box and a true one of the same face
 DRAWING = "drawing"  # a switch between two drawings of one character in one pose
 NAMES = {
     "cut": "cut", "hard_cut": "cut", "dissolve": "dissolve", "cross_fade": "dissolve", "wipe": "wipe", "fade": "fade",
@@ -186,3 +198,165 @@ def _pairs(groups: Iterable[object]) -> int:
 def group_names(groups: Iterable[Sequence[str]]) -> dict[str, str]:
     """The groups as a map from a clip to the first clip of its group, as `compare_groups` takes them."""
     return {name: group[0] for group in groups for name in group}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrueTrack:
+    """A face in the frames from `start` on: its boxes (n, 4), NaN where it is not visible, and the visible share (n,) of each."""
+
+    shot: int
+    identity: str
+    start: int
+    boxes: NDArray[np.float64]
+    visible: NDArray[np.float64]
+
+    def box(self, frame: int) -> NDArray[np.float64] | None:
+        """The box in a frame; None where the face is not visible."""
+        place = frame - self.start
+        inside = 0 <= place < len(self.boxes) and self.visible[place] > 0
+        return self.boxes[place] if inside else None
+
+    @property
+    def should_be_found(self) -> bool:
+        """Whether at least half of the face is visible and its box is at least SMALLEST pixels, in at least half of its frames."""
+        sides = np.nan_to_num(self.boxes[:, 2:] - self.boxes[:, :2]).max(axis=1)
+        return bool(np.mean((self.visible >= VISIBLE) & (sides >= SMALLEST)) >= HALF)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrueFilm:
+    """The true tracks of a film of puppets, the frames [start, end) of each shot, and all frames in which each is visible."""
+
+    width: int
+    height: int
+    shots: tuple[tuple[int, int], ...]
+    seen: tuple[tuple[int, int], ...]
+    tracks: tuple[TrueTrack, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackAccuracy:
+    """How well the tracks of one film or of several are found: sums, and the measures made of them.
+
+    `purities`: of each found track, the share of the frames near a true face that are near its main true track. `false`: tracks
+    near no true face. `two_shots`: tracks with frames of another shot. `wrong_ends`: first or last frames in which another shot is visible.
+    `crops`: IoU of the square around a found track and that around the true boxes of the same frames. `found` of `expected` true
+    tracks are the main one of a found track, in at least half of the frames in which they are visible.
+    """
+
+    purities: tuple[float, ...] = ()
+    false: int = 0
+    two_shots: int = 0
+    wrong_ends: int = 0
+    crops: tuple[float, ...] = ()
+    found: int = 0
+    expected: int = 0
+
+    def __add__(self, other: TrackAccuracy) -> TrackAccuracy:
+        return TrackAccuracy(
+            purities=self.purities + other.purities,
+            false=self.false + other.false,
+            two_shots=self.two_shots + other.two_shots,
+            wrong_ends=self.wrong_ends + other.wrong_ends,
+            crops=self.crops + other.crops,
+            found=self.found + other.found,
+            expected=self.expected + other.expected,
+        )
+
+    @property
+    def purity(self) -> float | None:
+        """The mean purity; None if no track is near a true face."""
+        return float(np.mean(self.purities)) if self.purities else None
+
+    @property
+    def crop_iou(self) -> float | None:
+        """The mean IoU of crops; None if no track is near a true face."""
+        return float(np.mean(self.crops)) if self.crops else None
+
+    @property
+    def recall(self) -> float | None:
+        """The share of the expected true tracks that were found; None if there are none."""
+        return self.found / self.expected if self.expected else None
+
+
+def read_true_film(path: Path) -> TrueFilm:
+    """The true tracks in the JSON file of a film of puppets. Raises ToonbenchError for a file of another form."""
+    content = read_json(path)
+    try:
+        return TrueFilm(
+            width=content["width"],
+            height=content["height"],
+            shots=tuple((one["start"], one["end"]) for one in content["shots"]),
+            seen=tuple((one["seen"][0], one["seen"][1]) for one in content["shots"]),
+            tracks=tuple(_true_track(one) for one in content["tracks"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ToonbenchError(
+            f"{path}: cannot be read as the truth of a film of puppets ({error}); give a file of make-films' folder truth"
+        ) from error
+
+
+def _true_track(one: Mapping[str, Any]) -> TrueTrack:
+    boxes = np.array([[np.nan] * 4 if box is None else box for box in one["boxes"]], np.float64).reshape(-1, 4)
+    return TrueTrack(
+        shot=one["shot"],
+        identity=one["identity"],
+        start=one["start"],
+        boxes=boxes,
+        visible=np.asarray(one["visible"], np.float64),
+    )
+
+
+def compare_tracks(found: Sequence[FaceTrack], truth: TrueFilm) -> TrackAccuracy:
+    """Compare the found tracks of a film with the true ones, both in pixels of the film."""
+    total = TrackAccuracy(expected=sum(one.should_be_found for one in truth.tracks))
+    covered: dict[int, set[int]] = {}
+    for track in found:
+        near = [_true_at(track, frame, truth) for frame in range(track.first, track.last)]
+        counts = Counter(one for one in near if one is not None)
+        ends = sum(_is_wrong(frame, track, truth) for frame in (track.first, track.last - 1))
+        shots = {_shot_at(frame, truth) for frame in range(track.first, track.last)}
+        total += TrackAccuracy(two_shots=int(len(shots) > 1), wrong_ends=ends, false=int(not counts))
+        if counts:
+            main = counts.most_common(1)[0][0]
+            frames = {track.first + place for place, one in enumerate(near) if one == main}
+            covered.setdefault(main, set()).update(frames)
+            purity = counts[main] / counts.total()
+            total += TrackAccuracy(purities=(purity,), crops=(_crop_iou(track, truth.tracks[main]),))
+    return total + TrackAccuracy(found=sum(_is_found(one, covered.get(n, set())) for n, one in enumerate(truth.tracks)))
+
+
+def _is_found(track: TrueTrack, frames: set[int]) -> bool:
+    visible = np.flatnonzero(track.visible >= VISIBLE) + track.start
+    return track.should_be_found and sum(int(frame) in frames for frame in visible) >= HALF * len(visible)
+
+
+def _true_at(track: FaceTrack, frame: int, truth: TrueFilm) -> int | None:
+    """The true track whose box in a frame overlaps the found one most; None if none does."""
+    box = track.box_at(frame).tolist()
+    true = [(number, one.box(frame)) for number, one in enumerate(truth.tracks)]
+    fits = [(overlap(box, other.tolist()), number) for number, other in true if other is not None]
+    best = max(fits, default=(0.0, 0))
+    return best[1] if best[0] >= NEAR else None
+
+
+def _shot_at(frame: int, truth: TrueFilm) -> int:
+    return next((number for number, (start, end) in enumerate(truth.shots) if start <= frame < end), -1)
+
+
+def _is_wrong(frame: int, track: FaceTrack, truth: TrueFilm) -> bool:
+    """Whether a frame shows another shot than the middle of the track."""
+    own = _shot_at((track.first + track.last) // 2, truth)
+    return any(number != own and start <= frame < end for number, (start, end) in enumerate(truth.seen))
+
+
+def _crop_iou(track: FaceTrack, true: TrueTrack) -> float:
+    """The IoU of the square around a found track and that around the true boxes in the same frames."""
+    boxes = [box for frame in range(track.first, track.last) if (box := true.box(frame)) is not None]
+    own = [track.box_at(frame) for frame in range(track.first, track.last)]
+    return overlap(_box_of(square_around(np.array(own))), _box_of(square_around(np.array(boxes))))
+
+
+def _box_of(square: Square) -> Box:
+    left, top, side = square
+    return left, top, left + side, top + side

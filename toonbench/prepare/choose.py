@@ -9,12 +9,11 @@ from typing import Literal
 
 import numpy as np
 
+from toonbench.prepare.crops import Square, square_around
 from toonbench.prepare.detectors import Box
 from toonbench.prepare.watch import Seen, Track
 
 Crop = Literal["auto", "none", "face"]
-Square = tuple[int, int, int]  # left, top, side in pixels of the original; it may leave the picture
-ENLARGE = 0.1
 SHORTEST = 8  # frames of a part that is worth keeping where the rest is not sound
 SQUARE = 0.02  # difference of the sides over the longer one, up to which a picture counts as square
 FILLS = 0.3  # side of a face over that of a square picture, from which it is a crop of the face already
@@ -185,11 +184,8 @@ def _square_of(
     array = np.asarray(boxes)
     union = (*array[:, :2].min(axis=0), *array[:, 2:].max(axis=0))
     longer = max(union[2] - union[0], union[3] - union[1])
-    side = max(1, int((1 + 2 * ENLARGE) * longer))
-    left = int(np.floor((union[0] + union[2] - side) / 2))
-    top = int(np.floor((union[1] + union[3] - side) / 2))
     far = longer / float(np.median([max(box[2] - box[0], box[3] - box[1]) for box in boxes]))
-    return (left, top, side), far if far >= FAR else 0.0
+    return square_around(boxes), far if far >= FAR else 0.0
 
 
 def _is_crop(boxes: Sequence[tuple[float, ...]], side: int) -> bool:

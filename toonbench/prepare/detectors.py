@@ -59,10 +59,15 @@ def missing_detectors() -> dict[str, str]:
 
 def _members() -> list[Member]:
     every = (
-        Member(name="drawn", detect=partial(_drawn, least=LOW_DRAWN, animals=True), weight=0.8),
-        Member(name="blazeface", detect=_blazeface_low, weight=0.7, convention=(0.0, 0.31, 0.0, -0.02)),
-        Member(name="yunet", detect=_yunet_low, weight=0.7, convention=(0.01, 0.07, 0.01, -0.015)),
-        Member(name="mtcnn", detect=_mtcnn_low, weight=0.55, slow=True, convention=(0.02, 0.09, 0.02, -0.04)),
+        Member(
+            name="drawn",
+            detect=partial(_drawn, least=LOW_DRAWN, animals=True),
+            weight=0.8,
+            convention=(-0.005, -0.265, -0.01, 0.0),
+        ),
+        Member(name="blazeface", detect=_blazeface_low, weight=0.7, convention=(-0.02, -0.05, -0.035, -0.02)),
+        Member(name="yunet", detect=_yunet_low, weight=0.7, convention=(0.01, -0.18, 0.005, -0.025)),
+        Member(name="mtcnn", detect=_mtcnn_low, weight=0.55, slow=True, convention=(0.02, -0.185, 0.0, -0.04)),
     )
     missing = missing_detectors()
     return [member for member in every if member.name not in missing]

@@ -1,9 +1,10 @@
 """One answer from several face detectors: boxes of one face are merged, and scores are combined.
 
 A face's score is 1 minus the product of (1 - weight x score) over the detectors that found it: two that are half sure
-count as much as one that is sure, and one that is unsure is not enough. Boxes are brought to one convention first (from
-the forehead to the chin, from ear to ear), so that a merged box does not jump when a detector misses a frame. The slow
-detector is asked only where the fast ones leave a candidate undecided, or where fewer than two of them are available.
+count as much as one that is sure, and one that is unsure is not enough. Boxes are brought to one convention first (that of the
+68 landmarks: from the eyebrows to the chin, from ear to ear), so that a merged box does not jump when a detector misses a
+frame. The slow detector is asked only where the fast ones leave a candidate undecided, or where fewer than two of them are
+available.
 
 Animals are left out by default: detectors that were trained on photographs of people find them, but a detector that knows
 both kinds marks them as animals, and its veto removes the face unless the same detector is surer that it is human.
@@ -31,7 +32,7 @@ class Member:
     """A detector in the fusion.
 
     `convention` moves the edges of its boxes (left, top, right, bottom) by parts of their width and height, outwards, to
-    those of a drawn face's box; measured on puppets.
+    those of the box around the 68 landmarks; measured on films of puppets.
     """
 
     name: str

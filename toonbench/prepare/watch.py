@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from toonbench.prepare import looks
 from toonbench.prepare.detectors import Box, Detect, Detection
+from toonbench.prepare.looks import Small
 from toonbench.types import Frame
 
-SIDE = 32
 DENSE, OFTEN = 48, 4  # the first DENSE frames are searched every OFTEN frames
 PER_SECOND = 3
 FLAT = 4.0  # grey levels: the standard deviation of a frame that shows nothing
@@ -32,9 +33,6 @@ AROUND, SURROUNDINGS = 2.2, 144  # sides of a face that are searched near it, an
 MEMORY = 9  # frames that show what is usual
 NEAR = 1.0  # sides of a face that it may move between two detections
 ALIKE = 1.8  # ratio of sizes of one face in two detections
-LIKE = 0.5  # correlation of a face's pixels with those of its last detection, from which it is still there
-
-Small = NDArray[np.float32]
 
 
 @dataclass(slots=True)
@@ -90,7 +88,7 @@ class _Watcher:
     def add(self, frame: Frame) -> None:
         """Watch the next frame."""
         index = self._watched.frames
-        small = _small(frame)
+        small = looks.small(frame)
         if small.std(axis=(0, 1)).max() < FLAT:
             self._watched.empty.append(index)
         if self._is_jump(small):
@@ -117,7 +115,7 @@ class _Watcher:
         if self._small is None:
             return False
         change = float(np.abs(small - self._small).mean())
-        unlike = 1 - _correlation(small, self._small)
+        unlike = 1 - looks.correlation(small, self._small)
         # The last change counts too: motion that grows fast is no jump.
         usual = max(float(np.median(self._unlike)), GROWING * self._unlike[-1]) if self._unlike else 0.0
         jump = change > CHANGE and (
@@ -170,10 +168,10 @@ class _Watcher:
                 self._watched.tracks.append(track)
             else:
                 open_tracks.remove(track)
-            _insert(track, index, one, _look(frame, one.box))
+            _insert(track, index, one, looks.look(frame, one.box))
         for track in open_tracks:
             place = _index_before(track, index)
-            if place is not None and track.look is not None and _still(frame, track.boxes[place], track.look):
+            if place is not None and track.look is not None and looks.is_still(frame, track.boxes[place], track.look):
                 _insert(track, index, Detection(track.boxes[place], 0.0), track.look)
 
     def _faces(self, frame: Frame, tracks: list[Track]) -> list[Detection]:
@@ -202,7 +200,7 @@ def _near(frame: Frame, box: Box, detect: Detect) -> Detection | None:
         size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
         cut = np.asarray(Image.fromarray(cut).resize(size, Image.Resampling.BILINEAR))
     fits = [_placed(one, scale, left, top) for one in detect(cut)]
-    fits = [(_apart(one.box, box), one) for one in fits]
+    fits = [(looks.apart(one.box, box), one) for one in fits]
     close = [(apart, one) for apart, one in fits if apart[0] <= NEAR / 2 and apart[1] <= ALIKE]
     return min(close, key=lambda fit: fit[0])[1] if close else None
 
@@ -239,50 +237,7 @@ def _nearest(tracks: list[Track], box: Box, index: int) -> Track | None:
     fits: list[tuple[float, int]] = []
     for number, track in enumerate(tracks):
         place = min(range(max(0, len(track.at) - 8), len(track.at)), key=lambda n: abs(track.at[n] - index))
-        distance, ratio = _apart(track.boxes[place], box)
+        distance, ratio = looks.apart(track.boxes[place], box)
         if distance <= NEAR and ratio <= ALIKE:
             fits.append((distance, number))
     return tracks[min(fits)[1]] if fits else None
-
-
-def _apart(one: Box, other: Box) -> tuple[float, float]:
-    """The distance of two boxes' centres in sides, and the ratio of their sides."""
-    sides = [max(box[2] - box[0], box[3] - box[1], 1e-6) for box in (one, other)]
-    centres = [((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) for box in (one, other)]
-    distance = float(np.hypot(centres[0][0] - centres[1][0], centres[0][1] - centres[1][1]))
-    return distance / (sum(sides) / 2), max(sides) / min(sides)
-
-
-def _small(frame: Frame) -> Small:
-    """(SIDE, SIDE, 3) means of areas."""
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(frame).resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
-
-
-def _look(frame: Frame, box: Box) -> Small:
-    """The grey face, (SIDE, SIDE), without its mean."""
-    from PIL import Image
-
-    height, width = frame.shape[:2]
-    left, top = max(0, int(box[0])), max(0, int(box[1]))
-    right, bottom = min(width, int(np.ceil(box[2]))), min(height, int(np.ceil(box[3])))
-    if right <= left or bottom <= top:
-        return np.zeros((SIDE, SIDE), np.float32)
-    cut = Image.fromarray(frame[top:bottom, left:right]).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
-    grey = np.asarray(cut, np.float32)
-    return grey - grey.mean()
-
-
-def _still(frame: Frame, box: Box, look: Small) -> bool:
-    """Whether the pixels of a box are still those of the face."""
-    return _correlation(_look(frame, box), look) >= LIKE
-
-
-def _correlation(one: Small, other: Small) -> float:
-    """Pearson's correlation of two pictures, 1 for two flat ones and 0 for one of them."""
-    a, b = one - one.mean(), other - other.mean()
-    sizes = float((a * a).mean()), float((b * b).mean())
-    if min(sizes) < 1:
-        return float(max(sizes) < 1)
-    return float((a * b).mean()) / (sizes[0] * sizes[1]) ** 0.5

@@ -1,0 +1,177 @@
+"""Search the frames of a shot for faces: some of them, and those where a face comes, goes or becomes another drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from toonbench.prepare import looks
+from toonbench.prepare.detection import Box, Detect, overlap
+from toonbench.prepare.linking import BRIDGE, Face, Known, Linker, OpenTrack, Searched, assign
+from toonbench.prepare.looks import Look, Small
+from toonbench.types import Frame
+
+PER_SECOND = 3
+FLAT = 4.0  # grey levels: the standard deviation of a frame that shows nothing
+SAME = 0.6  # grey levels: the largest mean change of a part of the picture that is held
+HERE = 0.3  # overlap of boxes in one place
+UNLIKE = 0.3  # 1 - correlation of a face in two frames, from which it may be another drawing
+ABRUPT = 3.0  # the same over the largest one in the frames beside
+FEW = 4  # pairs of frames in a row, in which what is usual can be seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A face in two searched frames."""
+
+    before: Face
+    after: Face
+
+    @property
+    def is_unlike(self) -> bool:
+        return looks.correlation(self.before.look.pixels, self.after.look.pixels) < 1 - UNLIKE
+
+
+class ShotSearch:
+    """The search in the clean frames of one shot, up to `last`, exclusive. Give it these frames in order."""
+
+    def __init__(self, detect: Detect, *, last: int, fps: float) -> None:
+        rate = fps or 25.0
+        self._detect, self._last = detect, last
+        self._stride = max(1, round(rate / PER_SECOND))
+        self._linker = Linker(bridge=max(1, round(BRIDGE * rate)))
+        self._low: Searched | None = None  # the last searched frame
+        self._between: dict[int, Frame] = {}  # the frames since then
+        self.searched: list[int] = []
+
+    def add(self, index: int, frame: Frame) -> None:
+        """Look at the next frame."""
+        self._between[index] = frame
+        low = self._low
+        ends = index == self._last - 1
+        if low is not None and not ends:
+            waited = index - low.index
+            if waited < self._stride or (_is_empty(frame) and waited < 2 * self._stride):
+                return
+        self._close(self._search(index, frame))
+
+    def _close(self, high: Searched) -> None:
+        """Link the faces since the last searched frame."""
+        inner = self._connect(self._low, high) if self._low else []
+        for searched in [*inner, high]:
+            self._linker.add(searched)
+        self._low, self._between = high, {}
+
+    def finish(self) -> list[OpenTrack]:
+        """All tracks. The last frame that was given is searched too, if the shot ends earlier than was stated."""
+        if self._between:
+            index = max(self._between)
+            self._close(self._search(index, self._between.pop(index)))
+        return self._linker.finish()
+
+    def _search(self, index: int, frame: Frame) -> Searched:
+        """Search a frame; one that shows the same as the last searched one has the same faces."""
+        self.searched.append(index)
+        low = self._low
+        if low is not None and _is_same(low.frame, frame):
+            return Searched(index, frame, [replace(face, new=False) for face in low.faces if face.score > 0])
+        found = [Face(one.box, one.score, one.agreement, Look.of(frame, one.box)) for one in self._detect(frame)]
+        return Searched(index, frame, found)
+
+    def _connect(self, low: Searched, high: Searched) -> list[Searched]:
+        """The frames between two searched ones that are searched, too: where not the same faces are, or one jumps."""
+        if high.index - low.index < 2:
+            return []
+        pairs = self._pairs(low, high)
+        jump = self._jump(low, high, pairs)
+        if jump:
+            before, after = self._inside(low, high, jump - 1), self._inside(low, high, jump)
+            _renew(after, [pair for pair in pairs if self._changes(pair, low, high, jump)])
+            parts = [before, after] if before is not low else [after]
+            inner = [one for one in parts if one is not high]
+            return [*self._connect(low, before), *inner, *self._connect(after, high)]
+        if len(pairs) == len(low.faces) == len(high.faces):
+            return []
+        middle = self._inside(low, high, (low.index + high.index) // 2)
+        return [*self._connect(low, middle), middle, *self._connect(middle, high)]
+
+    def _inside(self, low: Searched, high: Searched, index: int) -> Searched:
+        if index in (low.index, high.index):
+            return low if index == low.index else high
+        return self._search(index, self._between[index])
+
+    def _pairs(self, low: Searched, high: Searched) -> list[_Pair]:
+        """The faces that are in both frames. One that is missed in the second stays if its pixels are still there."""
+        found = assign([Known(face.box, [face]) for face in low.faces], high.faces)
+        for place, face in enumerate(low.faces):
+            if place not in found and _stays(face, high):
+                found[place] = len(high.faces)
+                high.faces.append(Face(face.box, 0.0, 0, face.look))
+        return [_Pair(low.faces[place], high.faces[other]) for place, other in found.items()]
+
+    def _jump(self, low: Searched, high: Searched, pairs: Sequence[_Pair]) -> int:
+        """The first frame of another drawing of a face between two searched frames; 0 if there is none."""
+        at = [jump_of(self._looks(pair, low, high)) for pair in pairs if pair.is_unlike]
+        return low.index + max(at) if any(at) else 0
+
+    def _changes(self, pair: _Pair, low: Searched, high: Searched, jump: int) -> bool:
+        return pair.is_unlike and low.index + jump_of(self._looks(pair, low, high)) == jump
+
+    def _looks(self, pair: _Pair, low: Searched, high: Searched) -> list[Small]:
+        inside = [(index, self._between[index]) for index in range(low.index + 1, high.index)]
+        frames = [(low.index, low.frame), *inside, (high.index, high.frame)]
+        return [
+            looks.look(frame, _between(pair, (index - low.index) / (high.index - low.index)), colour=True)
+            for index, frame in frames
+        ]
+
+
+def jump_of(seen: Sequence[Small]) -> int:
+    """The position at which a face becomes another drawing, among its looks in frames in a row; 0 if it does not.
+
+    The change is large, much larger than between the other frames, and it stays; a flash does not count as one.
+    """
+    unlike = [1 - looks.correlation(one, other) for one, other in pairwise(seen)]
+    if len(unlike) < FEW:
+        return 0
+    at = int(np.argmax(unlike)) + 1
+    usual = sorted(unlike)[-2]
+    contrasts = sorted((float(seen[at - 1].std()), float(seen[at].std())))
+    stays = 1 - looks.correlation(seen[at - 1], seen[-1]) >= UNLIKE
+    clear = unlike[at - 1] >= max(UNLIKE, ABRUPT * usual) and contrasts[1] <= 2 * contrasts[0]
+    return at if clear and stays else 0
+
+
+def _renew(searched: Searched, pairs: Sequence[_Pair]) -> None:
+    """Mark the faces of a frame that are of another drawing than before; one that was not detected is added."""
+    for pair in pairs:
+        here = [face for face in searched.faces if overlap(face.box, pair.after.box) >= HERE]
+        if not here:
+            here = [Face(pair.after.box, 0.0, 0, Look.of(searched.frame, pair.after.box))]
+            searched.faces.extend(here)
+        here[0].new = True
+
+
+def _stays(face: Face, searched: Searched) -> bool:
+    """Whether a face that is not detected in a frame is still there: its pixels are, and no other face is."""
+    free = all(overlap(face.box, other.box) < HERE for other in searched.faces)
+    return free and looks.is_still(searched.frame, face.box, face.look.pixels)
+
+
+def _between(pair: _Pair, part: float) -> Box:
+    before, after = np.asarray(pair.before.box), np.asarray(pair.after.box)
+    left, top, right, bottom = (before + part * (after - before)).tolist()
+    return left, top, right, bottom
+
+
+def _is_empty(frame: Frame) -> bool:
+    """Whether a frame shows nothing, as in a fade or a flash."""
+    return bool(looks.small(frame).std(axis=(0, 1)).max() < FLAT)
+
+
+def _is_same(one: Frame, other: Frame) -> bool:
+    """Whether the picture is held from one frame to another."""
+    return one is other or float(np.abs(looks.small(one) - looks.small(other)).max()) < SAME
