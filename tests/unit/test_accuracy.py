@@ -2,19 +2,25 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from toonbench.prepare.accuracy import (
     Change,
     Counts,
     GroundTruth,
+    TrackCounts,
+    TrueTrack,
     compare,
     compare_groups,
+    compare_tracks,
     group_names,
+    read_tracks,
     read_truth,
     total,
 )
 from toonbench.prepare.shots.transition import Transition
+from toonbench.prepare.tracks import FaceTrack
 from toonbench.types import ToonbenchError
 
 
@@ -95,3 +101,67 @@ def test_groups_are_compared_by_pairs_of_clips():
     assert (counts.precision, counts.recall) == (0.5, 0.25)
     assert compare_groups({"f": "1", "g": "1"}, truth) == Counts(missed=4, false=1)
     assert (Counts().precision, Counts().recall) == (None, None)
+
+
+# --- tracks -----------------------------------------------------------------------------------------------------------
+
+
+def face(x, *, start=0, frames=40, shot=0, visible=1.0, side=60.0):
+    boxes = np.tile([x, 10.0, x + side, 10.0 + side], (frames, 1))
+    return TrueTrack(shot=shot, identity="a", start=start, boxes=boxes, visible=np.full(frames, visible))
+
+
+def followed(first, last, *boxes):
+    """A track with the left edges of boxes of 60 pixels at some frames."""
+    at = tuple(frame for frame, _ in boxes)
+    values = np.array([[x, 10.0, x + 60, 70.0] for _, x in boxes])
+    return FaceTrack(
+        shot=0, first=first, last=last, at=at, boxes=values, scores=np.ones(len(at)),
+        agreement=np.ones(len(at), np.int64), searched=len(at),
+    )  # fmt: skip
+
+
+def test_a_track_on_one_true_face_is_pure_and_its_crop_is_compared_in_its_frames():
+    counts = compare_tracks([followed(0, 40, (0, 100), (39, 100))], [face(100), face(300)], truth())
+    assert (counts.purity, counts.crop_iou, counts.false) == (1.0, 1.0, 0)
+    assert (counts.found, counts.expected, counts.recall) == (1, 2, 0.5)
+
+
+def test_a_track_that_changes_to_another_face_is_impure_in_its_share_of_frames():
+    track = followed(0, 40, (0, 100), (29, 100), (30, 300), (39, 300))
+    counts = compare_tracks([track], [face(100), face(300)], truth())
+    assert counts.purities == (0.75,)
+    assert counts.crops[0] == pytest.approx((72 / 312) ** 2)
+
+
+def test_a_track_away_from_every_true_face_is_false():
+    assert compare_tracks([followed(0, 40, (0, 200))], [face(100)], truth()).false == 1
+
+
+def test_tracks_over_two_shots_and_ends_in_another_shot_or_a_dissolve_are_counted():
+    known = truth(("cut", 20, 20), ("dissolve", 60, 70))
+    counts = [compare_tracks([followed(a, b, (a, 9))], [], known) for a, b in [(0, 20), (0, 21), (20, 60), (20, 61)]]
+    assert [(one.two_shots, one.wrong_ends) for one in counts] == [(0, 0), (1, 1), (0, 0), (0, 1)]
+    assert sum(counts, start=TrackCounts()).wrong_ends == 2
+
+
+def test_small_and_hidden_faces_need_not_be_found():
+    assert [one.should_be_found for one in (face(0), face(0, side=40), face(0, visible=0.4))] == [True, False, False]
+
+
+def test_true_tracks_are_read_with_frames_in_which_the_face_is_not_visible(tmp_path):
+    path = tmp_path / "film.json"
+    one = {"shot": 1, "identity": "p", "start": 4, "boxes": [[0, 0, 9, 9], None], "visible": [1.0, 0.0]}
+    path.write_text(json.dumps({"tracks": [one]}))
+    (track,) = read_tracks(path)
+    assert track.box(4).tolist() == [0, 0, 9, 9]
+    assert track.box(5) is track.box(3) is None
+    path.write_text(json.dumps({"frames": 3}))
+    assert read_tracks(path) == []
+    path.write_text(json.dumps({"tracks": [{"shot": 1}]}))
+    with pytest.raises(ToonbenchError, match=r"film\.json: the true tracks cannot be read"):
+        read_tracks(path)
+
+
+def test_the_lines_of_an_empty_comparison_state_that_nothing_was_measured():
+    assert "purity: none (0 of 0 with more than one face)" in TrackCounts().lines()

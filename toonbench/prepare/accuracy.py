@@ -224,19 +224,8 @@ class TrueTrack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrueFilm:
-    """The true tracks of a film of puppets, the frames [start, end) of each shot, and all frames in which each is visible."""
-
-    width: int
-    height: int
-    shots: tuple[tuple[int, int], ...]
-    seen: tuple[tuple[int, int], ...]
-    tracks: tuple[TrueTrack, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackAccuracy:
-    """How well the tracks of one film or of several are found: sums, and the measures made of them.
+class TrackCounts:
+    """How well the tracks of one film or of several are found: sums, and the measures that follow from them.
 
     `purities`: of each found track, the share of the frames near a true face that are near its main true track. `false`: tracks
     near no true face. `two_shots`: tracks with frames of another shot. `wrong_ends`: first or last frames in which another shot is visible.
@@ -252,8 +241,8 @@ class TrackAccuracy:
     found: int = 0
     expected: int = 0
 
-    def __add__(self, other: TrackAccuracy) -> TrackAccuracy:
-        return TrackAccuracy(
+    def __add__(self, other: TrackCounts) -> TrackCounts:
+        return TrackCounts(
             purities=self.purities + other.purities,
             false=self.false + other.false,
             two_shots=self.two_shots + other.two_shots,
@@ -262,6 +251,19 @@ class TrackAccuracy:
             found=self.found + other.found,
             expected=self.expected + other.expected,
         )
+
+    def lines(self) -> list[str]:
+        """The measures as lines of text."""
+        least = f", least {min(self.crops):.3f}" if self.crops else ""
+        impure = sum(one < 1 for one in self.purities)
+        return [
+            f"tracks: {len(self.purities)} near true faces, {self.false} elsewhere",
+            f"true tracks found: {self.found} of {self.expected}",
+            f"purity: {_number(self.purity)} ({impure} of {len(self.purities)} with more than one face)",
+            f"crop IoU: {_number(self.crop_iou)}{least}",
+            f"tracks with frames of two shots: {self.two_shots}",
+            f"first or last frames that show another shot: {self.wrong_ends}",
+        ]
 
     @property
     def purity(self) -> float | None:
@@ -279,20 +281,18 @@ class TrackAccuracy:
         return self.found / self.expected if self.expected else None
 
 
-def read_true_film(path: Path) -> TrueFilm:
-    """The true tracks in the JSON file of a film of puppets. Raises ToonbenchError for a file of another form."""
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
+
+
+def read_tracks(path: Path) -> list[TrueTrack]:
+    """The true tracks in the JSON file of a film of puppets; none if it lists no tracks. Raises ToonbenchError if they are damaged."""
     content = read_json(path)
     try:
-        return TrueFilm(
-            width=content["width"],
-            height=content["height"],
-            shots=tuple((one["start"], one["end"]) for one in content["shots"]),
-            seen=tuple((one["seen"][0], one["seen"][1]) for one in content["shots"]),
-            tracks=tuple(_true_track(one) for one in content["tracks"]),
-        )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        return [_true_track(one) for one in content.get("tracks", [])]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ToonbenchError(
-            f"{path}: cannot be read as the truth of a film of puppets ({error}); give a file of make-films' folder truth"
+            f"{path}: the true tracks cannot be read ({error}); give a file of the folder truth of make-films"
         ) from error
 
 
@@ -307,23 +307,26 @@ def _true_track(one: Mapping[str, Any]) -> TrueTrack:
     )
 
 
-def compare_tracks(found: Sequence[FaceTrack], truth: TrueFilm) -> TrackAccuracy:
-    """Compare the found tracks of a film with the true ones, both in pixels of the film."""
-    total = TrackAccuracy(expected=sum(one.should_be_found for one in truth.tracks))
+def compare_tracks(found: Sequence[FaceTrack], true: Sequence[TrueTrack], truth: GroundTruth) -> TrackCounts:
+    """Compare the found tracks of a film with the true ones, both in pixels of the film, and with its true changes of shots."""
+    total = TrackCounts(expected=sum(one.should_be_found for one in true))
     covered: dict[int, set[int]] = {}
     for track in found:
-        near = [_true_at(track, frame, truth) for frame in range(track.first, track.last)]
-        counts = Counter(one for one in near if one is not None)
-        ends = sum(_is_wrong(frame, track, truth) for frame in (track.first, track.last - 1))
         shots = {_shot_at(frame, truth) for frame in range(track.first, track.last)}
-        total += TrackAccuracy(two_shots=int(len(shots) > 1), wrong_ends=ends, false=int(not counts))
-        if counts:
-            main = counts.most_common(1)[0][0]
-            frames = {track.first + place for place, one in enumerate(near) if one == main}
-            covered.setdefault(main, set()).update(frames)
-            purity = counts[main] / counts.total()
-            total += TrackAccuracy(purities=(purity,), crops=(_crop_iou(track, truth.tracks[main]),))
-    return total + TrackAccuracy(found=sum(_is_found(one, covered.get(n, set())) for n, one in enumerate(truth.tracks)))
+        ends = sum(_is_wrong(frame, track, truth) for frame in (track.first, track.last - 1))
+        total += TrackCounts(two_shots=int(len(shots) > 1), wrong_ends=ends)
+        if track.at:
+            near = [_true_at(track, frame, true) for frame in range(track.first, track.last)]
+            counts = Counter(one for one in near if one is not None)
+            main = counts.most_common(1)[0][0] if counts else None
+            total += TrackCounts(false=1) if main is None else _judged(track, true[main], counts[main] / counts.total())
+            if main is not None:
+                covered.setdefault(main, set()).update(track.first + n for n, one in enumerate(near) if one == main)
+    return total + TrackCounts(found=sum(_is_found(one, covered.get(n, set())) for n, one in enumerate(true)))
+
+
+def _judged(track: FaceTrack, true: TrueTrack, purity: float) -> TrackCounts:
+    return TrackCounts(purities=(purity,), crops=(_crop_iou(track, true),))
 
 
 def _is_found(track: TrueTrack, frames: set[int]) -> bool:
@@ -331,23 +334,24 @@ def _is_found(track: TrueTrack, frames: set[int]) -> bool:
     return track.should_be_found and sum(int(frame) in frames for frame in visible) >= HALF * len(visible)
 
 
-def _true_at(track: FaceTrack, frame: int, truth: TrueFilm) -> int | None:
+def _true_at(track: FaceTrack, frame: int, true: Sequence[TrueTrack]) -> int | None:
     """The true track whose box in a frame overlaps the found one most; None if none does."""
-    box = track.box_at(frame).tolist()
-    true = [(number, one.box(frame)) for number, one in enumerate(truth.tracks)]
-    fits = [(overlap(box, other.tolist()), number) for number, other in true if other is not None]
+    box = _as_box(track.box_at(frame))
+    boxes = [(number, one.box(frame)) for number, one in enumerate(true)]
+    fits = [(overlap(box, _as_box(other)), number) for number, other in boxes if other is not None]
     best = max(fits, default=(0.0, 0))
     return best[1] if best[0] >= NEAR else None
 
 
-def _shot_at(frame: int, truth: TrueFilm) -> int:
-    return next((number for number, (start, end) in enumerate(truth.shots) if start <= frame < end), -1)
+def _shot_at(frame: int, truth: GroundTruth) -> int:
+    """The number of a frame's shot; in a gradual change the boundary is its middle."""
+    return sum((one.start + one.end + 1) // 2 <= frame for one in truth.changes)
 
 
-def _is_wrong(frame: int, track: FaceTrack, truth: TrueFilm) -> bool:
-    """Whether a frame shows another shot than the middle of the track."""
-    own = _shot_at((track.first + track.last) // 2, truth)
-    return any(number != own and start <= frame < end for number, (start, end) in enumerate(truth.seen))
+def _is_wrong(frame: int, track: FaceTrack, truth: GroundTruth) -> bool:
+    """Whether a frame shows another shot than the middle of the track, alone or in a dissolve, wipe or fade."""
+    mixed = any(one.start <= frame < one.end for one in truth.changes)
+    return mixed or _shot_at(frame, truth) != _shot_at((track.first + track.last) // 2, truth)
 
 
 def _crop_iou(track: FaceTrack, true: TrueTrack) -> float:
@@ -360,3 +364,8 @@ def _crop_iou(track: FaceTrack, true: TrueTrack) -> float:
 def _box_of(square: Square) -> Box:
     left, top, side = square
     return left, top, left + side, top + side
+
+
+def _as_box(box: NDArray[np.float64]) -> Box:
+    left, top, right, bottom = box.tolist()
+    return left, top, right, bottom

@@ -44,7 +44,7 @@ class Searched:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Known:
+class Expected:
     """A face to find again: where it should be, its last appearances, and whether it was missed in the frame searched before."""
 
     box: Box
@@ -70,27 +70,27 @@ class OpenTrack:
         return left, top, right, bottom
 
 
-def assign(known: Sequence[Known], found: Sequence[Face]) -> dict[int, int]:
-    """The found face of each known one, by position in the two lists; the sum of distances and unlikeness is the least."""
+def assign(expected: Sequence[Expected], found: Sequence[Face]) -> dict[int, int]:
+    """The found face of each expected one, by position in the two lists; the sum of distances and unlikeness is the least."""
     from scipy.optimize import linear_sum_assignment
 
-    if not known or not found:
+    if not expected or not found:
         return {}
-    costs = np.array([[_cost(one, face) for face in found] for one in known])
+    costs = np.array([[_cost(one, face) for face in found] for one in expected])
     rows, columns = linear_sum_assignment(costs)
     return {int(row): int(column) for row, column in zip(rows, columns, strict=True) if costs[row, column] < NEVER}
 
 
-def _cost(known: Known, face: Face) -> float:
-    """How little a found face is the known one; NEVER if it cannot be."""
-    last = known.faces[-1]
-    distance, ratio = min(apart(known.box, face.box), apart(last.box, face.box))
+def _cost(expected: Expected, face: Face) -> float:
+    """How little a found face is the expected one; NEVER if it cannot be."""
+    last = expected.faces[-1]
+    distance, ratio = min(apart(expected.box, face.box), apart(last.box, face.box))
     if face.new or distance > NEAR or ratio > ALIKE:
         return NEVER
-    like = max(likeness(one.look, face.look) for one in (known.faces[-RECENT:] if known.missed else [last]))
-    if like < (RETURNS if known.missed else SIMILAR):
+    like = max(likeness(one.look, face.look) for one in (expected.faces[-RECENT:] if expected.missed else [last]))
+    if like < (RETURNS if expected.missed else SIMILAR):
         return NEVER
-    return distance + 2 * (1 - like) - 0.5 * overlap(known.box, face.box)
+    return distance + 2 * (1 - like) - 0.5 * overlap(expected.box, face.box)
 
 
 class Linker:
@@ -106,8 +106,10 @@ class Linker:
         """Add the next searched frame."""
         index = searched.index
         self._open = [track for track in self._open if index - track.at[-1] <= self._bridge]
-        known = [Known(track.predicted(index), track.faces, missed=track.at[-1] < self._last) for track in self._open]
-        pairs = assign(known, searched.faces)
+        expected = [
+            Expected(track.predicted(index), track.faces, missed=track.at[-1] < self._last) for track in self._open
+        ]
+        pairs = assign(expected, searched.faces)
         for number, place in pairs.items():
             self._open[number].at.append(index)
             self._open[number].faces.append(searched.faces[place])
@@ -153,6 +155,6 @@ def join(tracks: Sequence[OpenTrack], *, bridge: int) -> list[OpenTrack]:
 def _join_cost(one: OpenTrack, other: OpenTrack, *, bridge: int) -> float:
     if not 0 < other.at[0] - one.at[-1] <= bridge or other.faces[0].new:
         return NEVER
-    known = Known(one.predicted(other.at[0]), one.faces, missed=True)
+    expected = Expected(one.predicted(other.at[0]), one.faces, missed=True)
     place = other.faces[0]
-    return min(_cost(known, Face(place.box, 1.0, 1, face.look)) for face in other.faces[:EARLY])
+    return min(_cost(expected, Face(place.box, 1.0, 1, face.look)) for face in other.faces[:EARLY])

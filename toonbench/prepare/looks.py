@@ -77,9 +77,9 @@ def _enlarged(box: Box) -> Box:
     return box[0] - width, box[1] - height, box[2] + width, box[3] + height
 
 
-def is_still(frame: Frame, box: Box, seen: Small) -> bool:
-    """Whether the pixels of a box are still those of a face that looked like `seen`."""
-    return correlation(look(frame, box, colour=seen.ndim == 3), seen) >= LIKE
+def is_still(frame: Frame, box: Box, shown: Small) -> bool:
+    """Whether the pixels of a box are still those of a face that looked like `shown`."""
+    return correlation(look(frame, box, colour=shown.ndim == 3), shown) >= LIKE
 
 
 def correlation(one: Small, other: Small) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from toonbench.prepare import looks
 from toonbench.prepare.detection import Box, Detect, overlap
-from toonbench.prepare.linking import BRIDGE, Face, Known, Linker, OpenTrack, Searched, assign
+from toonbench.prepare.linking import BRIDGE, Expected, Face, Linker, OpenTrack, Searched, assign
 from toonbench.prepare.looks import Look, Small
 from toonbench.types import Frame
 
@@ -20,7 +20,7 @@ SAME = 0.6  # grey levels: the largest mean change of a part of the picture that
 HERE = 0.3  # overlap of boxes in one place
 UNLIKE = 0.3  # 1 - correlation of a face in two frames, from which it may be another drawing
 ABRUPT = 3.0  # the same over the largest one in the frames beside
-FEW = 4  # pairs of frames in a row, in which what is usual can be seen
+FEW = 4  # pairs of frames in a row, in which what is usual can be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class ShotSearch:
 
     def _pairs(self, low: Searched, high: Searched) -> list[_Pair]:
         """The faces that are in both frames. One that is missed in the second stays if its pixels are still there."""
-        found = assign([Known(face.box, [face]) for face in low.faces], high.faces)
+        found = assign([Expected(face.box, [face]) for face in low.faces], high.faces)
         for place, face in enumerate(low.faces):
             if place not in found and _stays(face, high):
                 found[place] = len(high.faces)
@@ -129,18 +129,18 @@ class ShotSearch:
         ]
 
 
-def jump_of(seen: Sequence[Small]) -> int:
+def jump_of(shown: Sequence[Small]) -> int:
     """The position at which a face becomes another drawing, among its looks in frames in a row; 0 if it does not.
 
     The change is large, much larger than between the other frames, and it stays; a flash does not count as one.
     """
-    unlike = [1 - looks.correlation(one, other) for one, other in pairwise(seen)]
+    unlike = [1 - looks.correlation(one, other) for one, other in pairwise(shown)]
     if len(unlike) < FEW:
         return 0
     at = int(np.argmax(unlike)) + 1
     usual = sorted(unlike)[-2]
-    contrasts = sorted((float(seen[at - 1].std()), float(seen[at].std())))
-    stays = 1 - looks.correlation(seen[at - 1], seen[-1]) >= UNLIKE
+    contrasts = sorted((float(shown[at - 1].std()), float(shown[at].std())))
+    stays = 1 - looks.correlation(shown[at - 1], shown[-1]) >= UNLIKE
     clear = unlike[at - 1] >= max(UNLIKE, ABRUPT * usual) and contrasts[1] <= 2 * contrasts[0]
     return at if clear and stays else 0
 
@@ -148,11 +148,11 @@ def jump_of(seen: Sequence[Small]) -> int:
 def _renew(searched: Searched, pairs: Sequence[_Pair]) -> None:
     """Mark the faces of a frame that are of another drawing than before; one that was not detected is added."""
     for pair in pairs:
-        here = [face for face in searched.faces if overlap(face.box, pair.after.box) >= HERE]
-        if not here:
-            here = [Face(pair.after.box, 0.0, 0, Look.of(searched.frame, pair.after.box))]
-            searched.faces.extend(here)
-        here[0].new = True
+        near = [face for face in searched.faces if overlap(face.box, pair.after.box) >= HERE]
+        if not near:
+            near = [Face(pair.after.box, 0.0, 0, Look.of(searched.frame, pair.after.box))]
+            searched.faces.extend(near)
+        near[0].new = True
 
 
 def _stays(face: Face, searched: Searched) -> bool:

@@ -143,17 +143,17 @@ def _finished(search: ShotSearch, shot: int) -> list[FaceTrack]:
 
 def _track(track: OpenTrack, shot: int, *, searched: Sequence[int]) -> FaceTrack | None:
     """A track that ended; None if the face was never detected."""
-    seen = [(at, face) for at, face in zip(track.at, track.faces, strict=True) if face.score > 0]
-    if not seen:
+    found = [(at, face) for at, face in zip(track.at, track.faces, strict=True) if face.score > 0]
+    if not found:
         return None
     first, last = track.at[0], track.at[-1] + 1
     return FaceTrack(
         shot=shot,
         first=first,
         last=last,
-        at=tuple(at for at, _ in seen),
-        boxes=np.asarray([face.box for _, face in seen], np.float64).reshape(-1, 4),
-        scores=np.asarray([face.score for _, face in seen], np.float64),
-        agreement=np.asarray([face.agreement for _, face in seen], np.int64),
+        at=tuple(at for at, _ in found),
+        boxes=np.asarray([face.box for _, face in found], np.float64).reshape(-1, 4),
+        scores=np.asarray([face.score for _, face in found], np.float64),
+        agreement=np.asarray([face.agreement for _, face in found], np.int64),
         searched=sum(first <= at < last for at in searched),
     )
