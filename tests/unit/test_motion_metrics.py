@@ -46,7 +46,9 @@ def measured(patch, metric, wanted, *, rig=None, landmarks=None):
     seen = wanted.landmarks if landmarks is None else landmarks
     lost = np.isnan(rig).any(1)
     seen = np.where(lost[:, None, None], np.nan, seen).astype(np.float32)
-    fake = _motion.Estimate(landmarks=seen, rig=rig, face=(~lost).astype(np.float32))
+    fake = _motion.Estimate(
+        landmarks=seen, rig=rig, face=(~lost).astype(np.float32), doubt=np.zeros(len(rig), np.float32)
+    )
     patch.setattr(_motion, "estimate", lambda frames: fake)
     pair = Pair(id="pair7", source=CLIP, driving=CLIP, target=CLIP)
     return metric.measure(Sample(pair=pair, generated=np.zeros((len(rig), 8, 8, 3), np.uint8), ground_truth=wanted))
@@ -333,7 +335,8 @@ def test_frames_that_show_the_driver_count_as_lost_and_frames_of_a_shared_clip_d
     mixed[2] = driving[2, :32, :32]
     small = np.stack([frame[:32, :32] for frame in driving])
     pair = Pair(id="pair7", source=CLIP, driving=CLIP, target=CLIP)
-    fake = _motion.Estimate(landmarks=wanted.landmarks, rig=wanted.rig, face=np.ones(4, np.float32))
+    ones = np.ones(4, np.float32)
+    fake = _motion.Estimate(landmarks=wanted.landmarks, rig=wanted.rig, face=ones, doubt=ones)
     monkeypatch.setattr(_motion, "estimate", lambda frames: fake)
 
     def lost(generated, driving):

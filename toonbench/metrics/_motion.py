@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import ref
 
@@ -59,10 +59,10 @@ def detected(sample: Sample) -> Estimate:
     lost = _shows_driving(sample, found)[:, None]
     if not lost.any():
         return found
-    return Estimate(
+    return replace(
+        found,
         landmarks=np.where(lost[..., None], np.float32(np.nan), found.landmarks),
         rig=np.where(lost, np.float32(np.nan), found.rig),
-        face=found.face,
     )
 
 

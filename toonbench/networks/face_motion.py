@@ -28,6 +28,9 @@ class Estimate:
     landmarks: NDArray[np.float32]  # (frames, LANDMARKS, 2) pixels of the video, as in `GroundTruth`
     rig: NDArray[np.float32]  # (frames, channels), within CHANNEL_LIMITS
     face: NDArray[np.float32]  # (frames,) probability that a face is there, never NaN
+    doubt: NDArray[
+        np.float32
+    ]  # (frames,) how unsure the landmarks are: mean logarithm of their scales (`Output`), never NaN
 
 
 def estimate(frames: Frames) -> Estimate:
@@ -64,14 +67,14 @@ def estimate_once(frames: Frames) -> Estimate:
             parts = [_look(frames[at : at + _BATCH]) for at in range(0, len(frames), _BATCH)]
     finally:
         torch.set_num_threads(threads)
-    landmarks, rig, face = (np.concatenate(values) for values in zip(*parts, strict=True))
-    for values in (landmarks, rig, face):
+    landmarks, rig, face, doubt = (np.concatenate(values) for values in zip(*parts, strict=True))
+    for values in (landmarks, rig, face, doubt):
         values.flags.writeable = False
-    return Estimate(landmarks=landmarks, rig=rig, face=face)
+    return Estimate(landmarks=landmarks, rig=rig, face=face, doubt=doubt)
 
 
-def _look(frames: Frames) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Landmarks, rig and probability of a face of one batch."""
+def _look(frames: Frames) -> tuple[NDArray[np.float32], ...]:
+    """Landmarks, rig, probability of a face and doubt of one batch."""
     from toonbench.networks.landmarks import SIZE
 
     pictures, scale, corner = _pictures(frames, size=SIZE)
@@ -81,7 +84,8 @@ def _look(frames: Frames) -> tuple[NDArray[np.float32], NDArray[np.float32], NDA
     landmarks = output.landmarks.numpy() / scale - corner
     lost = ~(face >= FACE)
     landmarks[lost], rig[lost] = np.nan, np.nan
-    return landmarks.astype(np.float32), rig.astype(np.float32), face.astype(np.float32)
+    doubt = output.log_scale.mean(1).numpy()
+    return landmarks.astype(np.float32), rig.astype(np.float32), face.astype(np.float32), doubt.astype(np.float32)
 
 
 def _pictures(frames: Frames, *, size: int) -> tuple[Tensor, float, NDArray[np.float64]]:
