@@ -28,7 +28,8 @@ SIDE = 128  # pixels of the network's picture
 CELL = 8  # pixels a side of a cell whose mean is compared
 STILL = 4.5  # grey levels: in a held frame no cell changes by more
 FINE, COARSE = 0.7, 1.4  # pixels: sigma of the two pictures whose gradients are compared
-RISE = 0.7  # of the landmarks' doubt, above the clip's clearest quarter of frames: the face is hidden in part
+CLEAR = 10  # percentile of the landmarks' doubt that stands for a clip's clear frames
+RISE = 0.7  # of the doubt above that of clear frames, from which the face is hidden in part
 
 Cells = NDArray[np.float32]
 
@@ -75,7 +76,7 @@ class Limits:
     """
 
     least_face_pixels: float = 64.0
-    least_sharpness: float = 0.27  # every puppet blurred by 2 pixels or more is below, every sharp one above
+    least_sharpness: float = 0.27  # all puppets blurred by 2 pixels are below, all sharp ones above
     most_occlusion: float = 0.5
     most_held: float = 0.95  # drawings on twos have 0.5, on threes 0.67
     least_motion: float = 0.25  # grey levels
@@ -146,14 +147,14 @@ class QualityMeter:
         sides = track.boxes[:, 2:] - track.boxes[:, :2]
         return Quality(
             sharpness=float(np.median(self._sharpness)),
-            face_pixels=float(np.median(sides.max(axis=1))),
+            face_pixels=float(np.median(sides.max(axis=1))) if len(sides) else 0.0,
             yaw_range=yaw,
             pitch_range=pitch,
             occlusion=hidden,
             motion=float(changes[:, 1].mean()) if len(changes) else 0.0,
             held=float((changes[:, 0] <= STILL).mean()) if len(changes) else 1.0,
             detected=float(track.face_share),
-            agreement=float(np.mean(track.agreement)),
+            agreement=float(np.mean(track.agreement)) if len(track.agreement) else 0.0,
         )
 
     def _read(self, *, least: int) -> None:
@@ -172,7 +173,7 @@ class QualityMeter:
 def sharpness(gray: NDArray[np.uint8]) -> float:
     """Sharpness of one (height, width) luminance, without an eighth at each side, where the crop may pass the film's edge.
 
-    1 - E(1.4) / E(0.7), where E(s) is the energy of the gradient after a Gaussian blur of s pixels; NaN in a flat picture.
+    1 - E(1.4) / E(0.7), where E(s) is the energy of the gradient after a Gaussian blur of s pixels; 0 in a flat picture.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -181,7 +182,7 @@ def sharpness(gray: NDArray[np.uint8]) -> float:
     fine = np.asarray(gaussian_filter(middle, FINE, truncate=2.9), np.float32)
     coarse = np.asarray(gaussian_filter(fine, float(np.sqrt(COARSE**2 - FINE**2)), truncate=2.6), np.float32)
     energy = _energy(fine)
-    return 1 - _energy(coarse) / energy if energy > 1e-3 else float("nan")
+    return 1 - _energy(coarse) / energy if energy > 1e-3 else 0.0
 
 
 def _energy(gray: NDArray[np.float32]) -> float:
@@ -195,14 +196,14 @@ def _means(gray: NDArray[np.uint8]) -> Cells:
     """Means of the whole cells of a luminance."""
     rows, columns = (max(1, side // CELL) for side in gray.shape)
     high, wide = min(CELL, gray.shape[0]), min(CELL, gray.shape[1])
-    cells = gray[: rows * high, : columns * wide].reshape(rows, high, columns, wide)
-    return cells.mean(axis=(1, 3), dtype=np.float32)
+    bands = gray[: rows * high, : columns * wide].reshape(rows, high, -1).sum(axis=1, dtype=np.uint16)
+    return bands.reshape(rows, columns, wide).sum(axis=2, dtype=np.float32) / (high * wide)
 
 
 def pose_and_occlusion(read: NDArray[np.float64]) -> tuple[float, float, float]:
     """Ranges of yaw and pitch, and share of frames with a face that is hidden in part, from rows of yaw, pitch, doubt, probability.
 
-    A frame's face is hidden if the landmarks' doubt is RISE above the first quartile of the clip, or if no face is seen.
+    A frame's face is hidden if the landmarks' doubt is RISE above that of the clip's clear frames, or if no face is seen.
     All are NaN if a face is seen in fewer than half of the frames.
     """
     seen = read[:, 3] >= 0.5
@@ -210,5 +211,5 @@ def pose_and_occlusion(read: NDArray[np.float64]) -> tuple[float, float, float]:
         return float("nan"), float("nan"), float("nan")
     low, high = np.percentile(read[seen, :2], [5, 95], axis=0)
     doubt = read[:, 2]
-    hidden = ~seen | (doubt > np.percentile(doubt[seen], 25) + RISE)
+    hidden = ~seen | (doubt > np.percentile(doubt[seen], CLEAR) + RISE)
     return float(high[0] - low[0]), float(high[1] - low[1]), float(hidden.mean())
