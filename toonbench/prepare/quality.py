@@ -7,7 +7,7 @@ Every value is one number of a clip, in units that mean the same for drawings an
   edges cancel. It follows the idea of Zhuo and Sim, "Defocus map estimation from a single image", 2011.
 - `yaw_range`, `pitch_range` and `occlusion` come from the landmark network, which reads every POSE_EVERY-th frame. It knows puppets;
   it is less sure of other drawings, so occlusion is relative to the clip: a face that is hidden in all frames is not noticed.
-- `held` and `motion` compare means of cells of 8 pixels, which are hardly changed by noise and compression. In a crop that moves over the
+- `held` and `motion` compare means of cells of 8 pixels, which noise and compression barely change. In a crop that moves over the
   film, a still drawing moves.
 """
 
@@ -107,7 +107,7 @@ def fault_of(quality: Quality, limits: Limits) -> str:
 
 
 class QualityMeter:
-    """Measures a clip whose cropped frames come one at a time. Memory does not grow with the clip but for a few numbers a frame."""
+    """Measures a clip whose cropped frames come one at a time. Memory does not grow with the clip except for a few numbers a frame."""
 
     def __init__(self) -> None:
         self._frames = 0
@@ -203,13 +203,13 @@ def _means(gray: NDArray[np.uint8]) -> Cells:
 def pose_and_occlusion(read: NDArray[np.float64]) -> tuple[float, float, float]:
     """Ranges of yaw and pitch, and share of frames with a face that is hidden in part, from rows of yaw, pitch, doubt, probability.
 
-    A frame's face is hidden if the landmarks' doubt is RISE above that of the clip's clear frames, or if no face is seen.
-    All are NaN if a face is seen in fewer than half of the frames.
+    A frame's face is hidden if the landmarks' doubt is RISE above that of the clip's clear frames, or if no face is detected.
+    All are NaN if a face is detected in fewer than half of the frames.
     """
-    seen = read[:, 3] >= 0.5
-    if seen.mean() < 0.5:
+    detected = read[:, 3] >= 0.5
+    if detected.mean() < 0.5:
         return float("nan"), float("nan"), float("nan")
-    low, high = np.percentile(read[seen, :2], [5, 95], axis=0)
+    low, high = np.percentile(read[detected, :2], [5, 95], axis=0)
     doubt = read[:, 2]
-    hidden = ~seen | (doubt > np.percentile(doubt[seen], CLEAR) + RISE)
+    hidden = ~detected | (doubt > np.percentile(doubt[detected], CLEAR) + RISE)
     return float(high[0] - low[0]), float(high[1] - low[1]), float(hidden.mean())
