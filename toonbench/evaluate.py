@@ -313,7 +313,7 @@ def evaluate_run(
 ) -> Evaluation:
     """Generate the share of a plan and score it; see `evaluate`. The run is in use all the time, also between the two."""
     run, spec = method_run(plan, method, device=pool.device, checkpoint=checkpoint)
-    run.begin(_description(plan, run, device=spec.device), fresh=fresh)
+    run.begin(_description(plan, run, device=spec.device, checkpoint=spec.checkpoint_facts()), fresh=fresh)
     with run.in_use():
         _generate(plan, run, spec, pool=pool)
         return score_run(plan, run, pool=pool)
@@ -324,7 +324,7 @@ def generate_run(
 ) -> Generation:
     """Generate the share of a plan; see `generate`."""
     run, spec = method_run(plan, method, device=pool.device, checkpoint=checkpoint)
-    run.begin(_description(plan, run, device=spec.device), fresh=fresh)
+    run.begin(_description(plan, run, device=spec.device, checkpoint=spec.checkpoint_facts()), fresh=fresh)
     with run.in_use():
         return Generation(plan=plan, run=run, failures=_generate(plan, run, spec, pool=pool))
 
@@ -372,6 +372,8 @@ def _score(plan: Plan, run: Run, *, pool: Pool, videos: Videos | None) -> Evalua
     extract_references(run, plan.pairs, task=plan.task, clips=plan.data.clips, metrics=plan.metrics, pool=pool)
     release_weights(run, plan.pairs, metrics=plan.metrics)
     about = {**plan.about, "method": run.root.name, "environment": record()}
+    if checkpoint := run.checkpoint:
+        about["checkpoint"] = checkpoint
     if videos is not None:
         about["videos"] = videos.about
     scores = reduce(
@@ -391,8 +393,8 @@ def _pool(workers: int, device: str, progress: OpenProgress) -> Pool:
     return Pool(workers=auto_workers(workers, device=chosen), device=chosen, progress=progress)
 
 
-def _description(plan: Plan, run: Run, *, device: str) -> dict[str, Any]:
-    """The description of the run: every field except `environment` must be equal to resume it."""
+def _description(plan: Plan, run: Run, *, device: str, checkpoint: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The description of the run: every field except `environment` and `checkpoint` must be equal to resume it."""
     about = {key: value for key, value in plan.about.items() if key not in ("limit", "pairs_fingerprint")}
     return {
         "schema": 1,
@@ -401,5 +403,6 @@ def _description(plan: Plan, run: Run, *, device: str) -> dict[str, Any]:
         "task_fingerprint": fingerprint(plan.task, []),
         "method": run.root.name,
         "device": device,
+        **({"checkpoint": dict(checkpoint)} if checkpoint else {}),
         "environment": record(),
     }

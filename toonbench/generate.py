@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -34,6 +34,11 @@ class MethodSpec:
     def load(self) -> Method | TargetMethod:
         """The method, built once in each process."""
         return _load(self)
+
+    def checkpoint_facts(self) -> dict[str, str]:
+        """What the method states about its weights (`Method.checkpoint`); empty if it has none."""
+        facts: object = getattr(self.load(), "checkpoint", None)
+        return {str(key): str(value) for key, value in facts.items()} if isinstance(facts, Mapping) else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -245,6 +245,13 @@ class Run:
         return self.root / "run.json"
 
     @property
+    def checkpoint(self) -> dict[str, str]:
+        """What the description says about the method's weights: file, sha256, variant; empty if it has none."""
+        stored = read_json(self.description) if self.description.exists() else None
+        facts = stored.get("checkpoint") if isinstance(stored, dict) else None
+        return {str(key): str(value) for key, value in facts.items()} if isinstance(facts, dict) else {}
+
+    @property
     def scores(self) -> Path:
         """The table of scores: a row for each pair, with its value for every metric, or its failure."""
         return self.root / "scores.csv"
@@ -298,7 +305,7 @@ class Run:
         if not isinstance(stored, dict):
             raise ToonbenchError(f"{self.description} is damaged: give --fresh to delete the run, or another --out")
         for key in sorted(set(stored) | set(new)):
-            if key != "environment" and stored.get(key) != new.get(key):
+            if key not in ("environment", "checkpoint") and stored.get(key) != new.get(key):
                 raise ToonbenchError(
                     f"{self.root} holds a run with {key} = {_short(stored.get(key))}, this run has {_short(new.get(key))}: "
                     "choose another --out, or give --fresh to delete it and start again"

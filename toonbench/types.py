@@ -125,6 +125,8 @@ class Method(Protocol):
     """A method that animates a source. `revision` identifies weights and code, so that outputs of two versions never mix.
 
     It receives whole clips, up to a size limit. A method that is also a `ChunkMethod` receives chunks.
+    Optional: `checkpoint`, a mapping of text to text about its weights (file, sha256, variant), which runs and results store, and
+    the class method `with_test_weights(device=...)`, which `toonbench check` uses where the weights are missing.
     """
 
     name: str

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from toonbench.networks.golden_cases import draw_image, draw_weight
 from toonbench.types import GoldenCheck, ToonbenchError
 
 from .model import DomainNetwork, ToonTalkerNetwork, infer_config
@@ -28,50 +28,6 @@ TOLERANCE = 1e-4
 BYTE_TOLERANCE = 1.0
 Case = dict[str, Any]
 Outputs = dict[str, Tensor]
-
-# Lattice points per side and amplitude of the test pictures: coarse shapes first, then finer and fainter detail.
-OCTAVES = ((3, 0.80), (5, 0.55), (9, 0.40), (17, 0.26), (33, 0.16), (65, 0.09), (129, 0.05))
-
-
-def _rng(text: str) -> np.random.Generator:
-    return np.random.default_rng(zlib.crc32(text.encode()))
-
-
-def draw_weight(key: str, entry: dict[str, Any], tag: str) -> NDArray[Any]:
-    """The weight `key` of set `tag`, from its manifest entry."""
-    shape, init = tuple(entry["shape"]), entry["init"]
-    match init["kind"]:
-        case "normal":
-            values = init["mean"] + init["std"] * _rng(f"{tag}:{key}").standard_normal(shape)
-        case "uniform":
-            values = init["low"] + (init["high"] - init["low"]) * _rng(f"{tag}:{key}").random(shape)
-        case "const":
-            values = np.full(shape, init["value"])
-        case "buffer":
-            values = np.asarray(init["values"], dtype=np.float64).reshape(shape)
-        case kind:
-            raise ToonbenchError(f"manifest entry {key}: kind {kind!r} is unknown; update toonbench or the goldens")
-    return np.asarray(values).astype(entry["dtype"])
-
-
-def _stretch(values: NDArray[np.float64], size: int, axis: int) -> NDArray[np.float64]:
-    """Linear interpolation along an axis, end points kept."""
-    count = values.shape[axis]
-    place = np.arange(size, dtype=np.float64) * (count - 1) / (size - 1)
-    low = np.minimum(np.floor(place).astype(np.int64), count - 2)
-    share = np.expand_dims(place - low, tuple(a for a in range(values.ndim) if a != axis))
-    return np.take(values, low, axis) * (1.0 - share) + np.take(values, low + 1, axis) * share
-
-
-def draw_image(tag: str, size: int) -> NDArray[np.uint8]:
-    """The test picture `tag`, uint8 (3, size, size) RGB."""
-    rng = _rng(f"image:{tag}:{size}")
-    field = 0.35 * rng.standard_normal((3, 1, 1)) + np.zeros((3, size, size))
-    for points, amplitude in OCTAVES:
-        grey = rng.standard_normal((1, points, points))
-        tint = rng.standard_normal((3, points, points))
-        field = field + amplitude * _stretch(_stretch(0.8 * grey + 0.6 * tint, size, 1), size, 2)
-    return np.floor((np.tanh(field) + 1.0) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
 
 
 class _Bench:

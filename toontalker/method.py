@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 
+from toonbench.networks.animation import batches, check_pixels, frames_of, planes, resized, shrunk
 from toonbench.types import DOMAINS, Domain, Frame, Frames, GoldenCheck, Motion, ToonbenchError
+from toonbench.weights.checkpoints import file_digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +43,7 @@ class ToonTalker:
         batch: int = 8,
         direction: Direction | None = None,
     ) -> None:
-        from .weights_io import MINI, file_digest, load_network
+        from .weights_io import MINI, load_network
 
         if batch < 1:
             raise ToonbenchError(f"batch is {batch}; it must be 1 or more")
@@ -49,7 +51,9 @@ class ToonTalker:
             raise ToonbenchError(f"direction {direction!r} is unknown; choose one of {', '.join(get_args(Direction))}")
         path = Path(checkpoint) if checkpoint else MINI
         self._network = load_network(path).to(device)
-        self.revision = f"{CODE_VERSION}-{file_digest(path)[:10]}"
+        digest = file_digest(path)
+        self.revision = f"{CODE_VERSION}-{digest[:10]}"
+        self.checkpoint = {"file": path.name, "sha256": digest, "variant": self._network.variant}
         self._device = device
         self._batch = batch if device != "cpu" else max(1, min(batch, CPU_PIXELS // self._network.pixels))
         self._direction: Direction | None = direction
@@ -96,7 +100,7 @@ class ToonTalker:
 
         of, by = self._domains(source_domain, driving_domain)
         encoded = start = None
-        for batch in _batches(driving, self._batch):
+        for batch in batches(driving, self._batch):
             check_pixels(source, batch)
             with torch.inference_mode():
                 if encoded is None:
@@ -107,10 +111,7 @@ class ToonTalker:
                     images = self._network.relative(encoded, codes, start=start, domain=of)
                 else:
                     images = self._network.absolute(encoded, codes, domain=of)
-                pixels = ((images.float().clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8)
-                made: Frames = pixels.permute(0, 2, 3, 1).cpu().numpy()
-            if made.shape[1:] != source.shape:
-                made = np.stack([resized(frame, source.shape[:2]) for frame in made])
+                made = frames_of((images.float().clamp(-1.0, 1.0) + 1.0) * 127.5, like=source)
             yield made
 
     def _domains(self, source: Domain, driving: Domain) -> tuple[Domain, Domain]:
@@ -129,10 +130,7 @@ class ToonTalker:
 
     def _tensor(self, frames: Frames) -> Tensor:
         """uint8 (b, h, w, 3) to float32 (b, 3, h, w): (byte / 255 - 0.5) * 2."""
-        import torch
-
-        pixels = torch.from_numpy(np.array(frames)).to(self._device)
-        return (pixels.permute(0, 3, 1, 2).float() / 255.0 - 0.5) * 2.0
+        return (planes(frames, self._device) / 255.0 - 0.5) * 2.0
 
     @staticmethod
     def clip_needs(config: str = "mini") -> ClipNeeds:
@@ -164,47 +162,3 @@ class ToonTalker:
         from .goldens import run_goldens
 
         return run_goldens(folder, device)
-
-
-def _batches(chunks: Iterator[Frames], size: int) -> Iterator[Frames]:
-    """Chunks of any length as batches of `size` frames, the last one shorter."""
-    kept: Frames | None = None
-    for chunk in chunks:
-        kept = chunk if kept is None else np.concatenate([kept, chunk])
-        while len(kept) > size:
-            yield kept[:size]
-            kept = kept[size:]
-    if kept is not None:
-        yield kept
-
-
-def check_pixels(source: Frame, driving: Frames) -> None:
-    """Refuse what is no uint8 RGB source and clip."""
-    for what, pixels, axes in (("source", source, 3), ("driving", driving, 4)):
-        if pixels.dtype != np.uint8 or pixels.ndim != axes or pixels.shape[-1] != 3 or not pixels.size:
-            expected = "(h, w, 3)" if axes == 3 else "(t, h, w, 3)"
-            raise ToonbenchError(
-                f"{what} is {pixels.dtype} {pixels.shape}; it must be uint8 {expected} RGB and not empty"
-            )
-
-
-def resized(frame: Frame, size: int | tuple[int, int]) -> Frame:
-    """One frame in another size (a side, or height and width), Pillow's bicubic, as the demo loads its source."""
-    from PIL import Image
-
-    height, width = (size, size) if isinstance(size, int) else size
-    if frame.shape[:2] == (height, width):
-        return frame
-    return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def shrunk(frames: Frames, size: int) -> Frames:
-    """Frames (t, h, w, 3) in size x size: bilinear, antialiased, rounded to bytes, as the demo loads its driving video."""
-    import torch.nn.functional as F
-    from torch import from_numpy
-
-    if frames.shape[1:3] == (size, size):
-        return frames
-    planes = from_numpy(np.array(frames)).permute(0, 3, 1, 2).float()
-    small = F.interpolate(planes, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
-    return small.round().clamp(0, 255).permute(0, 2, 3, 1).numpy().astype(np.uint8)

@@ -65,6 +65,12 @@ class ToonTalkerNetwork(nn.Module):
         return network
 
     @property
+    def variant(self) -> str:
+        """Whether both domains share one network, and the size of pictures."""
+        kind = "in-domain" if self.domain("cartoon") is self.domain("real") else "cross-domain"
+        return f"ToonTalker, {kind}, {self.domain('real').config.size} px"
+
+    @property
     def pixels(self) -> int:
         """Pixels of an image."""
         return self.domain("real").config.size ** 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,14 +11,8 @@ import torch
 from torch import Tensor
 
 from toonbench.types import ToonbenchError
-from toonbench.weights.tensors import (
-    UnreadableTensors,
-    first_line,
-    named_tensors,
-    read_content,
-    unwrapped,
-    without_prefixes,
-)
+from toonbench.weights.checkpoints import BUILDING, check_state, family, foreign, read_checkpoint
+from toonbench.weights.tensors import UnreadableTensors, first_line, named_tensors, unwrapped, without_prefixes
 
 from .config import NetworkConfig
 from .model import DomainNetwork, ToonTalkerNetwork, infer_config
@@ -28,7 +21,6 @@ MINI = Path(__file__).parent / "weights" / "toontalker_mini.safetensors"
 FORMAT = "toontalker-1"
 METADATA = "toontalker"
 SHARED = ("dec.transformerlayer_0.", "dec.transformerlayer_1.")
-BUILDING = (KeyError, ValueError, TypeError, AttributeError, IndexError, ArithmeticError, RuntimeError, AssertionError)
 CONSTANT = (".kernel", ".noise.weight")  # filters and unused noise strengths: the same in every network
 
 
@@ -55,28 +47,15 @@ def load_network(path: Path) -> ToonTalkerNetwork:
     An official in-domain checkpoint ("gen" alone) serves both domains; of a cross-domain one, "gen" is the cartoon
     network and "gen_real" the real one. Raises ToonbenchError, naming the file, for anything else.
     """
-    if not path.is_file():
-        raise ToonbenchError(f"{path}: no such checkpoint; give an official .pt/.pth or a ToonTalker .safetensors file")
-    content = _content(path)
+    content = read_checkpoint(path, what="an official .pt/.pth or a ToonTalker .safetensors file")
+    if family(content) not in ("", "ToonTalker"):
+        raise foreign(content, path=path, expected="ToonTalker")
     about = _about(path)
     state = without_prefixes(cast("dict[str, Tensor]", content)) if isinstance(content, dict) else {}
     named = bool(state) and all(isinstance(value, Tensor) for value in state.values())
     own = about or (path.suffix == ".safetensors" and named and not _is_state(state))
     network = _own(path, state, about) if own else _official(path, content)
     return network.eval().requires_grad_(False)
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _content(path: Path) -> Any:
-    try:
-        return read_content(path)
-    except UnreadableTensors as error:
-        raise ToonbenchError(f"{path}: {error.with_advice('get it again, or as .safetensors')}") from error
 
 
 def _about(path: Path) -> dict[str, Any]:
@@ -110,7 +89,7 @@ def _own(path: Path, tensors: dict[str, Tensor], about: Mapping[str, Any]) -> To
         }
         shared = SHARED if name == "cartoon" else ()
         needed = {k: v for k, v in expected.items() if not (k.endswith(CONSTANT) or k.startswith(shared))}
-        _check(parts[name], needed, path=path, part=name)
+        check_state(parts[name], needed, path=path, part=name, network="ToonTalker")
     cartoon, real = DomainNetwork(config), DomainNetwork(config)
     network = ToonTalkerNetwork(cartoon, real)
     network.share_queries()
@@ -143,27 +122,13 @@ def _domain(content: Any, *, path: Path, part: str) -> DomainNetwork:
         with torch.device("meta"):
             network = DomainNetwork(config)
     except (*BUILDING, UnreadableTensors) as error:
-        raise ToonbenchError(f"{path}: {part} is no ToonTalker network ({first_line(error)}); LIA's are not") from error
-    _check(state, {key: value.shape for key, value in network.state_dict().items()}, path=path, part=part)
+        raise ToonbenchError(
+            f"{path}: {part} is no ToonTalker network ({first_line(error)}); give an official one"
+        ) from error
+    expected = {key: value.shape for key, value in network.state_dict().items()}
+    check_state(state, expected, path=path, part=part, network="ToonTalker")
     _fill(network, state)
     return network
-
-
-def _check(state: Mapping[str, Tensor], expected: Mapping[str, Any], *, path: Path, part: str) -> None:
-    """Raise ToonbenchError unless the tensors have the names and shapes of the network, and finite numbers."""
-    missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
-    wrong = [key for key in expected if key in state and state[key].shape != expected[key]]
-    if missing or extra or wrong:
-        first = (missing or extra or wrong)[0]
-        raise ToonbenchError(
-            f"{path}: {part} does not fit the network: {len(missing)} keys missing, {len(extra)} unknown, {len(wrong)} of "
-            f"another shape, the first {first}; give a ToonTalker checkpoint"
-        )
-    bad = [key for key, value in state.items() if not (value.is_floating_point() and value.float().isfinite().all())]
-    if bad:
-        raise ToonbenchError(
-            f"{path}: {part} has {len(bad)} tensors that are not finite numbers, the first {bad[0]}; get it again"
-        )
 
 
 def _fill(network: DomainNetwork, state: Mapping[str, Tensor]) -> None:

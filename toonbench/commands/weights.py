@@ -85,6 +85,9 @@ def fetch(
     if source is not None and not source.is_dir():
         raise ToonbenchError(f"--from {source} is not a folder: name the folder that has the files")
     requested = _requested(names or [], for_ or [], everything=everything, free=free, terminal=terminal)
+    if everything and (manual := [item for item in requested if not _obtainable(item, source)]):
+        requested = [item for item in requested if item not in manual]
+        terminal.message(f"left out, to be downloaded by hand: {', '.join(item.name for item in manual)}")
     left = [item for item in requested if license == "commercial-ok" and not item.commercial]
     outcomes: list[Outcome] = []
     for group in groups(item for item in requested if item not in left):
@@ -192,6 +195,11 @@ def _requested(
     for name in chosen:
         weights.entry(name)
     return [item for item in weights.entries().values() if item.name in chosen or (free and item.free)]
+
+
+def _obtainable(item: Entry, source: Path | None) -> bool:
+    """Whether an entry has an address, or its file is in the folder `source`."""
+    return bool(item.urls) or (source is not None and (source / item.file).is_file())
 
 
 def _class_weights(thing: str) -> Sequence[str]:

@@ -36,8 +36,11 @@ class LandmarkFinder:
     network: nn.Module
     detect: Detector
 
-    def landmarks(self, frames: Frames, device: str) -> NDArray[np.float32]:
-        """(frames, 68, 2) pixels, x right and y down, of (frames, 256, 256, 3) RGB; NaN where there is no face."""
+    def landmarks(self, frames: Frames, device: str, *, flip: bool = False) -> NDArray[np.float32]:
+        """(frames, 68, 2) pixels, x right and y down, of (frames, 256, 256, 3) RGB; NaN where there is no face.
+
+        With `flip`, the heat maps of the mirrored picture are added, as face-alignment's `flip_input` does.
+        """
         found = np.full((len(frames), POINTS, 2), np.nan, np.float32)
         done = 0
         network = self.network.to(device)
@@ -46,7 +49,10 @@ class LandmarkFinder:
             crops = [(index, _crop(batch[index], box)) for index, box in enumerate(boxes) if box is not None]
             detected = [(index, crop) for index, crop in crops if crop is not None]
             if detected:
-                heat = network(_pictures(np.stack([crop.picture for _, crop in detected]), device))[-1]
+                pictures = _pictures(np.stack([crop.picture for _, crop in detected]), device)
+                heat = network(pictures)[-1]
+                if flip:
+                    heat = heat + _mirrored(network(pictures.flip(-1))[-1])
                 for (index, crop), maps in zip(detected, heat.float().cpu().numpy(), strict=True):
                     found[done + index] = _read(maps, crop)
             done += len(batch)
@@ -116,6 +122,12 @@ def _crop(frame: NDArray[np.uint8], box: Box) -> _Crop | None:
     if not (width >= 1 and height >= 1 and (centre >= 0).all() and (centre < SIZE).all() and scale < _FIELD):
         return None
     return _Crop(picture=utils.crop(frame, centre, scale), centre=centre, scale=scale)
+
+
+def _mirrored(heat: Tensor) -> Tensor:
+    """The heat maps (n, 68, h, w) of mirrored pictures as those of the pictures: left points are right ones."""
+    utils: Any = importlib.import_module("face_alignment.utils")
+    return utils.flip(heat, is_label=True)
 
 
 def _pictures(crops: NDArray[np.uint8], device: str) -> Tensor:

@@ -146,7 +146,14 @@ def _download(item: Entry, part: Path, on_progress: Progress | None) -> dict[str
             discard(part)  # if an earlier part was resumed, one complete download decides
             if not again:
                 problems.append(f"{urlsplit(url).netloc or url} sent a wrong file ({problem}); it was deleted")
-    raise ToonbenchError(_sentence(item, problems or ["no address is known: use --from FOLDER"]))
+    raise ToonbenchError(_sentence(item, problems or [_by_hand(item)]))
+
+
+def _by_hand(item: Entry) -> str:
+    """What to do where no address is known."""
+    if not item.page:
+        return "no address is known: use --from FOLDER"
+    return f"no direct address is known: download {item.file} from {item.page} and give its folder with --from FOLDER"
 
 
 def _receive(item: Entry, url: str, part: Path, *, hashed: bool, on_progress: Progress | None) -> bool:

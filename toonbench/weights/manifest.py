@@ -30,11 +30,15 @@ KINDS: dict[str, tuple[type, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One file of weights; `manifest.toml` explains the fields. Empty text and size 0 mean unknown."""
+    """One file of weights; `manifest.toml` explains the fields. Empty text and size 0 mean unknown.
+
+    A file without `urls` is downloaded by hand from its `page`, and fetched with `--from FOLDER`.
+    """
 
     name: str
     file: str
     urls: tuple[str, ...] = ()
+    page: str = ""
     sha256: str = ""
     git_blob: str = ""
     archive: str = ""

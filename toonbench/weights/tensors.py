@@ -6,7 +6,9 @@ containers of them. There is no other way to read a file, and no message propose
 
 from __future__ import annotations
 
+import functools
 import pickle
+import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +20,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PREFIXES = ("module.", "_orig_mod.")  # added by DataParallel and by torch.compile
+NUMBERS = {
+    "f8": "d",
+    "f4": "f",
+    "f2": "e",
+    "i8": "q",
+    "i4": "i",
+    "i2": "h",
+    "i1": "b",
+    "u8": "Q",
+    "u4": "I",
+    "u2": "H",
+    "u1": "B",
+    "b1": "?",
+}
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "network", "net")
 OBJECTS = "it is damaged, or holds more than plain tensors and numbers, and is not loaded"
 PROGRAM = "it is a TorchScript archive, which holds a program, and is not loaded; look for a .safetensors file"
@@ -138,12 +154,48 @@ def _read_torch(path: Path, *, device: str) -> Any:
             warnings.catch_warnings(),
         ):  # about old formats and odd types, which are read or refused
             warnings.simplefilter("ignore")
-            return torch.load(file, map_location=device, weights_only=True)
+            with torch.serialization.safe_globals(NUMPY_SCALARS):
+                return torch.load(file, map_location=device, weights_only=True)
     except MemoryError as error:
         raise UnreadableTensors("it states sizes that do not fit into the memory, and is probably damaged") from error
     except Exception as error:  # a damaged pickle may fail in any way
         reason = _torch_reason(error)
         raise UnreadableTensors(reason, advised=reason == PROGRAM) from error
+
+
+class _NumberType:
+    """What a pickle of a NumPy number says of its type, in place of `numpy.dtype`: nothing of NumPy is called."""
+
+    def __init__(self, code: object, *_: object) -> None:
+        self.code = str(code)
+        self.order = "="
+
+    def __setstate__(self, state: object) -> None:
+        if isinstance(state, tuple) and len(cast("tuple[object, ...]", state)) > 1 and state[1] in ("<", ">"):
+            self.order = str(cast("object", state[1]))
+
+
+def _number(kind: object, data: object) -> float:
+    """A NumPy number of a pickle as a number of Python's, in place of NumPy's `scalar`, which can make other objects."""
+    if not (isinstance(kind, _NumberType) and isinstance(data, bytes) and kind.code in NUMBERS):
+        raise pickle.UnpicklingError("a NumPy scalar that is not a number")
+    order = "<" if kind.order == "=" else kind.order
+    return struct.unpack(f"{order}{NUMBERS[kind.code]}", data)[0]
+
+
+def _stand_in(thing: Any, module: str, name: str) -> Any:
+    """A copy of a function or class under the name that a pickle has for it."""
+    copied: Any = type(name, (thing,), {}) if isinstance(thing, type) else functools.partial(thing)
+    copied.__module__, copied.__qualname__ = module, name
+    return copied
+
+
+# Old checkpoints of trainers may hold the loss as a NumPy number. Names in pickles of NumPy before 2 and since.
+NUMPY_SCALARS = [
+    _stand_in(_NumberType, "numpy", "dtype"),
+    _stand_in(_number, "numpy.core.multiarray", "scalar"),
+    _stand_in(_number, "numpy._core.multiarray", "scalar"),
+]
 
 
 def _torch_reason(error: Exception) -> str:

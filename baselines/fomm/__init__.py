@@ -1,0 +1,1 @@
+"""FOMM: the first-order motion model (Siarohin et al. 2019)."""

@@ -1,0 +1,42 @@
+"""FOMM's cases of the stored outputs of the official network; see `baselines.first_order_goldens`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from toonbench.types import GoldenCheck
+
+from ..first_order_goldens import Bench, Outputs, State, checks, holds, key_point_cases, picture_cases
+from .model import FOMMNetwork, infer_config
+from .weights_io import ready
+
+MODEL = "fomm"
+
+
+def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:
+    """A check of every stored output of FOMM in a folder; none if it holds none."""
+    if not holds(folder, MODEL):
+        return []
+    with torch.inference_mode(), np.load(folder / "goldens.npz") as arrays:
+        bench = Bench(folder, MODEL, device=device, build=build)
+        cases = [*key_point_cases(bench), *picture_cases(bench), *corner_case(bench)]
+        return list(checks(MODEL, arrays, iter(cases)))
+
+
+def build(state: State, corners: bool) -> FOMMNetwork:
+    """The network of a state dict, ready for use."""
+    with torch.device("meta"):
+        network = FOMMNetwork(infer_config(state), corners=corners)
+    network.load_state_dict(state, strict=True, assign=True)
+    return ready(network)
+
+
+def corner_case(bench: Bench) -> Iterator[tuple[str, Outputs]]:
+    """The convention that FOMM was trained with."""
+    network = bench.build(corners=True)
+    points = network.key_points(bench.images("drv1"))
+    yield "gen_abs_b1_corners", {"prediction": network.render(network.source(bench.images("src0")), points)}
