@@ -76,7 +76,7 @@ def picture_cases(bench: Bench) -> Iterator[tuple[str, Outputs]]:
     start, drv1, drv2 = (network.key_points(bench.images(name)) for name in ("drv0", "drv1", "drv2"))
     trace: Trace = {}
     made = network.render(source, drv1, trace=trace)
-    yield "gen_abs_b1", {"prediction": made, "source_down": source.small, **seen(bench, trace)}
+    yield "gen_abs_b1", {"prediction": made, "source_down": source.small, **intermediates(bench, trace)}
     for name, scale in (("gen_rel_b1", 1.0), ("gen_rel_adapt_b1", movement_scale(source.points, start))):
         points = relative_points(drv2, source=source.points, start=start, scale=scale)
         yield name, {"prediction": network.render(source, points), **_points(points)}
@@ -84,7 +84,7 @@ def picture_cases(bench: Bench) -> Iterator[tuple[str, Outputs]]:
     yield "gen_abs_b2", {"prediction": network.render(both, KeyPoints.cat([drv1, drv2]))}
 
 
-def seen(bench: Bench, trace: Trace) -> Outputs:
+def intermediates(bench: Bench, trace: Trace) -> Outputs:
     """The intermediates, with the moved source picture that the official code returns beside them."""
     places = F.interpolate(trace["deformation"].permute(0, 3, 1, 2), size=256, mode="bilinear", align_corners=False)
     moved = F.grid_sample(bench.images("src0"), places.permute(0, 2, 3, 1), align_corners=False)

@@ -12,7 +12,7 @@ from toonbench.types import GoldenCheck
 
 from ..first_order_goldens import Bench, Outputs, State, checks, holds, key_point_cases, picture_cases
 from .model import FOMMNetwork, infer_config
-from .weights_io import ready
+from .weights_io import prepared
 
 MODEL = "fomm"
 
@@ -32,7 +32,7 @@ def build(state: State, corners: bool) -> FOMMNetwork:
     with torch.device("meta"):
         network = FOMMNetwork(infer_config(state), corners=corners)
     network.load_state_dict(state, strict=True, assign=True)
-    return ready(network)
+    return prepared(network)
 
 
 def corner_case(bench: Bench) -> Iterator[tuple[str, Outputs]]:

@@ -72,7 +72,7 @@ def fill(states: Mapping[str, dict[str, Any]], *, path: Path, corners: bool) -> 
         own = {key.removeprefix(f"{name}."): shape for key, shape in expected.items() if key.startswith(f"{name}.")}
         check_state(states[name], own, path=path, part=name, network="FOMM")
     network.load_state_dict({key: own_copy(value) for key, value in joined.items()}, strict=True, assign=True)
-    return ready(network)
+    return prepared(network)
 
 
 def own_copy(value: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ def own_copy(value: Tensor) -> Tensor:
     return value.float().clone() if value.is_floating_point() else value.clone()
 
 
-def ready(network: FOMMNetwork) -> FOMMNetwork:
+def prepared(network: FOMMNetwork) -> FOMMNetwork:
     """The network for use: without gradients, its normalisations folded, channels last in memory."""
     network.eval().requires_grad_(False)
     fold_norms(network)
@@ -92,7 +92,7 @@ def weights_for_tests(config: NetworkConfig = TINY, *, size: int = 64) -> Weight
     network = FOMMNetwork(config)
     network.load_state_dict(state_for_tests(network), strict=True)
     about = {"variant": "deterministic test weights"}
-    return Weights(network=ready(network), revision="test", checkpoint=about, size=size)
+    return Weights(network=prepared(network), revision="test", checkpoint=about, size=size)
 
 
 def state_for_tests(network: FOMMNetwork) -> dict[str, Tensor]:
