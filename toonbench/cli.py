@@ -33,6 +33,8 @@ for name, place, about in (
     ("pairs", "pairs:pairs", "List the pairs of a task for running a tool on them, and export their clips."),
     ("prepared", "prepared:prepared", "Prepare a plain folder, and export its clips for other tools."),
     ("prepare-voxceleb", "voxceleb:prepare", "Cut the clips of VoxCeleb out of a local mirror of its videos."),
+    ("prepare-cartoon", "prepare_cartoon:prepare", "Make a data set of face clips from films."),
+    ("rebuild", "prepare_cartoon:rebuild", "Make the clips of a published list from your own films."),
     ("compare", "compare:compare", "Compare scored methods: differences, p-values, shared ranks."),
     ("list", "listing:show", "List methods, tasks, metrics or data."),
     ("make-puppets", "puppets:make", "Render puppets: paired clips with ground-truth motion."),
@@ -58,6 +60,8 @@ app.command(weights)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 nothing succeeded, 2 a mistake reported in one line, 130 interrupted."""
     signal.signal(signal.SIGTERM, _terminate)
+    # Arrow's own allocator reserves a gigabyte of address space, which counts where the address space is limited (ulimit -v).
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     status = run(sys.argv[1:] if arguments is None else arguments)
     if status in (INTERRUPTED, TERMINATED):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # another Ctrl-C must not cut the last steps

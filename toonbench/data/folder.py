@@ -29,7 +29,7 @@ FROZEN = Path(__file__).parent.parent / "puppets" / "frozen"
 DEFAULT_DATA = "puppets@2"
 PUPPETS = "toonbench puppets"  # how the provenance of every drawn clip begins
 NOT_OF_CLIPS = frozenset(
-    {"file", "style", "identity_by", "first", "detected", "remarks"}
+    {"file", "style", "identity_by", "film_fps", "first", "detected", "remarks"}
 )  # columns about the making of a clip
 PLAIN_FOLDERS = ("real_videos", "real_images", "cartoon_videos", "cartoon_images")
 

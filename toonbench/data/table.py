@@ -188,10 +188,11 @@ CLIPS = Table(
         Column(name="domain", needed=True, allowed=DOMAINS),
         Column(name="kind", needed=True, allowed=("video", "image")),
         Column(name="identity"),
-        Column(name="identity_by", allowed=("metadata", "folder", "name", "file")),
+        Column(name="identity_by", allowed=("metadata", "folder", "name", "file", "look", "review")),
         Column(name="title", role="prose"),
         Column(name="split"),
         Column(name="fps", kind=float),
+        Column(name="film_fps", kind=float),
         Column(name="style"),
         Column(name="frames", kind=int),
         Column(name="width", kind=int),
@@ -207,10 +208,46 @@ CLIPS = Table(
         Column(name="sha256", needed=True),
     ),
 )
-"""A clip per row. `style` is the puppet's; `identity_by` is the rule that told the identity of a user's file.
+"""A clip per row. `style` is the puppet's; `identity_by` is the rule that states the identity of a user's file. `film_fps` is the rate of
+the film that a clip was cut from; where it is not `fps`, frames were repeated or left out.
 
 `original` is the user's file relative to the user's folder; `picture` is its "width,height" and `box` the square "left,top,side" of
 it that became the clip, in pixels."""
+
+CANDIDATES = Table(
+    "candidates.parquet",
+    (
+        Column(name="id", needed=True, role="id"),
+        Column(name="film", needed=True, role="id"),
+        Column(name="original", needed=True, role="prose"),
+        Column(name="title", role="prose"),
+        Column(name="domain", needed=True, allowed=DOMAINS),
+        Column(name="shot", kind=int),
+        Column(name="first", kind=int),
+        Column(name="last", kind=int),
+        Column(name="seconds", kind=float),
+        Column(name="fate", needed=True, allowed=("kept", "dropped")),
+        Column(name="stage"),
+        Column(name="reason", role="prose"),
+        Column(name="duplicate_of"),
+        Column(name="identity"),
+        Column(name="split"),
+        Column(name="review", allowed=("", "keep", "drop")),
+        Column(name="sharpness", kind=float),
+        Column(name="face_pixels", kind=float),
+        Column(name="yaw_range", kind=float),
+        Column(name="pitch_range", kind=float),
+        Column(name="occlusion", kind=float),
+        Column(name="motion", kind=float),
+        Column(name="held", kind=float),
+        Column(name="detected", kind=float),
+        Column(name="agreement", kind=float),
+    ),
+)
+"""A part of a film that was a candidate for a clip per row, with its fate and the reason.
+
+It is the frames `first` to `last` (exclusive) of the film `original`; `stage` is the stage that dropped it. The measurements are those of
+`toonbench.prepare.quality.Quality`, and empty for a part that was not cut."""
 
 ABOUT = "about.json"  # beside the tables: notes about the whole set
 

@@ -97,7 +97,7 @@ def _in_folder(root: Path, place: Path, listing: Listing, stated: Mapping[str, S
     for name, inner, files in os.walk(place, onerror=unreadable):
         folder = Path(name)
         inner[:] = sorted(each for each in inner if not each.startswith("."))
-        listing.remarks += _links(folder, inner, root=root)
+        listing.remarks += links(folder, inner, root=root)
         names = sorted(each for each in files if not each.startswith("."))
         stills = [each for each in names if _suffix(each) in STILLS] if kind == "video" else []
         if stills and folder != place:
@@ -114,7 +114,7 @@ def _in_folder(root: Path, place: Path, listing: Listing, stated: Mapping[str, S
                 yield _file(folder / each, root=root, domain=domain, kind=kind, stated=stated)
 
 
-def _links(folder: Path, names: list[str], *, root: Path) -> list[str]:
+def links(folder: Path, names: list[str], *, root: Path) -> list[str]:
     """A remark about each of these sub-folders that is a link; `os.walk` does not follow it."""
     links = [
         PurePosixPath((folder / name).relative_to(root).as_posix()) for name in names if (folder / name).is_symlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 from collections.abc import Generator, Iterator
@@ -138,6 +139,11 @@ def loud(path: Path) -> Generator[None]:
         yield
     except (FFmpegError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
+        if getattr(error, "errno", 0) in (errno.EAGAIN, errno.ENOMEM):  # of this machine, not of the file
+            raise ToonbenchError(
+                f"{path}: cannot be read now ({reason}): this process may not take more memory or threads; raise its limit, or "
+                "use fewer --workers"
+            ) from error
         message = f"{path}: cannot be read as video ({reason}); it is damaged, truncated or not a video; fetch or export it again"
         raise ToonbenchError(message) from error
 

@@ -1,0 +1,1 @@
+"""Films to a data set of face clips: the pipeline of `toonbench prepare-cartoon`."""
