@@ -277,3 +277,15 @@ def test_a_run_is_compared_with_labels(film, made, tmp_path):
     lines = check_run(film, made.out, tmp_path, options=OPTIONS)
     assert "  cut: 1 found, 0 missed, 0 false; F1 1.000" in lines
     assert "  0 of 2 clips show frames of two shots" in lines
+
+
+def test_the_set_loads_with_datasets_after_it_was_moved(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    datasets = pytest.importorskip("datasets")
+    out = copied(made, tmp_path)
+    for streaming in (False, True):
+        loaded = datasets.load_dataset(str(out), streaming=streaming, cache_dir=str(tmp_path / "cache"))
+        rows = [row for part in loaded.values() for row in part.cast_column("video", datasets.Video(decode=False))]
+        assert sorted(row["id"] for row in rows) == [fate.candidate.id for fate in made.kept]
+        assert all(row["identity"] and row["title"] == "a film" for row in rows)

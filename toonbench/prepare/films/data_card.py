@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toonbench.data import card
 from toonbench.store import write_bytes
 from toonbench.text import legible
 
@@ -17,19 +18,22 @@ if TYPE_CHECKING:
     from toonbench.prepare.films.cutting import Job
     from toonbench.prepare.films.fates import Fate
 
-CARD, PLOTS = "README.md", "counts.png"
+PLOTS = "counts.png"
 PAPER = (344, 47_000, 289, 55)  # clips, frames, train, test of the paper's cartoon set
 MOST_TITLES = 40  # rows of the table of titles
 INK, BARS, CUT = "#1c2024", "#2463b5", "#b3362b"
 
 
-def write_card(
-    out: Path, fates: Sequence[Fate], jobs: Mapping[str, Job], *, notes: Sequence[str], front: str = ""
-) -> None:
-    """Write the card and its plots. `front` is the block of metadata that loaders of data sets read."""
+def write_card(out: Path, fates: Sequence[Fate], jobs: Mapping[str, Job], *, notes: Sequence[str]) -> None:
+    """Write the card, its plots, and the index files with which `datasets.load_dataset` reads the folder."""
     kept = [fate for fate in fates if fate.kept]
     write_bytes(out / PLOTS, _plots(fates, kept))
-    write_bytes(out / CARD, (front + _card(out, fates, kept, jobs, notes)).encode())
+    text = _card(out, fates, kept, jobs, notes)
+    if kept:
+        card.write_card(out, text, title=out.resolve().name)
+    else:
+        card.remove_card(out)
+        write_bytes(out / card.CARD, text.encode())
 
 
 def _card(out: Path, fates: Sequence[Fate], kept: Sequence[Fate], jobs: Mapping[str, Job], notes: Sequence[str]) -> str:
