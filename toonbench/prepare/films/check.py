@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from toonbench.data.table import CLIPS, FILMS
 from toonbench.prepare.accuracy import (
     Counts,
     GroundTruth,
-    TrackAccuracy,
+    TrackCounts,
     compare,
     compare_tracks,
-    read_true_film,
     read_truth,
     total,
 )
@@ -25,10 +22,8 @@ from toonbench.prepare.films.cutting import Job
 from toonbench.prepare.films.files import list_films
 from toonbench.prepare.shots.transition import Transition
 from toonbench.prepare.splits import leaks
-from toonbench.store import read_json
 from toonbench.types import ToonbenchError
 
-FILM_KEYS = frozenset({"shots", "tracks", "width", "height"})  # of a film of puppets, whose faces are known
 SUFFIXES = (".gt.json", ".json")
 GRADUAL = ("dissolve", "wipe", "fade")
 
@@ -41,7 +36,7 @@ class Checked:
     shots: dict[str, Counts] = field(default_factory=dict[str, Counts])
     clips: int = 0
     over_two: list[str] = field(default_factory=list[str])
-    tracks: TrackAccuracy = field(default_factory=TrackAccuracy)
+    tracks: TrackCounts = field(default_factory=TrackCounts)
     tracked: int = 0
 
 
@@ -113,22 +108,10 @@ def report(checked: Checked, out: Path) -> Iterator[str]:
     wrong = f", for example {checked.over_two[0]}" if checked.over_two else ""
     yield f"  {len(checked.over_two)} of {checked.clips} clips show frames of two shots{wrong}"
     if checked.tracked:
-        yield from (f"  {line}" for line in _track_lines(checked.tracks))
+        yield from (f"  {line}" for line in checked.tracks.lines())
     rows = CLIPS.read(out)
     found = leaks(rows)
     yield f"  leaks between train and test: {found.titles} titles, {found.identities} identities"
-
-
-def _track_lines(one: TrackAccuracy) -> Iterator[str]:
-    """The accuracy of tracks and crops in words."""
-    if one.purity is not None and one.crop_iou is not None:
-        lowest, middle = min(one.crops), float(np.median(one.crops))
-        yield f"tracks: purity {one.purity:.3f}; crops: IoU {one.crop_iou:.3f} on average, median {middle:.3f}, lowest {lowest:.3f}"
-    yield (
-        f"{one.two_shots} clips over two shots, {one.wrong_ends} first or last frames of another shot, "
-        f"{one.false} clips without a true face"
-    )
-    yield f"{one.found} of {one.expected} true faces of a shot are in a clip"
 
 
 def _line(count: Counts) -> str:
