@@ -99,7 +99,7 @@ def child(film: Path, detector: str) -> dict[str, Any]:
     frames = sum(1 for _ in video.iter_frames(film))
     decoding = time.perf_counter() - began
     stages: dict[str, float] = {}
-    last = [time.perf_counter(), ""]
+    last = [time.perf_counter()]
 
     def progress(title: str, done: int, total: int) -> None:
         if done == total:

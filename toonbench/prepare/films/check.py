@@ -13,6 +13,7 @@ from toonbench.prepare.accuracy import (
     TrackCounts,
     compare,
     compare_tracks,
+    read_tracks,
     read_truth,
     total,
 )
@@ -73,17 +74,17 @@ def truth_of(job: Job, truth: Path) -> Path | None:
 
 
 def _add(checked: Checked, job: Job, path: Path) -> None:
-    known = read_truth(path)
+    truth = read_truth(path)
     record = job.read("shots.json") or {}
     transitions = [Transition(**one) for one in record.get("transitions", [])]
     checked.films += 1
-    checked.shots = total([checked.shots, compare(transitions, known)])
+    checked.shots = total([checked.shots, compare(transitions, truth)])
     clips = [one for one in cutting.candidates(job) if not one.fault]
     checked.clips += len(clips)
-    checked.over_two += [one.id for one in clips if over_two_shots(one.first, one.last, known)]
-    if set(read_json(path)) >= FILM_KEYS:
+    checked.over_two += [one.id for one in clips if over_two_shots(one.first, one.last, truth)]
+    if tracks := read_tracks(path):
         checked.tracked += 1
-        checked.tracks += compare_tracks([one.track for one in clips], read_true_film(path))
+        checked.tracks += compare_tracks([one.track for one in clips], tracks, truth)
 
 
 def over_two_shots(first: int, last: int, truth: GroundTruth) -> bool:

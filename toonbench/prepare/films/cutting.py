@@ -95,11 +95,11 @@ def find_shots(job: Job) -> str:
         stamp = job.stamp()
     except OSError as error:
         stamp = f"cannot be read ({error.strerror})"
-    known = job.read("film.json")
-    if known is None or known["stamp"] != stamp or changed(job.read("shots.json"), job.options.shots_key()):
-        known = {"stamp": stamp, "reason": job.film.problem} if job.film.problem else _shots(job, stamp)
-        job.write("film.json", known)
-    return cast("str", known["reason"])
+    stored = job.read("film.json")
+    if stored is None or stored["stamp"] != stamp or changed(job.read("shots.json"), job.options.shots_key()):
+        stored = {"stamp": stamp, "reason": job.film.problem} if job.film.problem else _shots(job, stamp)
+        job.write("film.json", stored)
+    return cast("str", stored["reason"])
 
 
 def _shots(job: Job, stamp: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toonbench.data import card
+from toonbench.prepare.films.fates import counts, quality_of
 from toonbench.store import write_bytes
 from toonbench.text import legible
 
@@ -84,8 +85,6 @@ def _rates(rates: Sequence[float]) -> str:
 
 
 def _fates(fates: Sequence[Fate]) -> list[tuple[str, int]]:
-    from toonbench.prepare.films.fates import counts
-
     return [(name if name == "kept" else f"dropped by {name}", count) for name, count in counts(fates)]
 
 
@@ -122,10 +121,8 @@ def _plots(fates: Sequence[Fate], kept: Sequence[Fate]) -> bytes:
     _bars(axes[0], _fates(fates))
     seconds = [fate.record["frames"] / fate.record["fps"] for fate in kept]
     _histogram(axes[1], seconds, "Length of clips (seconds)")
-    _histogram(
-        axes[2], [fate.record["quality"]["face_pixels"] for fate in kept], "Size of the face in the film (pixels)"
-    )
-    _histogram(axes[3], [fate.record["quality"]["yaw_range"] for fate in kept], "Range of turning (degrees of yaw)")
+    _histogram(axes[2], [quality_of(fate.record).face_pixels for fate in kept], "Size of the face in the film (pixels)")
+    _histogram(axes[3], [quality_of(fate.record).yaw_range for fate in kept], "Range of turning (degrees of yaw)")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
     return buffer.getvalue()

@@ -43,8 +43,8 @@ def explained(out: Path, query: str) -> list[str]:
     failed = FAILURES.read(out) if FAILURES.is_in(out) else []
     if found := [row for row in failed if query in (row["id"], row["file"])]:
         return [f"{row['file']} is not used: {row['reason']}" for row in found]
-    known = sorted({name for row in rows for name in (row["id"], *_names(row))} | {row["id"] for row in failed})
-    raise unknown("clip or film", query, known if len(known) < MANY else known[:MANY])
+    names = sorted({name for row in rows for name in (row["id"], *_names(row))} | {row["id"] for row in failed})
+    raise unknown("clip or film", query, names if len(names) < MANY else names[:MANY])
 
 
 def _names(row: Row) -> tuple[str, ...]:

@@ -73,13 +73,18 @@ def film_fates(job: Job) -> list[Fate]:
             continue
         record = job.read(f"cut/{one.id}.json") or {}
         fate = Fate(candidate=one, facts=facts, record=record)
-        fault = fault_of(Quality(**record["quality"]), limits)
+        fault = fault_of(quality_of(record), limits)
         fates.append(fate.dropped("quality", fault) if fault else fate)
     with_faces = {track.shot for track in cutting.tracks_of(job)}
     for number, shot in enumerate(cutting.shots_of(job)):
         if number not in with_faces:
             fates.append(replace(_without_face(job, number, shot), facts=facts))
     return sorted(fates, key=lambda fate: (fate.candidate.first, fate.candidate.id))
+
+
+def quality_of(record: Mapping[str, Any]) -> Quality:
+    """The quality of a clip from its record, where null is a value that could not be measured."""
+    return Quality(**{name: float("nan") if value is None else value for name, value in record["quality"].items()})
 
 
 def _without_face(job: Job, number: int, shot: Shot) -> Fate:
@@ -122,8 +127,8 @@ def without_duplicates(fates: Sequence[Fate]) -> list[Fate]:
 
 
 def _rank(fate: Fate) -> tuple[int, int, float, str]:
-    quality = fate.record["quality"]
-    return (fate.review != "keep", -fate.record["frames"], -quality["face_pixels"], fate.candidate.id)
+    quality = quality_of(fate.record)
+    return (fate.review != "keep", -fate.record["frames"], -quality.face_pixels, fate.candidate.id)
 
 
 def with_identities(fates: Sequence[Fate], titles: Mapping[str, str], review: Review) -> list[Fate]:

@@ -118,7 +118,7 @@ def _distinct(found: list[Film]) -> list[Film]:
     for film in found:
         other = taken.setdefault(film.id.lower(), film)
         if other is not film:
-            problem = f"its name equals that of {other.original} but for letter case or Unicode form: rename it"
+            problem = f"its name differs from {other.original} in letter case or Unicode form only: rename it"
             film = replace(film, id=f"{film.id}-{len(distinct)}", problem=film.problem or problem)
         distinct.append(film)
     return distinct
@@ -150,9 +150,9 @@ def _table(path: Path) -> dict[str, dict[str, str]]:
         raise ToonbenchError(
             f"{path} has the columns {', '.join(cells.columns)}: add one called file, with paths relative to the table"
         )
-    known = [name for name in FACTS if name in cells.columns]
-    rows = zip(cells[file].tolist(), cells[known].to_dict("records"), strict=True)
-    return {
-        PurePosixPath(str(name).strip()).as_posix(): {key: str(value).strip() for key, value in row.items() if value}
-        for name, row in rows
-    }
+    columns = [name for name in FACTS if name in cells.columns]
+    stated: dict[str, dict[str, str]] = {}
+    for place, name in enumerate(cells[file].tolist()):
+        facts = {key: str(cells[key].iloc[place]).strip() for key in columns}
+        stated[PurePosixPath(str(name).strip()).as_posix()] = {key: fact for key, fact in facts.items() if fact}
+    return stated

@@ -121,12 +121,12 @@ def read_manifest(path: Path) -> Manifest:
     try:
         films = [ListedFilm(**film) for film in whole["films"]]
         clips = [_checked(ListedClip(**clip)) for clip in whole["clips"]]
-        known = {film.id: film for film in films}
-        if strange := [clip.film for clip in clips if clip.film not in known]:
+        listed = {film.id: film for film in films}
+        if strange := [clip.film for clip in clips if clip.film not in listed]:
             raise ValueError(f"the film {strange[0]!r} of a clip is not listed")
     except (KeyError, TypeError, ValueError) as error:
         raise ToonbenchError(f"{path} is damaged ({error}): get it again") from error
-    return Manifest(films=known, clips=clips)
+    return Manifest(films=listed, clips=clips)
 
 
 def _checked(clip: ListedClip) -> ListedClip:

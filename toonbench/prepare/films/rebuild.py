@@ -189,9 +189,7 @@ def _part(clip: ListedClip, job: _Job, *, fps: float, scale: float) -> Part:
     film, squares = job.film, [cast("Square", tuple(square)) for square in clip.squares]
     first, last = (round(at * fps / film.fps) for at in (clip.first, clip.last))
     if scale != 1.0:
-        squares = [
-            cast("Square", (round(x * scale), round(y * scale), max(1, round(side * scale)))) for x, y, side in squares
-        ]
+        squares = [(round(x * scale), round(y * scale), max(1, round(side * scale))) for x, y, side in squares]
     if len(squares) > 1 and last - first != clip.last - clip.first:
         at = np.linspace(0, len(squares) - 1, last - first).round().astype(int)
         squares = [squares[place] for place in at]

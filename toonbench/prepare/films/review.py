@@ -33,9 +33,9 @@ class Review:
     clips: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
     path: Path | None = None
 
-    def check(self, known: Iterable[str]) -> None:
-        """Raise ToonbenchError if decisions are about clips that the data set does not have: it is of another one."""
-        strange = sorted(set(self.clips) - set(known))
+    def check(self, clips: Iterable[str]) -> None:
+        """Raise ToonbenchError if decisions are about other clips than these, which are those of the data set."""
+        strange = sorted(set(self.clips) - set(clips))
         if strange:
             raise ToonbenchError(
                 f"{self.path} decides about {len(strange)} of {len(self.clips)} clips that this data set does not have, for example "

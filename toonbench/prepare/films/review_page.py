@@ -51,6 +51,6 @@ def _entry(fate: Fate, job: Job) -> dict[str, Any]:
 
 
 def _script(data: Any) -> str:
-    """JSON as it may stand in a script element: no character of it can end the element."""
+    """JSON that is safe inside a script element: no character of it can end the element."""
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
 
 from toonbench.data.table import CANDIDATES, Row
 from toonbench.prepare.films.cutting import Job
-from toonbench.prepare.films.fates import Fate
+from toonbench.prepare.films.fates import Fate, quality_of
 
 
 def failure_row(job: Job, reason: str) -> Row:
@@ -25,7 +25,7 @@ def failure_row(job: Job, reason: str) -> Row:
 def candidate_row(fate: Fate, job: Job) -> Row:
     """The row of a candidate."""
     one = fate.candidate
-    quality: dict[str, Any] = fate.record.get("quality", {})
+    quality = asdict(quality_of(fate.record)) if fate.record else {}
     columns = [column.name for column in CANDIDATES.columns if column.kind is float and column.name != "seconds"]
     return {
         "id": one.id,
