@@ -35,6 +35,7 @@ for name, place, about in (
     ("prepare-voxceleb", "voxceleb:prepare", "Cut the clips of VoxCeleb out of a local mirror of its videos."),
     ("prepare-cartoon", "prepare_cartoon:prepare", "Make a data set of face clips from films."),
     ("rebuild", "prepare_cartoon:rebuild", "Make the clips of a published list from your own films."),
+    ("prepare-celebahq", "celebahq:prepare", "Choose source images from a local folder of CelebA-HQ."),
     ("compare", "compare:compare", "Compare scored methods: differences, p-values, shared ranks."),
     ("list", "listing:show", "List methods, tasks, metrics or data."),
     ("make-puppets", "puppets:make", "Render puppets: paired clips with ground-truth motion."),

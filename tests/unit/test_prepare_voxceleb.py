@@ -115,6 +115,12 @@ def test_doubled_leaking_missing_and_damaged_rows_are_counted(made: Path) -> Non
     assert failures["id5#whole#000030#000040"] == "the video ends before the clip, whose frames are 30 to 39"
 
 
+def test_the_card_lists_the_counts_and_an_index_for_each_split(made: Path) -> None:
+    assert "- 1 exact duplicate rows count once" in (made / "README.md").read_text(encoding="utf-8")
+    assert len(pd.read_parquet(made / "clips-train.parquet")) == 4
+    assert len(pd.read_parquet(made / "clips-test.parquet")) == 1
+
+
 def test_a_clip_that_the_video_cuts_short_has_a_remark(made: Path) -> None:
     row = pd.read_parquet(made / "metadata.parquet").set_index("id").loc["id5#whole#000025#000040"]
     assert (row["frames"], row["remarks"]) == (5, "the video ends 10 frames before the clip")

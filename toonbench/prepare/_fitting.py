@@ -15,7 +15,7 @@ HOPELESS = 0.2  # agreement of the changes over time, below which it does not
 FARTHEST = 0.25  # the largest shift and change of scale, in half pictures
 MARGIN = 3  # pixels at the edge that are not compared: another crop shows other things there
 STILL = 0.7  # grey levels of change over time, below which a clip shows one picture
-LIKE, LIKE_STILL = 0.34, 0.08  # 1 - correlation of the details of two clips, or of two still ones, at unlikeness 1
+LIKE, LIKE_STILL = 0.2, 0.08  # 1 - correlation of the details of two clips, or of two still ones, at unlikeness 1
 FAINT = 2.0  # grey levels: the contrast of a picture below which it is not raised
 
 Pictures = NDArray[np.floating]  # (moments, side, side)

@@ -29,7 +29,7 @@ SIDE = 24  # pixels a side of a picture
 KEPT = 256  # pictures in memory while a clip is measured
 FREQUENCIES = 8  # in each direction
 FAINT = 48.0  # of a frequency: one of a sixth of a grey level
-NEAR = 0.26  # share of different bits up to which two clips are candidates; independent clips differ in half
+NEAR = 0.3  # share of different bits up to which two clips are candidates; independent clips differ in half
 APART = 1.0  # unlikeness of two clips up to which they are duplicates
 BLOCK = 512  # clips whose candidates are in memory
 

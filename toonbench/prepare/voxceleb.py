@@ -2,6 +2,7 @@
 
 MIRROR/**/<video id>.mp4         input: videos in any sub-folders; .mkv, .webm, .m4v, .mov and .avi too
 OUT/metadata.parquet clips/*.mkv output: an ordinary data set of lossless clips, named as the original names them
+    README.md *-*.parquet        the data card, and how the library `datasets` loads the set
     about.json failures.parquet  the counts; clips that could not be made, and why
     items/*.json                 finished videos: an interrupted run resumes from them
 
@@ -26,6 +27,7 @@ import numpy as np
 
 from toonbench import store, video
 from toonbench.chunks import chunk_frames, in_chunks
+from toonbench.data.card import remove_card, write_card
 from toonbench.data.folder import file_sha256
 from toonbench.data.table import ABOUT, CLIPS, FAILURES, Row
 from toonbench.pool import IN_PROCESS, Pool
@@ -127,6 +129,11 @@ def prepare_voxceleb(
     CLIPS.write(out, sorted(rows, key=lambda row: row["id"]))
     FAILURES.write(out, sorted(failures, key=lambda row: row["id"]))
     store.write_json(out / ABOUT, {"notes": notes})
+    if rows:
+        text = "\n".join(f"- {note}" for note in notes)
+        write_card(out, f"Prepared by `toonbench prepare-voxceleb`.\n\n{text}\n", title="VoxCeleb, cut from a mirror")
+    else:
+        remove_card(out)
     return Summary(made=len(rows), failed=len(failures), notes=tuple(notes))
 
 
