@@ -17,6 +17,7 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -103,11 +104,11 @@ def connect(address: str) -> Any:
     started: dict[str, Any] = {"address": address}
     if address == "local":
         started |= {"include_dashboard": False, "object_store_memory": STORE}
-    with _same_handler(signal.SIGTERM):  # Ray's own would end this process without its last steps
+    with _same_handler(signal.SIGTERM), _collected_errors() as printed:  # Ray's handler would end this process at once
         try:
             ray.init(**started, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:
-            raise ToonbenchError(_not_connected(address, error)) from error
+            raise ToonbenchError(_not_connected(address, error, printed=printed())) from error
     # Ray prints what happens to nodes on standard output, which has the results; it is in Ray's log files, too.
     vars(importlib.import_module("ray._private.worker"))["_worker_logs_enabled"] = False
     return ray
@@ -146,8 +147,28 @@ def _check_reachable(address: str) -> None:
         )
 
 
-def _not_connected(address: str, error: Exception) -> str:
+@contextmanager
+def _collected_errors() -> Generator[Callable[[], str]]:
+    """What the block prints on standard error is collected: Ray's own code prints a line for each of its tries."""
+    with tempfile.TemporaryFile("w+", errors="replace") as file:
+
+        def collected() -> str:
+            file.seek(0)
+            return file.read()
+
+        before = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield collected
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+
+
+def _not_connected(address: str, error: Exception, *, printed: str) -> str:
     """Why Ray did not connect, in one line."""
+    if "InvalidAuthToken" in printed:
+        return f"the Ray cluster at {address} asks for another token: copy ~/.ray/auth_token from its head, or set RAY_AUTH_TOKEN"
     if isinstance(error, ConnectionError) and address == "auto":
         return "this machine belongs to no Ray cluster: start one with `ray start --head`, or give --address HOST:PORT or local"
     reason = " ".join(str(error).split())[:300]

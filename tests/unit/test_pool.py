@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from toonbench.cli import run
+from toonbench.commands.shared import Processes, Terminal
 from toonbench.pool import Pool, auto_workers, progress_to
 from toonbench.types import ToonbenchError
 
@@ -137,3 +138,8 @@ def test_a_cluster_without_ray_names_the_extra(monkeypatch, capsys, tmp_path):
 def test_an_address_without_ray_is_refused(capsys, tmp_path):
     assert run(["make-puppets", "--out", str(tmp_path / "set"), "--address", "head:6379"]) == 2
     assert capsys.readouterr().err == "toonbench: --address head:6379 needs --pool ray\n"
+
+
+def test_a_numbered_gpu_is_refused_for_a_cluster():
+    with pytest.raises(ToonbenchError, match="--device cuda:1 with --pool ray: give cuda, as Ray chooses the GPU"):
+        Terminal().pool(Processes(pool="ray"), device="cuda:1")

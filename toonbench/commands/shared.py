@@ -98,6 +98,8 @@ class Terminal:
             return Pool(workers=auto_workers(chosen.workers, device=device), device=device, progress=self.progress)
         from toonbench.pool_ray import EVERY_CPU, Cluster, check_address
 
+        if ":" in device:
+            raise ToonbenchError(f"--device {device} with --pool ray: give cuda, as Ray chooses the GPU of each task")
         check_address(chosen.address or "auto")
         cluster = Cluster(
             address=chosen.address or "auto",
