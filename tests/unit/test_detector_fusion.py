@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from toonbench.prepare.detection import Detection, overlap
-from toonbench.prepare.detectors import detector, detectors, missing_detectors
+from toonbench.prepare.detectors import detector, detectors, missing_detectors, single_detectors
 from toonbench.prepare.fusion import Member, fuse, fused
 from toonbench.types import ToonbenchError
 
@@ -122,3 +122,10 @@ def test_every_name_is_a_detector_and_others_are_refused():
             assert callable(detector(name, low=low))
     with pytest.raises(ToonbenchError, match="choose mtcnn, yunet, blazeface, drawn, fused"):
         detector("mtccn")
+
+
+def test_the_single_detectors_of_fused_are_its_fast_ones_and_others_have_none():
+    single = single_detectors("fused")
+    assert next(iter(single)) == "drawn"
+    assert set(single) == {"drawn", "blazeface", "yunet"} - set(missing_detectors())
+    assert single_detectors("mtcnn") == {}

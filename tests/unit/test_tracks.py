@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -220,3 +221,40 @@ def test_smoothed_squares_do_not_jitter_with_the_detector():
 def test_a_track_without_a_face_has_no_square():
     with pytest.raises(ValueError, match="no face"):
         squares_of(no_track(0, 0, 9), "union")
+
+
+def test_while_one_detector_finds_all_faces_the_others_are_asked_about_once_a_second():
+    film = Film({1: lambda index: (20 + index, 40), 2: at(180)}, 5 * FPS)
+    all_asked, asked = [0], [0]
+
+    def everyone(frame):
+        all_asked[0] += 1
+        return film.detect(frame)
+
+    def single(frame):
+        asked[0] += 1
+        return [replace(one, score=0.4, found_by=("b",)) for one in film.detect(frame)]
+
+    shot = Shot(start=0, end=5 * FPS, first=0, last=5 * FPS)
+    found = find_tracks(iter(film.frames), [shot], everyone, fps=FPS, single={"c": everyone, "b": single})
+    assert [(track.first, track.last) for track in found] == [(0, 5 * FPS)] * 2
+    assert all_asked[0] <= 7
+    assert asked[0] >= 9
+    assert all(set(track.scores) == {0.9} and set(track.agreement) == {2} for track in found)  # those of all detectors
+
+
+@pytest.mark.parametrize("first", [30, 41, 60])
+def test_a_face_that_comes_while_one_detector_is_asked_begins_at_its_exact_frame(first):
+    film = Film({1: at(20), 2: lambda index: (180, 40) if index >= first else None}, 100)
+    shot = Shot(start=0, end=100, first=0, last=100)
+    found = find_tracks(iter(film.frames), [shot], film.detect, fps=FPS, single={"a": film.detect})
+    assert [(track.first, track.last) for track in found] == [(0, 100), (first, 100)]
+
+
+def test_what_one_detector_misses_is_searched_by_all():
+    film = Film({1: at(20), 2: at(180)}, 60)
+    shot = Shot(start=0, end=60, first=0, last=60)
+    found = find_tracks(
+        iter(film.frames), [shot], film.detect, fps=FPS, single={"a": lambda frame: film.detect(frame)[:1]}
+    )
+    assert [(track.first, track.last, track.face_share) for track in found] == [(0, 60, 1.0)] * 2

@@ -12,7 +12,7 @@ from toonbench.prepare.detection import Box, Detect, Detection
 from toonbench.prepare.fusion import Member, fused
 from toonbench.types import Frame, ToonbenchError
 
-__all__ = ["Box", "Detect", "Detection", "Name", "detector", "detectors", "missing_detectors"]
+__all__ = ["Box", "Detect", "Detection", "Name", "detector", "detectors", "missing_detectors", "single_detectors"]
 
 Name = Literal["mtcnn", "yunet", "blazeface", "drawn", "fused"]
 THRESHOLDS = (0.6, 0.7, 0.7)
@@ -55,6 +55,16 @@ def missing_detectors() -> dict[str, str]:
     """The detectors whose weights are missing, which "fused" leaves out, and how to get them."""
     reasons = {name: weights.missing([needed]) for name, needed in NEEDS.items()}
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def single_detectors(name: str, *, animals: bool = False) -> dict[str, Detect]:
+    """The fast detectors that the detector called `name` asks, by name, with boxes of its convention. Only "fused" has any.
+
+    One that knows animals comes first.
+    """
+    if name != "fused":
+        return {}
+    return {one.name: fused([one], low=True, animals=animals) for one in _members() if not one.slow}
 
 
 def _members() -> list[Member]:

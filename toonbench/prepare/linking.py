@@ -32,6 +32,7 @@ class Face:
     agreement: int
     look: Look
     new: bool = False
+    found_by: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)

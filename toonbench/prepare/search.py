@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -15,6 +15,7 @@ from toonbench.prepare.looks import Look, Small
 from toonbench.types import Frame
 
 PER_SECOND = 3
+EVERYONE = 3  # searches: at least in one of so many, all detectors are asked
 FLAT = 4.0  # grey levels: the standard deviation of a frame that shows nothing
 SAME = 0.6  # grey levels: the largest mean change of a part of the picture that is held
 HERE = 0.3  # overlap of boxes in one place
@@ -38,9 +39,10 @@ class _Pair:
 class ShotSearch:
     """The search in the clean frames of one shot, up to `last`, exclusive. Give it these frames in order."""
 
-    def __init__(self, detect: Detect, *, last: int, fps: float) -> None:
+    def __init__(self, detect: Detect, *, last: int, fps: float, single: Mapping[str, Detect]) -> None:
         rate = fps or 25.0
-        self._detect, self._last = detect, last
+        self._detect, self._single, self._last = detect, single, last
+        self._alone = 0  # searches since all detectors were asked
         self._stride = max(1, round(rate / PER_SECOND))
         self._linker = Linker(bridge=max(1, round(BRIDGE * rate)))
         self._low: Searched | None = None  # the last searched frame
@@ -56,7 +58,7 @@ class ShotSearch:
             waited = index - low.index
             if waited < self._stride or (_is_empty(frame) and waited < 2 * self._stride):
                 return
-        self._close(self._search(index, frame))
+        self._close(self._search(index, frame, expected=self._low.faces if self._low else ()))
 
     def _close(self, high: Searched) -> None:
         """Link the faces since the last searched frame."""
@@ -72,14 +74,40 @@ class ShotSearch:
             self._close(self._search(index, self._between.pop(index)))
         return self._linker.finish()
 
-    def _search(self, index: int, frame: Frame) -> Searched:
-        """Search a frame; one that shows the same as the last searched one has the same faces."""
+    def _search(self, index: int, frame: Frame, *, expected: Sequence[Face] = ()) -> Searched:
+        """Search a frame, which may show the `expected` faces. One that shows the same as the last searched one has the same faces."""
         self.searched.append(index)
         low = self._low
         if low is not None and _is_same(low.frame, frame):
             return Searched(index, frame, [replace(face, new=False) for face in low.faces if face.score > 0])
-        found = [Face(one.box, one.score, one.agreement, Look.of(frame, one.box)) for one in self._detect(frame)]
-        return Searched(index, frame, found)
+        faces = self._follow(frame, expected) if expected and self._alone < EVERYONE - 1 else []
+        self._alone = self._alone + 1 if faces else 0
+        if not faces:
+            found = self._detect(frame)
+            faces = [
+                Face(one.box, one.score, one.agreement, Look.of(frame, one.box), found_by=one.found_by) for one in found
+            ]
+        return Searched(index, frame, faces)
+
+    def _follow(self, frame: Frame, expected: Sequence[Face]) -> list[Face]:
+        """The expected faces in a frame by one detector that found all of them; none if it does not find the same ones.
+
+        They keep the score and the agreement of the detectors that were all asked.
+        """
+        name = next((name for name in self._single if all(name in face.found_by for face in expected)), None)
+        found = self._single[name](frame) if name else []
+        pairs = {
+            place: n
+            for n, one in enumerate(found)
+            for place, face in enumerate(expected)
+            if overlap(face.box, one.box) >= HERE
+        }
+        if len(found) != len(expected) or sorted(pairs.values()) != list(range(len(found))):
+            return []
+        return [
+            replace(face, box=found[pairs[place]].box, look=Look.of(frame, found[pairs[place]].box), new=False)
+            for place, face in enumerate(expected)
+        ]
 
     def _connect(self, low: Searched, high: Searched) -> list[Searched]:
         """The frames between two searched ones that are searched, too: where not the same faces are, or one jumps."""

@@ -114,17 +114,37 @@ def no_track(shot: int, first: int, last: int) -> FaceTrack:
     return FaceTrack.from_json({**empty, "searched": 0})
 
 
-def find_tracks(frames: Iterable[Frame], shots: Sequence[Shot], detect: Detect, *, fps: float) -> list[FaceTrack]:
+def find_tracks(
+    frames: Iterable[Frame],
+    shots: Sequence[Shot],
+    detect: Detect,
+    *,
+    fps: float,
+    single: Mapping[str, Detect] | None = None,
+) -> list[FaceTrack]:
     """The tracks in all frames of a film, (h, w, 3) uint8 RGB of one size, in order of shots and beginnings.
 
     `shots` are in order; only their clean frames are searched. `fps` is the film's rate; 0 counts as 25.
+    `single` are the detectors of which `detect` consists (`single_detectors`): while one of them finds all faces, only it is asked,
+    and all are asked about once a second.
     """
+    from toonbench.training.processes import one_thread
+
+    with (
+        one_thread()
+    ):  # once: PyTorch needs more time to change its number of threads than to find the faces of a frame
+        return _find_tracks(frames, shots, detect, fps=fps, single=single or {})
+
+
+def _find_tracks(
+    frames: Iterable[Frame], shots: Sequence[Shot], detect: Detect, *, fps: float, single: Mapping[str, Detect]
+) -> list[FaceTrack]:
     clean = [(number, shot) for number, shot in enumerate(shots) if shot.last > shot.first]
     tracks: list[FaceTrack] = []
     search: ShotSearch | None = None
     for index, frame in enumerate(frames):
         if clean and index == clean[0][1].first:
-            search = ShotSearch(detect, last=clean[0][1].last, fps=fps)
+            search = ShotSearch(detect, last=clean[0][1].last, fps=fps, single=single)
         if search:
             search.add(index, frame)
         if search and index == clean[0][1].last - 1:
