@@ -87,7 +87,7 @@ def test_toonbench_imports_no_method(path):
 
 @pytest.mark.parametrize("path", METHOD_FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_methods_import_only_the_lowest_layers_of_toonbench(path):
-    allowed = {"types", "networks", "training", "weights", "video", "ToonbenchError"}
+    allowed = {"types", "networks", "training", "weights", "video", "compiled", "ToonbenchError"}
     assert not [m for m in imported(path) if m.startswith("toonbench.") and part(m) not in allowed]
 
 
