@@ -138,7 +138,7 @@ class Animation:
 
         if self._motion == "relative":
             return Transfer(self._still.points, driving.points, blinks=driving.blinks)
-        reference = posed_as(driving.points, rig=driving.rig, wanted=self._still.rig)
+        reference = posed_as(driving.points, rig=driving.rig, other=self._still.rig)
         return Transfer(self._still.points, reference, blinks=self._still.blinks)
 
 

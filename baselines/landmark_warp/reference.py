@@ -22,23 +22,23 @@ NECK = 0.45  # of the face's height: how far below its centre the head tips
 STEEPEST = 0.35  # the least share of an eye that counts as open, so that a closed eye can be opened
 
 
-def posed_as(points: Points, *, rig: Rig, wanted: Rig) -> Points:
-    """Landmarks of a face that shows `rig`, moved to `wanted`: pose, jaw, lids, brows and pupils; other channels stay."""
+def posed_as(points: Points, *, rig: Rig, other: Rig) -> Points:
+    """Landmarks of a face that shows `rig`, moved to the rig `other`: pose, jaw, lids, brows and pupils; other channels stay."""
     face = measures(points)
     local = (points - face.centre) / face.right
-    local = _turned(local, rig, wanted, width=face.width)
-    _express(local, rig, wanted, height=face.height)
-    change = {name: wanted[name] - rig[name] for name in rig}
+    local = _turned(local, rig, other, width=face.width)
+    _express(local, rig, other, height=face.height)
+    change = {name: other[name] - rig[name] for name in rig}
     turn = cmath.rect(2.0 ** change["scale"], math.radians(change["roll"]))
     shift = complex(change["tx"], -change["ty"]) * face.height
     neck = 1j * NECK * face.height
     return face.centre + shift + face.right * (neck + turn * (local - neck))
 
 
-def _turned(local: Points, rig: Rig, wanted: Rig, *, width: float) -> Points:
+def _turned(local: Points, rig: Rig, other: Rig, *, width: float) -> Points:
     """Upright points turned from one yaw and pitch to another, by the depth of a common face."""
-    x = _rotated(local.real, math.radians(rig["yaw"]), math.radians(wanted["yaw"]), depth=DEPTH * width)
-    y = _rotated(local.imag, -math.radians(rig["pitch"]), -math.radians(wanted["pitch"]), depth=DEPTH * width)
+    x = _rotated(local.real, math.radians(rig["yaw"]), math.radians(other["yaw"]), depth=DEPTH * width)
+    y = _rotated(local.imag, -math.radians(rig["pitch"]), -math.radians(other["pitch"]), depth=DEPTH * width)
     return x + 1j * y
 
 
@@ -49,17 +49,17 @@ def _rotated(
     return frontal * math.cos(end) + depth * math.sin(end)
 
 
-def _express(local: Points, rig: Rig, wanted: Rig, *, height: float) -> None:
+def _express(local: Points, rig: Rig, other: Rig, *, height: float) -> None:
     """Jaw, lids, brows and pupils of upright points, moved in place."""
-    jaw = (wanted["jaw_open"] - rig["jaw_open"]) * JAW * height * 1j
+    jaw = (other["jaw_open"] - rig["jaw_open"]) * JAW * height * 1j
     local[[*range(55, 60), *range(65, 68)]] += jaw
     local[range(4, 13)] += jaw * CHIN * np.sin(np.linspace(0.2, math.pi - 0.2, 9))
-    gaze = complex(wanted["gaze_x"] - rig["gaze_x"], rig["gaze_y"] - wanted["gaze_y"])
+    gaze = complex(other["gaze_x"] - rig["gaze_x"], rig["gaze_y"] - other["gaze_y"])
     for side, (eye, pupil) in zip(("left", "right"), zip(EYES, PUPILS, strict=True), strict=True):
         local[pupil] += gaze * GAZE * eye.width(local)
-        brow = (wanted[f"brow_up_{side}"] - rig[f"brow_up_{side}"]) * BROW * height
+        brow = (other[f"brow_up_{side}"] - rig[f"brow_up_{side}"]) * BROW * height
         local[range(17, 22) if side == "left" else range(22, 27)] -= 1j * brow
-        left = max(1 - wanted[f"blink_{side}"], STEEPEST) / max(1 - rig[f"blink_{side}"], STEEPEST)
+        left = max(1 - other[f"blink_{side}"], STEEPEST) / max(1 - rig[f"blink_{side}"], STEEPEST)
         for upper, lower in zip(eye.upper[1:-1], eye.lower[1:-1], strict=True):
             local[upper] = local[lower] + (local[upper] - local[lower]) * left
 

@@ -91,7 +91,7 @@ class Transfer:
                 scaled[at] = anchor + _stretched(rest[at] - own, ratio)
 
     def _close_eye(self, scaled: Points, rest: Points, eye: Opening, blink: float) -> None:
-        """A closing eye keeps the share of its height that the driving eye keeps, or less where the blink says so.
+        """A closing eye keeps the share of its height that the driving eye keeps, or less if the blink is further.
 
         It closes completely a little earlier than the landmarks: those of closed lids do not meet exactly.
         """
@@ -109,7 +109,8 @@ class Transfer:
     def _move_mouth(self, scaled: Points, rest: Points) -> None:
         mouth = list(MOUTH)
         wide = abs(self._source[54] - self._source[48]) / max(abs(self._reference[54] - self._reference[48]), 1e-6)
-        ratio = complex(_within(wide, self._ratio.real), self._ratio.real)  # a mouth opens in proportion to the face's width
+        across = self._ratio.real  # a mouth opens in proportion to the face's width
+        ratio = complex(_within(wide, self._ratio.real), across)
         own = rest[mouth].mean()
         scaled[mouth] = _stretched(own, self._ratio) + _stretched(rest[mouth] - own, ratio)
 

@@ -161,8 +161,8 @@ def test_a_face_posed_as_itself_stays_and_one_posed_as_another_frame_comes_close
     _, rig, points = driving()
     first, last = 0, int(np.abs(rig[:, YAW]).argmax())
     rigs = [dict(zip(CHANNELS, map(float, rig[t]), strict=True)) for t in (first, last)]
-    np.testing.assert_allclose(posed_as(points[first], rig=rigs[0], wanted=rigs[0]), points[first], atol=1e-9)
-    posed = posed_as(points[first], rig=rigs[0], wanted=rigs[1])
+    np.testing.assert_allclose(posed_as(points[first], rig=rigs[0], other=rigs[0]), points[first], atol=1e-9)
+    posed = posed_as(points[first], rig=rigs[0], other=rigs[1])
     error, motion = (np.abs(one - points[last]).mean() for one in (posed, points[first]))
     assert error < 0.35 * motion
 
