@@ -258,3 +258,14 @@ def test_what_one_detector_misses_is_searched_by_all():
         iter(film.frames), [shot], film.detect, fps=FPS, single={"a": lambda frame: film.detect(frame)[:1]}
     )
     assert [(track.first, track.last, track.face_share) for track in found] == [(0, 60, 1.0)] * 2
+
+
+def test_a_face_that_slides_behind_the_edge_of_the_picture_ends_there_and_is_not_kept_by_what_is_left():
+    def leaving(index):
+        x = 140 + 3 * index
+        return (x, 40) if x + SIDE / 2 < WIDTH - 8 else None
+
+    film = Film({1: leaving}, 90)
+    for frame in film.frames:
+        frame[1:, WIDTH - 8 :] = 0  # a bar, which stays
+    assert spans(film.tracks()) == [(0, 0, 24)]

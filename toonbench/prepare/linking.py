@@ -17,6 +17,7 @@ SIMILAR = 0.5  # likeness of one face in two searches
 RETURNS, RECENT = 0.8, 8  # likeness of a face that was missed with one of those that were seen last
 NEVER = 100.0  # cost of a pair that cannot be
 EARLY = 4  # first appearances of a face that returns
+CLEAR, TINY = 0.65, 24  # score and pixels of a face whose first and last frame are searched for
 BRIDGE = 1.0  # seconds that a face may be missed
 
 
@@ -33,6 +34,11 @@ class Face:
     look: Look
     new: bool = False
     found_by: tuple[str, ...] = ()
+
+    @property
+    def matters(self) -> bool:
+        """Whether the frames where it comes and goes are worth a search: it is sure, and not tiny."""
+        return self.score >= CLEAR and max(self.box[2] - self.box[0], self.box[3] - self.box[1]) >= TINY
 
 
 @dataclass(slots=True, eq=False)

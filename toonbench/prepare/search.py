@@ -11,7 +11,7 @@ import numpy as np
 from toonbench.prepare import looks
 from toonbench.prepare.detection import Box, Detect, overlap
 from toonbench.prepare.linking import BRIDGE, Expected, Face, Linker, OpenTrack, Searched, assign
-from toonbench.prepare.looks import Look, Small
+from toonbench.prepare.looks import Look
 from toonbench.types import Frame
 
 PER_SECOND = 3
@@ -19,7 +19,7 @@ EVERYONE = 3  # searches: at least in one of so many, all detectors are asked
 FLAT = 4.0  # grey levels: the standard deviation of a frame that shows nothing
 SAME = 0.6  # grey levels: the largest mean change of a part of the picture that is held
 HERE = 0.3  # overlap of boxes in one place
-UNLIKE = 0.3  # 1 - correlation of a face in two frames, from which it may be another drawing
+UNLIKE = 0.3  # unlikeness of a face in two frames, from which it may be another drawing
 ABRUPT = 3.0  # the same over the largest one in the frames beside
 FEW = 4  # pairs of frames in a row, in which what is usual can be shown
 
@@ -33,7 +33,8 @@ class _Pair:
 
     @property
     def is_unlike(self) -> bool:
-        return looks.correlation(self.before.look.pixels, self.after.look.pixels) < 1 - UNLIKE
+        """Whether it looks other in the second frame, so that the frames between are compared."""
+        return unlikeness(self.before.look, self.after.look) >= UNLIKE
 
 
 class ShotSearch:
@@ -121,7 +122,8 @@ class ShotSearch:
             parts = [before, after] if before is not low else [after]
             inner = [one for one in parts if one is not high]
             return [*self._connect(low, before), *inner, *self._connect(after, high)]
-        if len(pairs) == len(low.faces) == len(high.faces):
+        paired = {id(face) for pair in pairs for face in (pair.before, pair.after)}
+        if not any(face.matters for face in [*low.faces, *high.faces] if id(face) not in paired):
             return []
         middle = self._inside(low, high, (low.index + high.index) // 2)
         return [*self._connect(low, middle), middle, *self._connect(middle, high)]
@@ -148,27 +150,31 @@ class ShotSearch:
     def _changes(self, pair: _Pair, low: Searched, high: Searched, jump: int) -> bool:
         return pair.is_unlike and low.index + jump_of(self._looks(pair, low, high)) == jump
 
-    def _looks(self, pair: _Pair, low: Searched, high: Searched) -> list[Small]:
+    def _looks(self, pair: _Pair, low: Searched, high: Searched) -> list[Look]:
         inside = [(index, self._between[index]) for index in range(low.index + 1, high.index)]
         frames = [(low.index, low.frame), *inside, (high.index, high.frame)]
         return [
-            looks.look(frame, _between(pair, (index - low.index) / (high.index - low.index)), colour=True)
-            for index, frame in frames
+            Look.of(frame, _between(pair, (index - low.index) / (high.index - low.index))) for index, frame in frames
         ]
 
 
-def jump_of(shown: Sequence[Small]) -> int:
+def unlikeness(one: Look, other: Look) -> float:
+    """How unlike a face is in two frames, 0 for the same pixels: by the pixels of the face, and by the colours of the head."""
+    return 2 - looks.correlation(one.pixels, other.pixels) - looks.likeness(one, other)
+
+
+def jump_of(shown: Sequence[Look]) -> int:
     """The position at which a face becomes another drawing, among its looks in frames in a row; 0 if it does not.
 
     The change is large, much larger than between the other frames, and it stays; a flash does not count as one.
     """
-    unlike = [1 - looks.correlation(one, other) for one, other in pairwise(shown)]
+    unlike = [unlikeness(one, other) for one, other in pairwise(shown)]
     if len(unlike) < FEW:
         return 0
     at = int(np.argmax(unlike)) + 1
     usual = sorted(unlike)[-2]
-    contrasts = sorted((float(shown[at - 1].std()), float(shown[at].std())))
-    stays = 1 - looks.correlation(shown[at - 1], shown[-1]) >= UNLIKE
+    contrasts = sorted((float(shown[at - 1].pixels.std()), float(shown[at].pixels.std())))
+    stays = unlikeness(shown[at - 1], shown[-1]) >= UNLIKE
     clear = unlike[at - 1] >= max(UNLIKE, ABRUPT * usual) and contrasts[1] <= 2 * contrasts[0]
     return at if clear and stays else 0
 
@@ -184,9 +190,10 @@ def _renew(searched: Searched, pairs: Sequence[_Pair]) -> None:
 
 
 def _stays(face: Face, searched: Searched) -> bool:
-    """Whether a face that is not detected in a frame is still there: its pixels are, and no other face is."""
-    free = all(overlap(face.box, other.box) < HERE for other in searched.faces)
-    return free and looks.is_still(searched.frame, face.box, face.look.pixels)
+    """Whether a face that is not detected in a frame is still there: its pixels and those around it are, and no other face is."""
+    if any(overlap(face.box, other.box) >= HERE for other in searched.faces):
+        return False
+    return unlikeness(face.look, Look.of(searched.frame, face.box)) < UNLIKE
 
 
 def _between(pair: _Pair, part: float) -> Box:

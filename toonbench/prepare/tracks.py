@@ -20,8 +20,7 @@ from toonbench.prepare.search import ShotSearch
 from toonbench.prepare.shots.film import Shot
 from toonbench.types import Frame
 
-SURE = 0.8  # score of a face that was detected once only
-ONCE = 2  # searched frames of a track, up to which one detection is enough
+SURE, OFTEN = 0.7, 4  # a track was detected with this score once, or this often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -157,7 +156,7 @@ def _find_tracks(
 
 def _finished(search: ShotSearch, shot: int) -> list[FaceTrack]:
     found = [_track(track, shot, searched=search.searched) for track in search.finish()]
-    kept = [one for one in found if one and (len(one.at) > 1 or one.searched <= ONCE or one.scores.max() >= SURE)]
+    kept = [one for one in found if one and (len(one.at) >= OFTEN or one.scores.max() >= SURE)]
     return sorted(kept, key=lambda one: (one.first, one.last, one.boxes[0].tolist()))
 
 
@@ -166,7 +165,7 @@ def _track(track: OpenTrack, shot: int, *, searched: Sequence[int]) -> FaceTrack
     found = [(at, face) for at, face in zip(track.at, track.faces, strict=True) if face.score > 0]
     if not found:
         return None
-    first, last = track.at[0], track.at[-1] + 1
+    first, last = track.at[0], found[-1][0] + 1
     return FaceTrack(
         shot=shot,
         first=first,
