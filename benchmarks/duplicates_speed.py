@@ -27,6 +27,7 @@ from toonbench.store import write_json
 
 HERE = Path(__file__).parent
 CHANGED = 0.05  # share of the bits of a copy
+ROUNDS = 2  # of which the faster one counts
 ROWS = 64  # of a block of the plain method
 
 Hashes = NDArray[np.uint64]
@@ -38,14 +39,17 @@ def main() -> None:
     parser.add_argument("--plain", type=int, default=5_000)
     given = parser.parse_args()
     candidates(*made(100)[:2])  # compiles
-    runs = [searched(count) for count in (given.plain, given.clips // 10, given.clips)]
+    counts = (given.plain, given.clips // 10, given.clips)
+    runs = [min((searched(count) for _ in range(ROUNDS)), key=lambda run: run["search"]) for count in counts]
     for run in runs:
         print(run, flush=True)
     hashes, mirrored, _ = made(given.plain)
-    start = time.process_time()
-    found = plain(hashes, mirrored)
-    seconds = time.process_time() - start
-    assert found == runs[0]["pairs"]
+    times: list[float] = []
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        assert plain(hashes, mirrored) == runs[0]["pairs"]
+        times.append(time.process_time() - start)
+    seconds = min(times)
     result = {
         "what": "CPU seconds to compare all pairs of clips by their hashes, one process",
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
