@@ -165,7 +165,7 @@ def test_values_of_the_track_are_passed_on():
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"face_pixels": 41.0}, "the face has 41 pixels: 64 or more are needed"),
+        ({"face_pixels": 41.0}, "the face has 41.0 pixels: 64 or more are needed"),
         ({"sharpness": 0.1234}, "the sharpness is 0.123: 0.27 or more is needed"),
         ({"detected": 0.4}, "the face is found in 0.400 of the frames: 0.6 or more is needed"),
         ({"held": 0.99}, "0.990 of the frames repeat the one before: 0.95 or less is allowed"),

@@ -86,7 +86,7 @@ class Limits:
 
 
 _RULES = (
-    ("face_pixels", "least_face_pixels", "the face has {:.0f} pixels: {:g} or more are needed"),
+    ("face_pixels", "least_face_pixels", "the face has {:.1f} pixels: {:g} or more are needed"),
     ("sharpness", "least_sharpness", "the sharpness is {:.3f}: {:g} or more is needed"),
     ("detected", "least_detected", "the face is found in {:.3f} of the frames: {:g} or more is needed"),
     ("held", "most_held", "{:.3f} of the frames repeat the one before: {:g} or less is allowed"),
