@@ -100,3 +100,15 @@ def test_links_to_folders_are_named(tmp_path):
     make(tmp_path, "a.mp4")
     (tmp_path / "link").symlink_to(tmp_path)
     assert any("was not followed" in line for line in list_films(tmp_path, domain="cartoon").remarks)
+
+
+def test_a_lack_of_memory_or_threads_is_not_reported_as_damage(tmp_path):
+    import errno
+
+    import av.error
+
+    from toonbench.video.read import loud
+
+    shortage = av.error.FFmpegError(errno.EAGAIN, "Resource temporarily unavailable")
+    with pytest.raises(ToonbenchError, match="cannot be read now .* use fewer --workers"), loud(tmp_path / "a.mp4"):
+        raise shortage
