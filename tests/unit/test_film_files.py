@@ -110,5 +110,5 @@ def test_a_lack_of_memory_or_threads_is_not_reported_as_damage(tmp_path):
     from toonbench.video.read import loud
 
     shortage = av.error.FFmpegError(errno.EAGAIN, "Resource temporarily unavailable")
-    with pytest.raises(ToonbenchError, match="cannot be read now .* use fewer --workers"), loud(tmp_path / "a.mp4"):
+    with pytest.raises(ToonbenchError, match=r"cannot be read now .* use fewer --workers"), loud(tmp_path / "a.mp4"):
         raise shortage
