@@ -72,9 +72,9 @@ def key_point_cases(bench: Bench) -> Iterator[tuple[str, Outputs]]:
 def picture_cases(bench: Bench) -> Iterator[tuple[str, Outputs]]:
     """The cases of pictures, with their intermediates."""
     network = bench.network
-    source = network.source(bench.images("src0"))
-    start, drv1, drv2 = (network.key_points(bench.images(name)) for name in ("drv0", "drv1", "drv2"))
     trace: Trace = {}
+    source = network.source(bench.images("src0"), trace=trace)
+    start, drv1, drv2 = (network.key_points(bench.images(name)) for name in ("drv0", "drv1", "drv2"))
     made = network.render(source, drv1, trace=trace)
     yield "gen_abs_b1", {"prediction": made, "source_down": source.small, **intermediates(bench, trace)}
     for name, scale in (("gen_rel_b1", 1.0), ("gen_rel_adapt_b1", movement_scale(source.points, start))):

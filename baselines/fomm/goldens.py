@@ -11,8 +11,8 @@ import torch
 from toonbench.types import GoldenCheck
 
 from ..first_order_goldens import Bench, Outputs, State, checks, holds, key_point_cases, picture_cases
-from .model import FOMMNetwork, infer_config
-from .weights_io import prepared
+from ..first_order_weights import infer_config, prepared
+from .model import FOMMNetwork
 
 MODEL = "fomm"
 

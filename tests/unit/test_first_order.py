@@ -1,4 +1,4 @@
-"""FOMM and DaGAN as methods: motion, chunks, options, and checkpoints of every kind, good and bad."""
+"""What FOMM and DaGAN share (motion, chunks, options), on FOMM, and FOMM's checkpoints of every kind, good and bad."""
 
 import hashlib
 import json
@@ -10,9 +10,10 @@ import torch
 
 import toonbench
 from baselines.best_frame import PosedFrame
+from baselines.first_order_weights import TINY, NetworkConfig, state_for_tests
 from baselines.fomm.method import FOMM
-from baselines.fomm.model import FOMMNetwork, NetworkConfig
-from baselines.fomm.weights_io import TINY, load_weights, state_for_tests, weights_for_tests
+from baselines.fomm.model import FOMMNetwork
+from baselines.fomm.weights_io import load_weights, weights_for_tests
 from toonbench.networks.first_order import KeyPoints, hull_area, inverse, relative_points
 from toonbench.networks.hourglass import fold_norms
 from toonbench.types import ToonbenchError
@@ -23,7 +24,7 @@ CONFIG = NetworkConfig(points=3, detector=(4, 4, 4), motion=(4, 4, 4), generator
 def parts(config=CONFIG):
     """The two state dicts of a small network, as the training code saves them."""
     network = FOMMNetwork(config)
-    state = state_for_tests(network)
+    state = state_for_tests(network, "fomm", points=config.points)
     return {
         name: {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
         for name in ("kp_detector", "generator")
@@ -233,6 +234,8 @@ def bad_files(tmp_path_factory):
     torch.save({"generator": own["generator"]}, folder / "half.tar")
     torch.save({**own, "kp_detector": parts(TINY)["kp_detector"]}, folder / "mixed.tar")
     detector = own["kp_detector"]
+    first = "predictor.encoder.down_blocks.0.conv.weight"
+    torch.save({**own, "kp_detector": {**detector, first: torch.zeros(4, 4, 3, 3)}}, folder / "four.tar")
     bias = detector["kp.bias"]
     for name, changes in {
         "nan": {"kp.bias": bias * float("nan")},
@@ -265,7 +268,8 @@ BAD = [
     ("foreign.tar", "no FOMM checkpoint .found a"),
     ("list.tar", "no FOMM checkpoint .found a list"),
     ("half.tar", "it has no kp_detector, only generator"),
-    ("mixed.tar", "do not belong together|does not fit"),
+    ("mixed.tar", "kp_detector has 4 key points, and generator has 3; its parts do not belong together"),
+    ("four.tar", "kp_detector takes 4 channels, and the generator's takes 3; its parts do not belong together"),
     ("state_nan.tar", "1 tensors that are not finite"),
     ("state_whole.tar", "1 tensors that are not finite"),
     ("state_extra.tar", "1 unknown"),

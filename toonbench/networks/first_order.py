@@ -44,9 +44,10 @@ class KeyPoints:
 @lru_cache(maxsize=16)
 def coordinate_grid(size: tuple[int, int], device: torch.device) -> Tensor:
     """(height, width, 2) coordinates (x, y) of the pixels: the outermost are at -1 and 1."""
-    down, right = (torch.arange(side, dtype=torch.float32, device=device) * (2 / (side - 1)) - 1 for side in size)
-    rows, columns = torch.meshgrid(down, right, indexing="ij")
-    return torch.stack([columns, rows], dim=-1)
+    with torch.inference_mode(mode=False):  # it is kept, and may be used in training later
+        down, right = (torch.arange(side, dtype=torch.float32, device=device) * (2 / (side - 1)) - 1 for side in size)
+        rows, columns = torch.meshgrid(down, right, indexing="ij")
+        return torch.stack([columns, rows], dim=-1)
 
 
 def inverse(matrices: Tensor) -> Tensor:
@@ -192,7 +193,7 @@ class WarpingGenerator(nn.Module):
         """Features (B or 1, C, h, w) moved to where `places` (B, h, w, 2) shows, weighted by what is visible (B, 1, h, w)."""
         moved = F.grid_sample(features.expand(len(places), -1, -1, -1), places, align_corners=self.corners)
         if trace is not None:
-            trace.update(source_feature=features, warped_feature=moved)
+            trace["warped_feature"] = moved
         return (moved * visible).contiguous(memory_format=torch.channels_last)
 
     def decode(self, features: Tensor) -> Tensor:

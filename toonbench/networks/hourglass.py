@@ -126,21 +126,21 @@ def fold_norms(network: nn.Module) -> None:
     """Multiply each normalisation that follows a convolution into it, in place; the network computes the same, faster."""
     for part in network.modules():
         if isinstance(part, ConvBlock) and isinstance(part.norm, nn.BatchNorm2d):
-            _fold(part.conv, part.norm)
+            fold(part.conv, part.norm)
             part.norm = nn.Identity()
         elif isinstance(part, ResidualBlock) and isinstance(part.norm2, nn.BatchNorm2d):
-            _fold(part.conv1, part.norm2)
+            fold(part.conv1, part.norm2)
             part.norm2 = nn.Identity()
 
 
-def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    """Multiply a normalisation into the convolution before it, in place."""
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None:
+        raise ValueError("a normalisation without running statistics cannot be folded")
     with torch.no_grad():
-        mean, variance, bias = norm.running_mean, norm.running_var, conv.bias
-        if mean is None or variance is None or bias is None:
-            raise ValueError(
-                "a normalisation without running statistics, or a convolution without bias, cannot be folded"
-            )
         gain = norm.weight.double() * torch.rsqrt(variance.double() + norm.eps)
-        shift = norm.bias.double() + gain * (bias.double() - mean.double())
+        before = 0.0 if conv.bias is None else conv.bias.double()
+        shift = norm.bias.double() + gain * (before - mean.double())
         conv.weight.copy_(conv.weight.double() * gain[:, None, None, None])
-        bias.copy_(shift)
+        conv.bias = nn.Parameter(shift.to(conv.weight.dtype), requires_grad=False)

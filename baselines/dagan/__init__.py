@@ -1,0 +1,1 @@
+"""DaGAN: depth-aware talking heads (Hong et al. 2022)."""
