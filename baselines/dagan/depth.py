@@ -36,7 +36,7 @@ class DepthConfig:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Of the five feature maps, 1/2 to 1/32 of the size."""
+        """Widths of the five feature maps, 1/2 to 1/32 of the size."""
         return (self.stem, *(width * (4 if self.bottleneck else 1) for width in self.planes))
 
     @property
