@@ -22,7 +22,7 @@ from toonbench import video
 from toonbench.data.folder import file_sha256
 from toonbench.prepare.crops import squares_of
 from toonbench.prepare.detection import Box
-from toonbench.prepare.detectors import detector
+from toonbench.prepare.detectors import detector, single_detectors
 from toonbench.prepare.duplicates import FingerprintMeter
 from toonbench.prepare.face import LONGER_SIDE
 from toonbench.prepare.films.contact_sheets import Sheet
@@ -188,7 +188,8 @@ def find_faces(job: Job) -> str:
     scale = min(1.0, LONGER_SIDE / max(facts["width"], facts["height"]))
     try:
         frames = video.iter_frames(job.source, longest=LONGER_SIDE)
-        tracks = find_tracks(frames, shots_of(job), detect, fps=facts["fps"])
+        single = single_detectors(job.options.detector, animals=job.options.animals)
+        tracks = find_tracks(frames, shots_of(job), detect, fps=facts["fps"], single=single)
     except ToonbenchError as error:
         return str(error)
     job.write("tracks.json", {"key": key, "tracks": [track.scaled(1 / scale).to_json() for track in tracks]})
