@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-OFFICIAL_CHANNELS = ((4, 512), (8, 512), (16, 512), (32, 512), (64, 256), (128, 128), (256, 64), (512, 32), (1024, 16))
+from toonbench.networks.image_encoder import OFFICIAL_CHANNELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,26 +7,20 @@ numpy alone, so that the same numbers come out on any machine; no code of the fo
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from toonbench.networks.golden_cases import draw_image, draw_weight
+from toonbench.networks.golden_cases import Case, case_checks, draw_weight, listed_cases, unit_pictures
 from toonbench.types import GoldenCheck, ToonbenchError
 
 from .model import DomainNetwork, ToonTalkerNetwork, infer_config
 
-TOLERANCE = 1e-4
-BYTE_TOLERANCE = 1.0
-Case = dict[str, Any]
 Outputs = dict[str, Tensor]
 
 
@@ -59,16 +53,7 @@ class _Bench:
 
     def images(self, case: Case, role: str) -> Tensor:
         """(B, 3, size, size) in [-1, 1]. Raises ToonbenchError if this machine draws other pictures than were listed."""
-        drawn: list[NDArray[np.uint8]] = []
-        for tag in case["inputs"][role]:
-            picture = draw_image(tag, case["size"])
-            if hashlib.sha256(picture.tobytes()).hexdigest() != self.digests[f"{tag}@{case['size']}"]:
-                raise ToonbenchError(
-                    f"test picture {tag} comes out different here; numpy {np.__version__} may be at fault"
-                )
-            drawn.append(picture)
-        unit = np.stack(drawn).astype(np.float32) / np.float32(255.0)
-        return torch.from_numpy((unit - np.float32(0.5)) * np.float32(2.0)).to(self.device)
+        return torch.from_numpy(unit_pictures(case, role, self.digests)).to(self.device)
 
 
 def _tokens(w: Tensor) -> Tensor:
@@ -133,38 +118,23 @@ def _runner(call: str) -> Callable[[_Bench, Case], Outputs]:
     raise ToonbenchError(f"goldens case calls {call!r}, which this version does not know; update toonbench")
 
 
-def _compare(case: Case, outputs: Outputs, arrays: Any) -> Iterator[GoldenCheck]:
-    for expected in case["outputs"]:
-        key: str = expected["key"]
-        name = key.removeprefix(case["name"] + ".")
-        got = outputs[name].float().cpu().numpy()
-        tolerance = BYTE_TOLERANCE if name == "u8" else TOLERANCE
-        if list(got.shape) != expected["full_shape"]:
-            yield GoldenCheck(key, math.inf, tolerance)
-            continue
-        got = got[tuple(slice(*bounds) for bounds in expected["slice"])]
-        error = float(np.abs(got - arrays[key]).max())
-        yield GoldenCheck(key, error if math.isfinite(error) else math.inf, tolerance)
-
-
 def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:
     """A check of every stored output of every ToonTalker case in `folder`; cases of other networks are skipped.
 
     A folder without `goldens.json`, or with one of something else, gives an empty list: `doctor` offers each folder
     to everybody.
     """
-    if not (folder / "goldens.json").is_file():
-        return []
-    listed = json.loads((folder / "goldens.json").read_text())
-    if not isinstance(listed, dict) or "weight_sets" not in listed:
+    cases = listed_cases(folder)
+    if not cases:
         return []
     bench = _Bench(folder, device)
     checks: list[GoldenCheck] = []
-    for case in listed["cases"]:
+    for case in cases:
         if case["network"] != "toontalker":
             reason = f"network {case['network']} is not ToonTalker"
             checks.append(GoldenCheck(case["name"], math.nan, math.nan, skipped=reason))
             continue
         with torch.inference_mode(), np.load(folder / case["file"]) as arrays:
-            checks.extend(_compare(case, _runner(case["call"])(bench, case), arrays))
+            made = {name: value.float().cpu().numpy() for name, value in _runner(case["call"])(bench, case).items()}
+            checks.extend(case_checks(case, made, arrays))
     return checks

@@ -687,7 +687,7 @@ def test_our_manifest_says_everything_of_every_file():
             assert digits[1].startswith(item.sha256[:8]) or item.file.startswith("dinov2"), name
     assert len({item.file for item in weights.entries().values()}) == len(weights.entries())
     restricted = {name for name, item in weights.entries().items() if not item.commercial}
-    methods = {"fomm-vox", "fomm-vox-adv", "dagan-vox-adv", "dagan-depth-encoder", "dagan-depth-decoder"}
+    methods = {"lia-vox", "fomm-vox", "fomm-vox-adv", "dagan-vox-adv", "dagan-depth-encoder", "dagan-depth-decoder"}
     assert restricted == {"scrfd-10g", "arcface-r50"} | methods
 
 

@@ -5,15 +5,22 @@ A manifest lists key, shape and distribution of every weight of a network. No co
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toonbench.types import GoldenCheck, ToonbenchError
+
+TOLERANCE = 1e-4
+BYTE_TOLERANCE = 1.0
+Case = dict[str, Any]
 
 # Lattice points per side and amplitude of the test pictures: coarse shapes first, then finer and fainter detail.
 TANH_OCTAVES = ((3, 0.80), (5, 0.55), (9, 0.40), (17, 0.26), (33, 0.16), (65, 0.09), (129, 0.05))
@@ -79,3 +86,36 @@ def compared(key: str, got: NDArray[Any], stored: NDArray[Any], tolerance: float
         return GoldenCheck(key, math.inf, tolerance)
     error = float(np.abs(got.astype(np.float64) - stored).max())
     return GoldenCheck(key, error if math.isfinite(error) else math.inf, tolerance)
+
+
+def listed_cases(folder: Path) -> list[Case]:
+    """The cases of `goldens.json` of ToonTalker and LIA; none in a folder of something else: `doctor` gives each folder to all."""
+    if not (folder / "goldens.json").is_file():
+        return []
+    listed = json.loads((folder / "goldens.json").read_text())
+    return listed["cases"] if isinstance(listed, dict) and "weight_sets" in listed else []
+
+
+def unit_pictures(case: Case, role: str, digests: Mapping[str, str]) -> NDArray[np.float32]:
+    """(B, 3, size, size) in [-1, 1]. Raises ToonbenchError if this machine draws other pictures than were listed."""
+    drawn: list[NDArray[np.uint8]] = []
+    for tag in case["inputs"][role]:
+        picture = draw_image(tag, case["size"])
+        if hashlib.sha256(picture.tobytes()).hexdigest() != digests[f"{tag}@{case['size']}"]:
+            raise ToonbenchError(f"test picture {tag} comes out different here; numpy {np.__version__} may be at fault")
+        drawn.append(picture)
+    unit = np.stack(drawn).astype(np.float32) / np.float32(255.0)
+    return (unit - np.float32(0.5)) * np.float32(2.0)
+
+
+def case_checks(case: Case, outputs: Mapping[str, NDArray[Any]], arrays: Mapping[str, Any]) -> Iterator[GoldenCheck]:
+    """A check of every stored output of a case: a slice of the whole array."""
+    for expected in case["outputs"]:
+        key: str = expected["key"]
+        name = key.removeprefix(case["name"] + ".")
+        tolerance = BYTE_TOLERANCE if name == "u8" else TOLERANCE
+        if list(outputs[name].shape) != expected["full_shape"]:
+            yield GoldenCheck(key, math.inf, tolerance)
+            continue
+        got = outputs[name][tuple(slice(*bounds) for bounds in expected["slice"])]
+        yield compared(key, got, arrays[key], tolerance)

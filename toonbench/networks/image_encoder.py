@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from toonbench.networks.stylegan2 import SQRT2, ActivatedConv, BiasedLeaky, EqualConv2d, Smooth
 
+OFFICIAL_CHANNELS = ((4, 512), (8, 512), (16, 512), (32, 512), (64, 256), (128, 128), (256, 64), (512, 32), (1024, 16))
+
 
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions beside a 1 x 1 skip; halves the resolution."""

@@ -1,0 +1,1 @@
+"""LIA: latent image animator (Wang et al. 2022)."""
