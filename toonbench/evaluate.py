@@ -172,7 +172,8 @@ def evaluate(
 ) -> Evaluation:
     """Generate the pairs of a task with a method, and score them. Files of an earlier call are reused.
 
-    `method` is a registered name or `module:Class`. `pairs` is a CSV file of pairs that replaces those of the task. `metrics`
+    `method` is a registered name, `module:Class`, or the TOML file of a program.
+    `pairs` is a CSV file of pairs that replaces those of the task. `metrics`
     replaces the task's own. `workers` is the number of processes,
     0 for one per core; a script that uses more than one must start under `if __name__ == "__main__":`. Raises ToonbenchError for unknown
     names, a folder with another run, and errors that stop the whole run. A failed pair is listed in the result.
@@ -305,7 +306,8 @@ def _plan_again(*, task: str, seed: int, limit: int | None, runs: Mapping[str, R
 def method_run(plan: Plan, method: str, *, device: str, checkpoint: Path | None) -> tuple[Run, MethodSpec]:
     """The run folder of a method, and how to build it; the method is built once to learn its revision."""
     spec = MethodSpec(name=method, device=device, checkpoint=checkpoint)
-    return plan.run(method, spec.load().revision), spec
+    built = spec.load()
+    return plan.run(built.name if registry.is_method_file(method) else method, built.revision), spec
 
 
 def evaluate_run(

@@ -18,7 +18,18 @@ from toonbench.data.clips import iter_chunks, read_source
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.store import Run, reason_of
 from toonbench.tasks import pair_seed
-from toonbench.types import ChunkMethod, Domain, Frame, Frames, Method, Motion, Pair, TargetMethod, ToonbenchError
+from toonbench.types import (
+    ChunkMethod,
+    Domain,
+    Frame,
+    Frames,
+    Method,
+    Motion,
+    Pair,
+    ProgramFailed,
+    TargetMethod,
+    ToonbenchError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +115,8 @@ def _generate_pair(job: Job) -> str:
 def _fail(job: Job, error: BaseException) -> str:
     log.debug("pair %s failed", job.pair.id, exc_info=error)
     reason = reason_of(error)
+    if isinstance(error, ProgramFailed):
+        reason = f"{reason}; log: {job.run.keep_log(job.pair.id, error.log)}"
     job.run.fail(job.pair.id, stage="generate", reason=reason)
     return reason
 

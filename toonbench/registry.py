@@ -19,6 +19,9 @@ from toonbench.types import Method, Metric, TargetMethod, Task, ToonbenchError
 
 Group = Literal["methods", "metrics", "tasks"]
 GROUPS: tuple[Group, ...] = get_args(Group)
+METHOD_FILES = (
+    "toonbench.method_files"  # entry points: a file's suffix to the class of methods that such files describe
+)
 PLACE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -134,12 +137,32 @@ def full_name(metric: str) -> str:
     return metric if PLACE.fullmatch(metric) else metric_id(loaded)
 
 
+def is_method_file(name: str) -> bool:
+    """Whether a method is named by a file that describes it (a command method)."""
+    return _method_files(name) is not None
+
+
+def _method_files(name: str) -> EntryPoint | None:
+    """What reads the files of methods with the suffix of `name`; None for a suffix that no package reads."""
+    points = entry_points(group=METHOD_FILES)
+    return next((point for point in points if Path(name).suffix == f".{point.name}"), None)
+
+
+def _method(name: str) -> Any:
+    """The class of a method, or what builds the one of a file."""
+    point = _method_files(name)
+    if point is None:
+        return load("methods", name)
+    with _importing(f"{name} by {point.value}", advice="install what it needs and try again"):
+        return functools.partial(point.load(), Path(name))
+
+
 def load_method(name: str, *, device: str = "cpu", checkpoint: Path | None = None) -> Method | TargetMethod:
-    """A method by name, created for a device and, if it uses one, a checkpoint file.
+    """A method by name, `module:Class` or file, created for a device and, if it uses one, a checkpoint file.
 
     Raises ToonbenchError if it cannot be created with these arguments, or has no name, revision or way to animate.
     """
-    make = load("methods", name)
+    make = _method(name)
     _check_arguments("method", name, make, {"device": device, "checkpoint": checkpoint})
     with _built("method", name):
         method = make(device=device, checkpoint=checkpoint)

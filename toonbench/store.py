@@ -4,6 +4,7 @@
         run.json                        the request: data, task, method, options
         videos/<pair>.mkv               generated frames, lossless
         failures/<pair>.json            why a pair has no video
+        logs/<pair>.txt                 what the program of a command method printed, where it failed
         rows/<metric>@<v>/<pair>.npy    a metric's rows of a pair
         scores.csv  result.json         pure functions of the rows
     out/<data>/features/<features>@<v>/<part>/<clip>~<checksum>.npy    features of data set frames, shared by tasks and methods
@@ -274,6 +275,10 @@ class Run:
         """The file with the reason why a pair has no video."""
         return self.root / "failures" / f"{pair}.json"
 
+    def log(self, pair: str) -> Path:
+        """The file with what the program of a failed pair printed."""
+        return self.root / "logs" / f"{pair}.txt"
+
     def rows(self, metric: str, pair: str) -> Path:
         """The file of a metric's rows of a pair."""
         return self.root / "rows" / metric / f"{pair}.npy"
@@ -346,6 +351,12 @@ class Run:
         """Record why a pair has no result."""
         write_json(self.failure(pair), {"pair": pair, "stage": stage, "reason": CONTROL.sub(" ", reason)})
 
+    def keep_log(self, pair: str, text: str) -> Path:
+        """Store what the program of a failed pair printed, and return the file."""
+        path = self.log(pair)
+        write_bytes(path, text.encode("utf-8", "replace"))
+        return path
+
     def reason(self, pair: str) -> str:
         """Why the pair failed, or an empty string."""
         path = self.failure(pair)
@@ -357,6 +368,7 @@ class Run:
     def clear_failure(self, pair: str) -> None:
         """Delete the record of an earlier failure of a pair that now has its video."""
         self.failure(pair).unlink(missing_ok=True)
+        self.log(pair).unlink(missing_ok=True)
 
     def write_rows(self, name: str, pair: str, rows: Rows) -> None:
         """Store a metric's rows of a pair, (rows, values) float32."""

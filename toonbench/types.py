@@ -44,6 +44,21 @@ class ToonbenchError(Exception):
     """An error in the user's input or files. The message is one line: what is wrong, the value found, what is allowed, what to do."""
 
 
+class ProgramFailed(ToonbenchError):
+    """A method that runs a program failed. `log` is the end of what the program printed; a run keeps it beside the failure."""
+
+    def __init__(self, message: str, *, log: str = "") -> None:
+        super().__init__(message)
+        self.log = log
+
+    def __reduce__(self) -> tuple[Any, ...]:  # between processes
+        return _program_failed, (str(self), self.log)
+
+
+def _program_failed(message: str, log: str) -> ProgramFailed:
+    return ProgramFailed(message, log=log)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
     """The frames of one face track of one shot; an image is a clip of one frame.

@@ -36,7 +36,7 @@ def check(
     Parameters
     ----------
     names
-        Registered names, `module:Class`, or installed packages (for all that they register).
+        Registered names, `module:Class`, TOML files of programs, or installed packages (for all that they register).
     device
         Where networks run: cpu or cuda.
     checkpoint

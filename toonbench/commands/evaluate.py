@@ -91,7 +91,7 @@ def evaluate(
     Parameters
     ----------
     method
-        A registered method (`toonbench list methods`) or `module:Class`.
+        A registered method (`toonbench list methods`), `module:Class`, or the TOML file of a program (docs/methods/command.md).
     metrics
         Metrics instead of the task's own: see `toonbench list metrics`; `module:Class` names an unregistered one.
     device
@@ -123,7 +123,7 @@ def generate(
     Parameters
     ----------
     method
-        A registered method (`toonbench list methods`) or `module:Class`.
+        A registered method (`toonbench list methods`), `module:Class`, or the TOML file of a program (docs/methods/command.md).
     device
         auto, cpu, cuda or mps.
     checkpoint

@@ -26,9 +26,11 @@ class Plugin:
 def find(name: str) -> list[Plugin]:
     """The metrics, methods and tasks that `name` stands for.
 
-    `name` is a registered name (with or without @version), a `module:Class`, or an installed package, which stands for everything
-    that it registers. Raises ToonbenchError for an unknown name.
+    `name` is a registered name (with or without @version), a `module:Class`, the file of a command method, or an installed package,
+    which stands for everything that it registers. Raises ToonbenchError for an unknown name.
     """
+    if registry.is_method_file(name):
+        return [Plugin(group="methods", name=name)]
     if registry.PLACE.fullmatch(name):
         return [Plugin(group=_group_of(name), name=name)]
     bare = name.partition("@")[0]

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from toonbench.generate import Options
+from toonbench.testing.inputs import face
 from toonbench.testing.laws import only_if
 from toonbench.types import DOMAINS, ChunkMethod, Domain, Frame, Frames, Method, Motion, TargetMethod, ToonbenchError
 
@@ -26,12 +27,16 @@ AnyMethod = Method | ChunkMethod | TargetMethod
 
 
 class MethodSubject:
-    """A method under check, built by `build` for each object that is needed."""
+    """A method under check, built by `build` for each object that is needed.
+
+    A method with `faces_only` (a program) is run on puppets only, and a few times only.
+    """
 
     def __init__(self, build: Callable[[], AnyMethod], *, name: str) -> None:
         self.build = build
         self.name = name
         self.method = build()
+        self.faces_only = bool(getattr(self.method, "faces_only", False))
 
     def animate(
         self,
@@ -113,6 +118,30 @@ def gives_a_frame_for_every_driving_frame(subject: MethodSubject) -> str:
         if why := _wrong_shape(frames, (3, 64, 96, 3)):
             return f"{motion} motion from {domains[1]} to {domains[0]}: {why}"
     return ""
+
+
+def animates_a_face(subject: MethodSubject) -> str:
+    """A method gives a uint8 RGB frame in the source's size for every frame of a driving face, of another size."""
+    source, driving = _faces()
+    return _wrong_shape(subject.animate(source, driving), (len(driving), *source.shape))
+
+
+def repeats_itself_on_faces(subject: MethodSubject) -> str:
+    """The same source, driving face and seed give the same frames."""
+    source, driving = _faces()
+    first, again = (subject.animate(source, driving) for _ in range(2))
+    apart = _levels(first, again) if first.shape == again.shape else 255
+    return (
+        f"the frames differ by up to {apart} grey levels the second time; draw random numbers from {{seed}}"
+        if apart
+        else ""
+    )
+
+
+@functools.cache
+def _faces() -> tuple[Frame, Frames]:
+    """A puppet as the source, enlarged to twice its size, and another one as the driving video."""
+    return np.repeat(np.repeat(face(0).frames[0], 2, axis=0), 2, axis=1), face(1).frames
 
 
 def any_size(subject: MethodSubject) -> str:
@@ -219,3 +248,5 @@ METHOD_LAWS = (
     any_size,
     chunks_give_the_same_frames,
 )
+FACE_BASICS = (declares_itself, accepts_the_arguments, animates_a_face)
+FACE_LAWS = (*FACE_BASICS, repeats_itself_on_faces)

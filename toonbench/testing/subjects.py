@@ -14,7 +14,7 @@ from toonbench.score import unavailable
 from toonbench.testing.find import Plugin
 from toonbench.testing.laws import Outcome, described, in_stages
 from toonbench.testing.measuring_laws import MEASURING, MEASURING_BASICS
-from toonbench.testing.method_laws import METHOD_BASICS, METHOD_LAWS, MethodSubject
+from toonbench.testing.method_laws import FACE_BASICS, FACE_LAWS, METHOD_BASICS, METHOD_LAWS, MethodSubject
 from toonbench.testing.metric_subject import MetricSubject
 from toonbench.testing.number_laws import NUMBERS, value_is_a_number
 from toonbench.testing.task_laws import TASK_BASICS, TASK_LAWS, TaskSubject
@@ -45,14 +45,16 @@ def check(plugin: Plugin, *, setting: Setting = Setting()) -> Iterator[Outcome]:
     if isinstance(subject, MetricSubject):
         yield from in_stages(METRIC_BASICS, METRIC_LAWS[len(METRIC_BASICS) :], subject)
     elif isinstance(subject, MethodSubject):
-        yield from in_stages(METHOD_BASICS, METHOD_LAWS[len(METHOD_BASICS) :], subject)
+        basics, laws = (FACE_BASICS, FACE_LAWS) if subject.faces_only else (METHOD_BASICS, METHOD_LAWS)
+        yield from in_stages(basics, laws[len(basics) :], subject)
     elif subject is not None:
         yield from in_stages(TASK_BASICS, TASK_LAWS[len(TASK_BASICS) :], subject)
 
 
 def subject_of(plugin: Plugin, *, setting: Setting = Setting()) -> MetricSubject | MethodSubject | TaskSubject:
     """The plug-in under check. Raises what building it raises."""
-    registered = "" if registry.PLACE.fullmatch(plugin.name) else plugin.name.partition("@")[0]
+    unregistered = registry.PLACE.fullmatch(plugin.name) or registry.is_method_file(plugin.name)
+    registered = "" if unregistered else plugin.name.partition("@")[0]
     if plugin.group == "metrics":
         return metric_subject(plugin.name, device=setting.device)
     if plugin.group == "tasks":

@@ -1,0 +1,1 @@
+"""Command methods: any program as a method, described by a TOML file."""
