@@ -41,6 +41,7 @@ for name, place, about in (
     ("make-puppets", "puppets:make", "Render puppets: paired clips with ground-truth motion."),
     ("make-films", "films:make", "Make films of puppets: exact shots, tracks and boxes."),
     ("calibrate", "calibrate:calibrate", "Measure the response of every metric to errors of known size."),
+    ("reenact", "reenact:reenact", "Animate one picture with one video, with any method."),
     ("train", "train:train", "Train a method."),
     ("validate", "validate:validate", "Check a data folder, a folder of videos, or a result."),
     ("check", "check:check", "Check a metric, method or task, yours or ours, against the laws of the benchmark."),

@@ -162,9 +162,26 @@ def _made(method: Method | TargetMethod, job: Job, source: Frame, given: _Counte
         source_domain=job.pair.source.domain,
         driving_domain=job.pair.driving.domain,
     )
+    return _animated(method, source, given, options)
+
+
+def _animated(method: Method | ChunkMethod, source: Frame, given: _Counted, options: Options) -> Iterator[Any]:
     if isinstance(method, ChunkMethod):
         return iter(method.animate_chunks(source, iter(given), **options))
     return iter([method.animate(source, whole_clip(given, user=f"method {method.name}"), **options)])
+
+
+def animate(
+    method: Method | ChunkMethod, source: Frame, driving: Iterator[Frames], options: Options
+) -> Iterator[Frames]:
+    """The checked frames of a source and driving chunks, without a run. Raises what the method raises, and ToonbenchError for
+    frames of another number or size.
+    """
+    given = _Counted(driving)
+    try:
+        yield from _checked(_animated(method, source, given, options), given, like=source)
+    except _MethodFailed as error:
+        raise error.__cause__ or error from None
 
 
 class Options(TypedDict):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CODE_VERSION = "1"  # raised whenever the same input comes to mean other pixels
+CODE_VERSION = "2"  # raised whenever the same input comes to mean other pixels
 BATCH = 16  # frames that the network reads at once
 LEAST_SIDE = 24  # pixels; in a smaller picture no face can be warped
 

@@ -15,6 +15,7 @@ OPEN_BLINK, SHUT_BLINK = (
     0.05,
     0.8,
 )  # blinks below the first do not close an eye, above the second they close it completely
+WIDEST = 1.35  # of the source's eye; puppets' eyes open by up to 1.2 in nine of ten frames
 UPPER_LID = 0.85  # the share of a closing eye's motion
 
 
@@ -97,6 +98,7 @@ class Transfer:
         """
         driving = eye.height(self._reference / self._by.right + rest) / max(eye.height(self._reference), 1e-6)
         if driving >= 1:
+            self._hold_lids(scaled, eye)
             return
         share = max(0.0, min((driving - SHUT) / (1 - SHUT), 1 - (blink - OPEN_BLINK) / (SHUT_BLINK - OPEN_BLINK)))
         source = self._source / self._to.right
@@ -105,6 +107,16 @@ class Transfer:
             closing = (lids[lower] - lids[upper]) - share * (source[lower] - source[upper])
             scaled[upper] += closing * UPPER_LID
             scaled[lower] -= closing * (1 - UPPER_LID)
+
+    def _hold_lids(self, scaled: Points, eye: Opening) -> None:
+        """An eye opens at most WIDEST times as far as in the source."""
+        source = self._source / self._to.right
+        lids = source + scaled
+        most = WIDEST * eye.height(source) / max(eye.height(lids), 1e-6)
+        for upper, lower in zip(eye.upper[1:-1], eye.lower[1:-1], strict=True):
+            extra = (lids[lower] - lids[upper]) * max(0.0, 1 - most) / 2
+            scaled[upper] += extra
+            scaled[lower] -= extra
 
     def _move_mouth(self, scaled: Points, rest: Points) -> None:
         mouth = list(MOUTH)

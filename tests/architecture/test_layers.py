@@ -43,7 +43,7 @@ LAYERS = [
         "goldens",
         "testing",
     },
-    {"evaluate"},
+    {"evaluate", "reenact"},
     {"hub", "report"},
     {"cli", "commands"},
 ]

@@ -10,7 +10,14 @@ never gives fewer frames silently.
 from toonbench.video.image import iter_pictures, read_image, write_png
 from toonbench.video.read import Conversions, Video, VideoInfo, iter_frames, probe, read_video
 from toonbench.video.reader import FrameReader
-from toonbench.video.write import write_exact_mp4, write_film, write_for_viewing, write_lossless, write_lossless_chunks
+from toonbench.video.write import (
+    write_exact_mp4,
+    write_film,
+    write_for_viewing,
+    write_lossless,
+    write_lossless_chunks,
+    write_viewable,
+)
 
 __all__ = [
     "Conversions",
@@ -28,4 +35,5 @@ __all__ = [
     "write_lossless",
     "write_lossless_chunks",
     "write_png",
+    "write_viewable",
 ]

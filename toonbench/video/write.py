@@ -122,12 +122,25 @@ def _copy_with_tags(source: str, target: Path, tags: dict[str, str]) -> None:
 def write_for_viewing(path: Path, frames: Frames, *, fps: float) -> None:
     """Write an H.264 MP4 that every player shows; do not measure it. Odd sizes repeat their last row or column."""
     _check_frames(frames, fps)
-    _, height, width, _ = frames.shape
-    padded = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    options = {"crf": "18", "preset": "medium"}
-    data = _encode(path, padded, width=padded.shape[2], height=padded.shape[1], fps=fps, container="mp4", codec="libx264",
-                   pixels="yuv420p", options=options)  # fmt: skip
-    write_bytes(path, data)
+    write_viewable(path, frames, fps=fps)
+
+
+def write_viewable(path: Path, frames: Iterable[Frame], *, fps: float) -> int:
+    """`write_for_viewing` of at least one frame at a time, in the memory of one; return the number of frames."""
+    source, count = iter(frames), 0
+    first = next(source)
+    height, width, _ = first.shape
+
+    def padded() -> Iterator[Frame]:
+        nonlocal count
+        for frame in itertools.chain([first], source):
+            count += 1
+            yield np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+    with writing(path) as temporary:
+        _encode_into(path, str(temporary), padded(), width=width + width % 2, height=height + height % 2, fps=fps,
+                     container="mp4", codec="libx264", pixels="yuv420p", options={"crf": "18", "preset": "medium"})  # fmt: skip
+    return count
 
 
 def write_exact_mp4(path: Path, frames: Iterable[Frame], *, fps: float) -> None:
