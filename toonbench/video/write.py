@@ -26,6 +26,7 @@ _LOSSLESS: dict[Codec, tuple[str, dict[str, str]]] = {
     "ffv1": ("ffv1", {"level": "3", "coder": "1", "g": "1", "slicecrc": "1"}),
     "h264": ("libx264rgb", {"qp": "0", "preset": "veryslow", "g": "50"}),
 }
+_VIEWING = {"crf": "18", "preset": "medium"}
 
 
 def write_lossless(path: Path, frames: Frames, *, fps: float, codec: Codec = "ffv1") -> None:
@@ -122,7 +123,11 @@ def _copy_with_tags(source: str, target: Path, tags: dict[str, str]) -> None:
 def write_for_viewing(path: Path, frames: Frames, *, fps: float) -> None:
     """Write an H.264 MP4 that every player shows; do not measure it. Odd sizes repeat their last row or column."""
     _check_frames(frames, fps)
-    write_viewable(path, frames, fps=fps)
+    _, height, width, _ = frames.shape
+    padded = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    data = _encode(path, padded, width=padded.shape[2], height=padded.shape[1], fps=fps, container="mp4", codec="libx264",
+                   pixels="yuv420p", options=_VIEWING)  # fmt: skip
+    write_bytes(path, data)
 
 
 def write_viewable(path: Path, frames: Iterable[Frame], *, fps: float) -> int:
@@ -139,7 +144,7 @@ def write_viewable(path: Path, frames: Iterable[Frame], *, fps: float) -> int:
 
     with writing(path) as temporary:
         _encode_into(path, str(temporary), padded(), width=width + width % 2, height=height + height % 2, fps=fps,
-                     container="mp4", codec="libx264", pixels="yuv420p", options={"crf": "18", "preset": "medium"})  # fmt: skip
+                     container="mp4", codec="libx264", pixels="yuv420p", options=_VIEWING)  # fmt: skip
     return count
 
 
