@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from .weights_io import Weights
 
 CODE_VERSION = "1"  # raised whenever the same weights come to mean other pixels
-CPU_PIXELS = 2 * 256**2  # per forward pass: larger maps exceed the caches
+CPU_PIXELS = 256**2  # per forward pass: larger maps exceed the caches
 
 
 class LIA:
     """Latent image animator (Wang et al. 2022): steps along learned directions, 256 px. Needs a checkpoint of its authors.
 
     checkpoint: an official file; without one, the weights folder is searched.
-    batch: most driving frames per forward pass; a CPU takes fewer large ones.
+    batch: most driving frames per forward pass; a CPU takes one of 256 px at a time.
     weights: loaded weights, instead of a checkpoint.
     Raises ToonbenchError for a missing, damaged or foreign checkpoint.
     """

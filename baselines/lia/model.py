@@ -42,6 +42,10 @@ class NetworkConfig:
             raise ValueError(
                 f"size {self.size}: a power of two from 8 with a row in channels {sorted(table)} is needed"
             )
+        if not 0 < self.motions <= self.style:
+            raise ValueError(
+                f"{self.motions} directions: 1 to {self.style}, the width of the latent space, are possible"
+            )
 
     @property
     def table(self) -> dict[int, int]:

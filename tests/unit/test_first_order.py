@@ -1,14 +1,11 @@
 """What FOMM and DaGAN share (motion, chunks, options), on FOMM, and FOMM's checkpoints of every kind, good and bad."""
 
-import hashlib
-import json
 import pickle
 
 import numpy as np
 import pytest
 import torch
 
-import toonbench
 from baselines.best_frame import PosedFrame
 from baselines.first_order_weights import TINY, NetworkConfig, state_for_tests
 from baselines.fomm.method import FOMM
@@ -299,31 +296,3 @@ def test_without_weights_one_line_says_where_they_come_from():
     ) as caught:
         FOMM()
     assert "\n" not in str(caught.value)
-
-
-def test_a_run_stores_the_checkpoint_and_its_result_repeats_it(tiny_data, tmp_path):
-    torch.save(parts(), tmp_path / "small.pth.tar")
-    done = toonbench.evaluate(
-        method="fomm",
-        task="real2cartoon",
-        data=tiny_data,
-        checkpoint=tmp_path / "small.pth.tar",
-        metrics=["l1"],
-        limit=2,
-        out=tmp_path / "out",
-        device="cpu",
-        workers=1,
-    )
-    assert done.scores.failures == {}
-    run, result = (json.loads(path.read_text()) for path in (done.run.description, done.run.result))
-    digest = hashlib.sha256((tmp_path / "small.pth.tar").read_bytes()).hexdigest()
-    assert (
-        run["checkpoint"]
-        == result["checkpoint"]
-        == {
-            "file": "small.pth.tar",
-            "sha256": digest,
-            "variant": "FOMM, 3 key points",
-        }
-    )
-    assert digest[:10] in done.run.root.name

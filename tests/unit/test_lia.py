@@ -78,13 +78,13 @@ def test_directions_are_orthonormal_with_the_signs_of_the_decomposition():
 
 
 def test_sizes_of_a_checkpoint_are_those_of_the_network(tmp_path):
-    config = NetworkConfig(size=16, channels=((4, 6), (8, 4), (16, 2)), style=6, motions=7)
+    config = NetworkConfig(size=16, channels=((4, 6), (8, 4), (16, 2)), style=6, motions=5)
     torch.save(
         {"gen": state_for_tests(LIANetwork(config)), "dis": {"a": torch.zeros(1)}, "args": {"lr": np.float64(1)}},
         tmp_path / "vox.pt",
     )
     method = LIA(checkpoint=tmp_path / "vox.pt")
-    assert method.checkpoint["variant"] == "LIA, 16 px, 7 directions"
+    assert method.checkpoint["variant"] == "LIA, 16 px, 5 directions"
     assert method.checkpoint["file"] == "vox.pt"
     assert method.checkpoint["sha256"][:10] in method.revision
     assert load_weights(tmp_path / "vox.pt").network.config == config
@@ -94,6 +94,18 @@ def test_sizes_of_a_checkpoint_are_those_of_the_network(tmp_path):
 def test_impossible_sizes_are_refused(size):
     with pytest.raises(ValueError, match="power of two from 8"):
         NetworkConfig(size=size, channels=((4, 8), (8, 8), (16, 8)))
+
+
+def test_more_directions_than_the_latent_space_has_are_refused(tmp_path):
+    own = state()
+    wide = {
+        "dec.direction.weight": torch.zeros(8, 9),
+        "enc.fc.4.weight": torch.zeros(9, 8),
+        "enc.fc.4.bias": torch.zeros(9),
+    }
+    torch.save({"gen": {**own, **wide}}, tmp_path / "wide.pt")
+    with pytest.raises(ToonbenchError, match=r"no LIA checkpoint .*9 directions: 1 to 8"):
+        LIA(checkpoint=tmp_path / "wide.pt")
 
 
 @pytest.mark.parametrize(
