@@ -20,7 +20,6 @@ from toonbench.prepare.options import Options as Preparation
 from toonbench.types import Frame, TargetMethod, ToonbenchError
 
 LONGEST = 1024  # pixels of a side of the source picture; a larger one is reduced
-SIZE = 256  # pixels of a side of the driving crops, as in prepared data sets
 MARGIN = 0.25  # of the side of a crop that is added at each end: a moving head needs room, and hair and chin should be in the picture
 SEAM = 0.12  # of the side of the crop: the width of the soft edge of what is pasted back
 HEIGHT = 512  # pixels of the side-by-side, at most
@@ -38,7 +37,7 @@ class Reenacted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Driving:
-    """The chosen frames of the driving video: their file, first and end, the square of the face, and the rate."""
+    """The chosen frames of the driving video: cropped to the face, and whole; their rate, and remarks."""
 
     crops: Callable[[], Iterator[Frame]]
     whole: Callable[[], Iterator[Frame]]
@@ -47,12 +46,19 @@ class _Driving:
 
 
 def reenact(
-    source: Path, driving: Path, out: Path, *, method: MethodSpec, options: Options, detector: str = "fused"
+    source: Path,
+    driving: Path,
+    out: Path,
+    *,
+    method: MethodSpec,
+    options: Options,
+    preparation: Preparation | None = None,
 ) -> Reenacted:
     """Animate the face of a picture (or of a video's first frame) with that of a video; write the result and a side-by-side as H.264.
 
-    The side-by-side, OUT with `_side_by_side` before the suffix, shows source, driving video and result. Memory does not grow with the
-    length of the video for a method that takes chunks. Raises ToonbenchError where there is no face, and what the method raises.
+    `preparation` says how faces are found and cropped; its `size` is that of the driving crops. The side-by-side, OUT with
+    `_side_by_side` before the suffix, shows source, driving video and result. Memory does not grow with the length of the video for a
+    method that takes chunks. Raises ToonbenchError where there is no face, and what the method raises.
     """
     if out.suffix.lower() != ".mp4":
         raise ToonbenchError(f"--out {out}: the result is an MP4; give a name that ends with .mp4")
@@ -61,14 +67,15 @@ def reenact(
         raise ToonbenchError(
             f"method {loaded.name} returns a known target, and there is none here: choose another method"
         )
+    how = preparation or Preparation(detector="fused")
     picture = _reduced(video.read_image(source))
-    square = _source_square(picture, source, detector=detector, drawn=options["source_domain"] == "cartoon")
-    clip = _driving(driving, detector=detector, drawn=options["driving_domain"] == "cartoon")
+    square = _source_square(picture, source, how, drawn=options["source_domain"] == "cartoon")
+    clip = _driving(driving, how, drawn=options["driving_domain"] == "cartoon")
     crop = picture if square is None else cut_out(picture, square, size=square[2])
     beside = out.with_name(f"{out.stem}_side_by_side{out.suffix}")
     with tempfile.TemporaryDirectory(prefix="toonbench-") as folder:
         face = Path(folder) / "face.mkv"
-        chunks = in_chunks(clip.crops(), chunk_frames(SIZE, SIZE))
+        chunks = in_chunks(clip.crops(), chunk_frames(how.size, how.size))
         count = video.write_lossless_chunks(face, animate(loaded, crop, chunks, options), fps=clip.fps)
         video.write_viewable(out, _pasted(picture, square, video.iter_frames(face)), fps=clip.fps)
         results = _pasted(picture, square, video.iter_frames(face))
@@ -76,9 +83,9 @@ def reenact(
     return Reenacted(result=out, beside=beside, frames=count, remarks=clip.remarks)
 
 
-def _source_square(picture: Frame, path: Path, *, detector: str, drawn: bool) -> Square | None:
+def _source_square(picture: Frame, path: Path, how: Preparation, *, drawn: bool) -> Square | None:
     """The square around the source's face with room to move; None if the picture is used as a whole."""
-    found = find_face(lambda: [picture], Preparation(detector=detector), fps=0.0, drawn=drawn, is_image=True)
+    found = find_face(lambda: [picture], how, fps=0.0, drawn=drawn, is_image=True)
     if found.choice.problem:
         raise ToonbenchError(f"{path}: {found.choice.problem}")
     return _with_room(found.choice.square)
@@ -93,13 +100,13 @@ def _with_room(square: Square | None) -> Square | None:
     return left - more, top - more, side + 2 * more
 
 
-def _driving(path: Path, *, detector: str, drawn: bool) -> _Driving:
+def _driving(path: Path, how: Preparation, *, drawn: bool) -> _Driving:
     """Find the face of the driving video. Raises ToonbenchError, naming the file, if there is none."""
     info = video.probe(path)
     fps = info.fps or 25.0
     found = find_face(
         lambda: video.iter_frames(path, longest=LONGER_SIDE),
-        Preparation(detector=detector, size=SIZE),
+        how,
         fps=fps,
         drawn=drawn,
         size=(info.width, info.height),
@@ -109,7 +116,7 @@ def _driving(path: Path, *, detector: str, drawn: bool) -> _Driving:
         raise ToonbenchError(f"{path}: {choice.problem}")
     found = replace(found, choice=replace(choice, square=_with_room(choice.square)))
     return _Driving(
-        crops=lambda: cut_frames(video.iter_frames(path), found, size=SIZE),
+        crops=lambda: cut_frames(video.iter_frames(path), found, size=how.size),
         whole=lambda: islice(video.iter_frames(path), choice.first, choice.last),
         fps=fps,
         remarks=choice.remarks,

@@ -11,9 +11,11 @@ from toonbench.cli import run
 from toonbench.data import load_data
 from toonbench.generate import MethodSpec, Options
 from toonbench.prepare import face as faces
+from toonbench.prepare.options import Options as Preparation
 from toonbench.reenact import reenact, soft_edge
 from toonbench.types import ToonbenchError
 
+DRAWN = Preparation(detector="drawn")
 OPTIONS = Options(motion="relative", seed=0, source_domain="cartoon", driving_domain="real")
 
 
@@ -39,7 +41,7 @@ def reenacted(files, out, *, method="landmark-warp", **changes):
         out,
         method=MethodSpec(name=method),
         options=options,
-        detector="drawn",
+        preparation=DRAWN,
     )
 
 
@@ -99,6 +101,8 @@ def test_inputs_without_a_face_and_wrong_names_are_one_line(files, tmp_path, cap
     assert "no.png" in capsys.readouterr().err
     assert run([*arguments[:-3], str(tmp_path / "a.avi"), "--source", str(files / "source.png")]) == 2
     assert "ends with .mp4" in capsys.readouterr().err
+    assert run([*arguments, "--source", str(files / "source.png"), "--crop", "none"]) == 2
+    assert "is 301x151: --crop none needs square pictures" in capsys.readouterr().err
     with pytest.raises(ToonbenchError, match="choose another method"):
         reenacted(files, tmp_path / "a.mp4", method="oracle")
     assert not list(tmp_path.glob("*.mp4"))

@@ -20,6 +20,7 @@ def reenact(
     source_domain: Domain = "cartoon",
     driving_domain: Domain = "real",
     detector: Literal["mtcnn", "yunet", "blazeface", "drawn", "fused"] = "fused",
+    crop: Literal["auto", "none", "face"] = "auto",
     device: str = "auto",
     seed: Seed = 0,
     terminal: Terminal | None = None,
@@ -46,11 +47,14 @@ def reenact(
         Whether the driving video is filmed (real) or drawn (cartoon).
     detector
         The face detector; fused asks all that are available.
+    crop
+        face cuts a square around the face; none takes square pictures as they are; auto keeps square pictures that a face fills.
     device
         auto, cpu, cuda or mps.
     """
     from toonbench.environment import pick_device
     from toonbench.generate import MethodSpec, Options
+    from toonbench.prepare.options import Options as Preparation
     from toonbench.reenact import reenact as animate
 
     terminal = terminal or Terminal()
@@ -59,7 +63,9 @@ def reenact(
     options = Options(motion=motion, seed=seed, source_domain=source_domain, driving_domain=driving_domain)
     terminal.message(f"animating {source.name} with {driving.name} by {method}")
     try:
-        made = animate(source, driving, out, method=spec, options=options, detector=detector)
+        made = animate(
+            source, driving, out, method=spec, options=options, preparation=Preparation(crop=crop, detector=detector)
+        )
     except ProgramFailed as error:
         raise ToonbenchError(f"{error}; log: {_kept(error, out)}") from error
     for remark in made.remarks:
