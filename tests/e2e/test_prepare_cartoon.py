@@ -123,7 +123,7 @@ def test_the_bytes_do_not_depend_on_the_workers(film, made, tmp_path):
     shutil.copytree(film, raw)
     shutil.copy(raw / "a film.mp4", raw / "b film.mp4")
     for workers in (1, 2):
-        prepare_films(raw, tmp_path / str(workers), options=OPTIONS, pool=Pool(workers=workers))
+        prepare_films(raw, tmp_path / str(workers) / "set", options=OPTIONS, pool=Pool(workers=workers))
     assert tree(tmp_path / "1") == tree(tmp_path / "2")
 
 
