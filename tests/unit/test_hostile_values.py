@@ -12,7 +12,8 @@ WHOLE = ("", "-1", "1.5", "nan", "1e9", "9" * 30, "٣")
 NUMBERS = ("", "-1", "nan", "inf", "1e9", "abc")
 COMMANDS = (
     "eval", "generate", "score", "pairs", "compare", "list", "make-puppets", "make-films", "calibrate", "train", "validate",
-    "check", "doctor", "prepared", "prepare-cartoon", "rebuild", "prepare-voxceleb", "prepare-celebahq", "weights fetch", "weights verify", "weights path",
+    "check", "doctor", "prepared", "prepare-cartoon", "rebuild", "prepare-voxceleb", "prepare-celebahq", "reenact",
+    "weights fetch", "weights verify", "weights path",
 )  # fmt: skip
 
 
@@ -51,6 +52,7 @@ def test_what_no_option_takes_is_refused_in_one_line_with_the_value(command, cap
         "rebuild": {"--manifest": "x", "--films": "x", "--out": "y"},
         "prepare-voxceleb": {"--mirror": "x", "--metadata": "x", "--out": "y"},
         "prepare-celebahq": {"--images": "x", "--out": "y"},
+        "reenact": {"--source": "x", "--driving": "y", "--out": "z.mp4"},
     }.get(command, {})
     required = {"--out": "y"} if command in ("make-puppets", "make-films", "calibrate") else required
     for _, name, values, value in (case for case in hostile() if case[0] == command):

@@ -221,8 +221,9 @@ def test_make_puppets_writes_the_same_bytes_on_a_cluster(cluster, tmp_path):
 def test_an_interrupted_command_frees_the_cluster(cluster, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import sys, time\nfrom pathlib import Path\nfrom toonbench.pool import Pool\n"
+        "import signal, sys, time\nfrom pathlib import Path\nfrom toonbench.pool import Pool\n"
         "from toonbench.pool_ray import Cluster\n\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it\n\n"
         "def wait(n):\n    Path(str(n)).touch()\n    try:\n        for _ in range(6000):\n            time.sleep(0.01)\n    finally:\n        Path(str(n)).unlink()\n\n"
         "Pool(workers=4, backend=Cluster(address=sys.argv[1])).map(wait, range(4), title='')\n"
     )
