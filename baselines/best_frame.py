@@ -12,6 +12,7 @@ from toonbench.types import Frame, Frames, ToonbenchError
 if TYPE_CHECKING:
     from toonbench.networks.fan import LandmarkFinder
 
+LANDMARKS = ("fan68", "s3fd")  # weights of the landmark network and of the face detector
 SIZE = 256  # of the pictures that the landmarks are found in
 
 
@@ -82,6 +83,18 @@ def normalised(points: NDArray[np.float32]) -> NDArray[np.float64] | None:
     return centred / np.sqrt(ConvexHull(centred).volume)
 
 
+def check_option(option: int | str | None) -> None:
+    """Raise ToonbenchError for an impossible option, or one whose weights are missing."""
+    from toonbench import weights
+
+    if option is None or (isinstance(option, int) and option >= 0):
+        return
+    if option != "find":
+        raise ToonbenchError(f"best_frame is {option!r}; it must be 0 or more, or 'find'")
+    if reason := weights.missing(LANDMARKS):
+        raise ToonbenchError(f"best_frame 'find' needs landmarks: {reason}")
+
+
 def best_frame(option: int | Literal["find"] | None, *, source: Frame, device: str) -> GivenFrame | PosedFrame:
     """The chooser for an option: a number, or "find", which needs the weights of FAN and S3FD."""
     if isinstance(option, int):
@@ -89,6 +102,4 @@ def best_frame(option: int | Literal["find"] | None, *, source: Frame, device: s
     from toonbench import weights
     from toonbench.networks import fan
 
-    if reason := weights.missing(["fan68", "s3fd"]):
-        raise ToonbenchError(f"best_frame 'find' needs landmarks: {reason}")
     return PosedFrame(fan.from_files(weights.path("fan68"), weights.path("s3fd")), source, device=device)

@@ -15,7 +15,8 @@ import numpy as np
 from toonbench.networks.animation import batches, check_pixels, frames_of
 from toonbench.types import Domain, Frame, Frames, Motion, ToonbenchError
 
-from .best_frame import best_frame
+from .best_frame import best_frame as chooser
+from .best_frame import check_option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -90,8 +91,7 @@ class FirstOrderMethod:
     ) -> None:
         if batch < 1:
             raise ToonbenchError(f"batch is {batch}; it must be 1 or more")
-        if isinstance(best_frame, int) and best_frame < 0:
-            raise ToonbenchError(f"best_frame is {best_frame}; it must be 0 or more, or 'find'")
+        check_option(best_frame)
         loaded = weights or self.load(None if checkpoint is None else Path(checkpoint), corners=align_corners)
         options = {"scale": not adapt_scale, f"best_{best_frame}": best_frame is not None, "corners": align_corners}
         names = {"scale": "unscaled"}
@@ -167,7 +167,7 @@ class FirstOrderMethod:
 
         search = relative and self._best_frame is not None
         kept: list[KeyPoints] = []
-        poses = best_frame(self._best_frame, source=source, device=self._device) if search else None
+        poses = chooser(self._best_frame, source=source, device=self._device) if search else None
         start: KeyPoints | None = None
         for batch in batches(driving, self._batch):
             check_pixels(source, batch)

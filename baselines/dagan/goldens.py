@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from toonbench.networks.first_order import Trace
+from toonbench.networks.running import measuring
 from toonbench.types import GoldenCheck
 
 from ..first_order_goldens import Bench, Outputs, State, checks, holds, key_point_cases, picture_cases
@@ -23,7 +24,7 @@ def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:
     """A check of every stored output of DaGAN in a folder; none if it holds none."""
     if not holds(folder, MODEL):
         return []
-    with torch.inference_mode(), np.load(folder / "goldens.npz") as arrays:
+    with measuring(device), np.load(folder / "goldens.npz") as arrays:
         bench = Bench(folder, MODEL, device=device, build=build)
         cases = [*depth_cases(bench), *key_point_cases(bench), *picture_cases(bench)]
         return list(checks(MODEL, arrays, iter(cases)))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from toonbench.networks.running import measuring
 from toonbench.types import GoldenCheck
 
 from ..first_order_goldens import Bench, Outputs, State, checks, holds, key_point_cases, picture_cases
@@ -21,7 +22,7 @@ def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:
     """A check of every stored output of FOMM in a folder; none if it holds none."""
     if not holds(folder, MODEL):
         return []
-    with torch.inference_mode(), np.load(folder / "goldens.npz") as arrays:
+    with measuring(device), np.load(folder / "goldens.npz") as arrays:
         bench = Bench(folder, MODEL, device=device, build=build)
         cases = [*key_point_cases(bench), *picture_cases(bench), *corner_case(bench)]
         return list(checks(MODEL, arrays, iter(cases)))

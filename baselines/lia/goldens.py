@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from toonbench.networks.golden_cases import Case, case_checks, draw_weight, listed_cases, unit_pictures
+from toonbench.networks.running import measuring
 from toonbench.types import GoldenCheck, ToonbenchError
 
 from .model import LIANetwork, Trace, infer_config
@@ -83,7 +84,7 @@ def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:
     bench = Bench(folder, device)
     checks: list[GoldenCheck] = []
     for case in cases:
-        with torch.inference_mode(), np.load(folder / case["file"]) as arrays:
+        with measuring(device), np.load(folder / case["file"]) as arrays:
             made = {name: value.float().cpu().numpy() for name, value in outputs(bench, case).items()}
             checks.extend(case_checks(case, made, arrays))
     return checks

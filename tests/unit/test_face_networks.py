@@ -462,3 +462,20 @@ def test_the_published_files_layout_loads(fan, s3fd_file, frames, tmp_path):
     assert rows.shape == (1, 136)
     with pytest.raises(ToonbenchError, match=r"s3fd\.pth' cannot be read"):
         fan_module.from_files(s3fd_file, path)
+
+
+def test_heat_maps_of_a_mirrored_picture_are_put_back_with_left_and_right_exchanged():
+    import torch
+
+    from toonbench.networks.fan import _mirrored
+
+    heat = torch.rand(2, 68, 4, 6)
+    found = _mirrored(heat)
+    torch.testing.assert_close(_mirrored(found), heat)
+    for left, right in (
+        (0, 16),
+        (8, 8),
+        (36, 45),
+        (48, 54),
+    ):  # ends of the jaw, chin, outer corners of eyes, of the mouth
+        torch.testing.assert_close(found[:, left], heat[:, right].flip(-1))
