@@ -16,6 +16,7 @@ LAYERS = [
         "arrays",
         "chunks",
         "registry",
+        "claims",
         "sealed",
         "store",
         "video",

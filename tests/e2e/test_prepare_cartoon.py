@@ -15,7 +15,8 @@ from toonbench.cli import run
 from toonbench.data import load
 from toonbench.data.table import CANDIDATES, CLIPS, FAILURES
 from toonbench.pool import Pool
-from toonbench.prepare.films import cutting, pipeline
+from toonbench.prepare import output
+from toonbench.prepare.films import cutting
 from toonbench.prepare.films.clip_writer import ClipWriter
 from toonbench.prepare.films.curation import Curation
 from toonbench.prepare.films.explain import explained
@@ -64,7 +65,7 @@ def tree(root):
     return {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and path.name != pipeline.LOCK
+        if path.is_file() and path.name != output.LOCK
     }
 
 
@@ -202,7 +203,10 @@ def test_a_film_without_a_face_has_no_clips_and_says_so(tmp_path):
 
 
 def test_two_runs_in_one_folder_are_refused(film, made):
-    with pipeline.alone(made.out), pytest.raises(ToonbenchError, match="another run works in"):
+    with (
+        output.own_folder(made.out, command="prepare-cartoon"),
+        pytest.raises(ToonbenchError, match="another run works in"),
+    ):
         prepare_films(film, made.out, options=OPTIONS)
 
 

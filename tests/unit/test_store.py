@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toonbench.puppets.recipe import claim
+from toonbench.claims import claim
 from toonbench.store import Run, read_json, remove_leftovers, safe_name, to_json, write_bytes, writing
 from toonbench.types import ToonbenchError
 

@@ -17,10 +17,10 @@ import numpy as np
 from toonbench import registry
 from toonbench.arrays import UnreadableArrays, load_arrays
 from toonbench.calibrate.errors import change, every_error
+from toonbench.claims import claim
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import make_look, styles
 from toonbench.puppets.draw.render import Rendered, render_clip
-from toonbench.puppets.recipe import claim
 from toonbench.puppets.rig import FPS, Rig, first_pose, generate, relative, seed_of
 from toonbench.score import rows_name, unavailable
 from toonbench.stats.summary import summarise

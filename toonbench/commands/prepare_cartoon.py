@@ -11,6 +11,7 @@ from toonbench.commands.shared import Processes, Seed, Size, Terminal
 from toonbench.commands.values import between
 
 if TYPE_CHECKING:
+    from toonbench.prepare.films.curation import Curation
     from toonbench.prepare.films.pipeline import Curated
 
 
@@ -134,14 +135,11 @@ def _report(made: Curated, terminal: Terminal) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _check(raw: Path, out: Path, truth: Path, *, options: object, terminal: Terminal) -> None:
-    from typing import cast
-
+def _check(raw: Path, out: Path, truth: Path, *, options: Curation, terminal: Terminal) -> None:
     from toonbench.prepare.films.check import check_run
-    from toonbench.prepare.films.curation import Curation
 
     console = terminal.start()
-    for line in check_run(raw, out, truth, options=cast("Curation", options)):
+    for line in check_run(raw, out, truth, options=options):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -19,13 +19,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from toonbench import store, video
-from toonbench.data.card import remove_card, write_card
+from toonbench import video
 from toonbench.data.folder import file_sha256
-from toonbench.data.table import ABOUT, CLIPS, FAILURES, Row
+from toonbench.data.table import Row
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.prepare.face import cut_out
 from toonbench.prepare.names import legible
+from toonbench.prepare.output import Summary, folders_to_read, own_folder, write_set
 from toonbench.sealed import read_sealed, write_sealed
 from toonbench.types import ToonbenchError
 
@@ -51,15 +51,6 @@ class CelebOptions:
             raise ToonbenchError(f"sources is {self.sources}: give 1 or more")
         if self.size < 8:
             raise ToonbenchError(f"size is {self.size}: give 8 or more pixels")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CelebSummary:
-    """How many images were made and how many failed, and lines about them."""
-
-    made: int
-    failed: int
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +92,7 @@ def prepare_celebahq(
     identities: Path | None = None,
     options: CelebOptions | None = None,
     pool: Pool = IN_PROCESS,
-) -> CelebSummary:
+) -> Summary:
     """Choose source images, resize them, and write them as a data set. An image that cannot be read is replaced by the next one.
 
     `mapping` is CelebA-HQ-to-CelebA-mapping.txt and `identities` is identity_CelebA.txt, both or none. The bytes do not depend on the
@@ -127,20 +118,13 @@ def prepare_celebahq(
         )
         for number in order
     ]
-    store.remove_leftovers(out)
-    rows, failures = _make(items, options.sources, pool)
-    notes.append(f"{len(rows)} of {options.sources} sources made, of {len(found)} images; CelebA-HQ has {WHOLE:,}")
-    if len(found) < WHOLE:
-        notes.append("the folder is not the whole of CelebA-HQ, so that other folders give other sources")
-    CLIPS.write(out, sorted(rows, key=lambda row: row["id"]))
-    FAILURES.write(out, sorted(failures, key=lambda row: row["id"]))
-    store.write_json(out / ABOUT, {"notes": notes})
-    if rows:
-        text = "\n".join(f"- {note}" for note in notes)
-        write_card(out, f"Prepared by `toonbench prepare-celebahq`.\n\n{text}\n", title="CelebA-HQ, chosen sources")
-    else:
-        remove_card(out)
-    return CelebSummary(made=len(rows), failed=len(failures), notes=tuple(notes))
+    with own_folder(out, command="prepare-celebahq"):
+        rows, failures = _make(items, options.sources, pool)
+        notes.append(f"{len(rows)} of {options.sources} sources made, of {len(found)} images; CelebA-HQ has {WHOLE:,}")
+        if len(found) < WHOLE:
+            notes.append("the folder is not the whole of CelebA-HQ, so that other folders give other sources")
+        text, title = "Prepared by `toonbench prepare-celebahq`.", "CelebA-HQ, chosen sources"
+        return write_set(out, rows, failures, notes=notes, text=text, title=title)
 
 
 def find_images(images: Path, *, out: Path) -> tuple[dict[int, Path], list[str]]:
@@ -169,9 +153,9 @@ def find_images(images: Path, *, out: Path) -> tuple[dict[int, Path], list[str]]
 
 def _files(root: Path, *, out: Path) -> Iterator[Path]:
     """The files of a folder, PNG first."""
-    own, paths = out.resolve(), list[Path]()
+    paths = list[Path]()
     for place, folders, names in os.walk(root):
-        folders[:] = [each for each in folders if not each.startswith(".") and Path(place, each).resolve() != own]
+        folders[:] = folders_to_read(Path(place), folders, out=out)
         paths += [Path(place, name) for name in names if not name.startswith(".")]
     yield from sorted(paths, key=lambda path: (path.suffix.lower() != ".png", str(path)))
 

@@ -27,12 +27,12 @@ import numpy as np
 
 from toonbench import store, video
 from toonbench.chunks import chunk_frames, in_chunks
-from toonbench.data.card import remove_card, write_card
 from toonbench.data.folder import file_sha256
-from toonbench.data.table import ABOUT, CLIPS, FAILURES, Row
+from toonbench.data.table import Row
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.prepare.face import cut_out
 from toonbench.prepare.names import legible
+from toonbench.prepare.output import Summary, folders_to_read, own_folder, write_set
 from toonbench.prepare.splits import leaks
 from toonbench.prepare.vox_metadata import Partition, VoxClip, read_vox_metadata
 from toonbench.sealed import read_sealed, write_sealed
@@ -58,15 +58,6 @@ class VoxOptions:
             raise ToonbenchError(f"crop is {self.crop!r}: choose {' or '.join(get_args(Crop))}")
         if self.size < 8:
             raise ToonbenchError(f"size is {self.size}: give 8 or more pixels")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """How many clips were made and how many failed, and lines about them."""
-
-    made: int
-    failed: int
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,22 +110,15 @@ def prepare_voxceleb(
         raise ToonbenchError(
             f"{mirror} has none of the {len(by_video)} videos of {metadata.name}: name them by their id, as {example}.mp4"
         )
-    store.remove_leftovers(out)
-    results = pool.map(_prepare, items, title="cutting clips")
-    rows = [row for result in results for row in result["rows"]]
-    failures = [row for result in results for row in result["failures"]]
-    missing = [clip for clip in clips if clip.video not in found]
-    failures += [_failure(clip, f"{clip.video}.mp4", "the video is not in the mirror") for clip in missing]
-    notes = [*table.notes, *notes, *_counts(clips, rows, missing), *_damage(results), *_leaks(rows)]
-    CLIPS.write(out, sorted(rows, key=lambda row: row["id"]))
-    FAILURES.write(out, sorted(failures, key=lambda row: row["id"]))
-    store.write_json(out / ABOUT, {"notes": notes})
-    if rows:
-        text = "\n".join(f"- {note}" for note in notes)
-        write_card(out, f"Prepared by `toonbench prepare-voxceleb`.\n\n{text}\n", title="VoxCeleb, cut from a mirror")
-    else:
-        remove_card(out)
-    return Summary(made=len(rows), failed=len(failures), notes=tuple(notes))
+    with own_folder(out, command="prepare-voxceleb"):
+        results = pool.map(_prepare, items, title="cutting clips")
+        rows = [row for result in results for row in result["rows"]]
+        failures = [row for result in results for row in result["failures"]]
+        missing = [clip for clip in clips if clip.video not in found]
+        failures += [_failure(clip, f"{clip.video}.mp4", "the video is not in the mirror") for clip in missing]
+        notes = [*table.notes, *notes, *_counts(clips, rows, missing), *_damage(results), *_leaks(rows)]
+        text, title = "Prepared by `toonbench prepare-voxceleb`.", "VoxCeleb, cut from a mirror"
+        return write_set(out, rows, failures, notes=notes, text=text, title=title)
 
 
 def find_videos(mirror: Path, *, out: Path) -> tuple[dict[str, Path], list[str]]:
@@ -146,9 +130,8 @@ def find_videos(mirror: Path, *, out: Path) -> tuple[dict[str, Path], list[str]]
         raise ToonbenchError(f"{mirror} is not a folder: give the folder of the downloaded videos")
     found: dict[str, Path] = {}
     again = 0
-    own = out.resolve()
     for place, folders, names in os.walk(mirror):
-        folders[:] = sorted(each for each in folders if not each.startswith(".") and Path(place, each).resolve() != own)
+        folders[:] = folders_to_read(Path(place), folders, out=out)
         for name in sorted(names):
             path = Path(place, name)
             if path.suffix.lower() in SUFFIXES and not name.startswith("."):

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from toonbench.arrays import UnreadableArrays, load_arrays
+from toonbench.claims import claim
 from toonbench.data.card import write_card
 from toonbench.data.folder import file_sha256, load
 from toonbench.data.table import CLIPS, TARGETS, Row
@@ -27,7 +28,6 @@ from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import make_look, styles_of
 from toonbench.puppets.draw.render import Rendered, render_clip, warm_up
 from toonbench.puppets.look import Look
-from toonbench.puppets.recipe import claim
 from toonbench.puppets.rig import FPS, Rig, absolute, generate, relative, seed_of
 from toonbench.puppets.timed import generate_timed
 from toonbench.registry import load_task

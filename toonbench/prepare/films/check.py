@@ -46,7 +46,7 @@ def check_run(raw: Path, out: Path, truth: Path, *, options: Curation) -> list[s
 
     Raises ToonbenchError if no film has a truth.
     """
-    films = list_films(raw, domain=options.domain)
+    films = list_films(raw, domain=options.domain, out=out)
     jobs = [Job(film=film, root=films.root, out=out, options=options) for film in films.found]
     checked = Checked()
     for job in jobs:

@@ -16,9 +16,7 @@ from toonbench.types import Domain, ToonbenchError
 
 VERSION = 1  # of the preparation of films; a new version prepares every film again
 CropRule = Literal["union", "smoothed"]
-LEAST_OVERLAP = (
-    0.25  # IoU with the first box of a part, below which another part begins (first-order model, crop-video)
-)
+LEAST_OVERLAP = 0.25  # IoU with the first box of a part, below which another one begins, as in FOMM's crop-video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ class Curation:
     def __post_init__(self) -> None:
         for name, value, allowed in (
             ("crop", self.crop, get_args(CropRule)),
-            ("split", self.split_by, get_args(By)),
+            ("split_by", self.split_by, get_args(By)),
         ):
             if value not in allowed:
                 raise ToonbenchError(f"{name} is {value!r}: choose {' or '.join(allowed)}")
@@ -104,7 +102,6 @@ class Candidate:
     last: int
     track: FaceTrack
     fault: str = ""
-    stage: str = ""
 
 
 def candidates_of(film: str, tracks: Sequence[FaceTrack], options: Curation, *, fps: float) -> list[Candidate]:
@@ -119,8 +116,8 @@ def candidates_of(film: str, tracks: Sequence[FaceTrack], options: Curation, *, 
     for (first, last), track in parts:
         name = f"{film}--{first:06d}-{last - 1:06d}"
         number = taken[name] = taken.get(name, 0) + 1
-        own = part_of(track, first, last)
-        fault, stage = _early_fault(own, options, fps=fps)
+        own = track.between(first, last)
+        fault = _fault(own, options, fps=fps)
         found.append(
             Candidate(
                 id=name if number == 1 else f"{name}-{number}",
@@ -130,23 +127,16 @@ def candidates_of(film: str, tracks: Sequence[FaceTrack], options: Curation, *, 
                 last=last,
                 track=own,
                 fault=fault,
-                stage=stage,
             )
         )
     return found
 
 
-def part_of(track: FaceTrack, first: int, last: int) -> FaceTrack:
-    """The part of a track in the frames [first, last), with the nearest detection on each side where there is none at its end."""
-    return track.between(first, last)
-
-
-def _early_fault(track: FaceTrack, options: Curation, *, fps: float) -> tuple[str, str]:
+def _fault(track: FaceTrack, options: Curation, *, fps: float) -> str:
     frames = track.last - track.first
-    least = options.shortest * fps
-    if frames < round(least):
-        return f"{frames} frames ({frames / fps:.2f} s): a clip has {options.shortest:g} s or more", "tracks"
-    return "", ""
+    if frames < round(options.shortest * fps):
+        return f"{frames} frames ({frames / fps:.2f} s): a clip has {options.shortest:g} s or more"
+    return ""
 
 
 def _parts(track: FaceTrack, *, longest: int, still: bool) -> Iterator[tuple[int, int]]:

@@ -39,9 +39,7 @@ from toonbench.sealed import read_sealed, write_sealed
 from toonbench.store import partial_file
 from toonbench.types import Frame, ToonbenchError
 
-SMALL_SIDE = (
-    480  # pixels: frames are reduced to it as they are decoded, and then to the pictures that shots are found in
-)
+SMALL_SIDE = 480  # pixels: frames are reduced to it as they are decoded, and then to the pictures for the shots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,12 +176,12 @@ def _stored(job: Job, name: str) -> dict[str, Any]:
 
 def find_faces(job: Job) -> str:
     """The second stage: decode the film again, and follow its faces. Returns an empty string, or why it failed."""
-    key = {**job.options.tracks_key(), "film": facts_of(job)["sha256"]}
+    facts = facts_of(job)
+    key = {**job.options.tracks_key(), "film": facts["sha256"]}
     if not changed(job.read("tracks.json"), key):
         return ""
-    facts = facts_of(job)
     detect = functools.partial(
-        _detect, name=job.options.detector, low=facts_are_drawn(job), animals=job.options.animals
+        _detect, name=job.options.detector, low=_accepts_unsure(job), animals=job.options.animals
     )
     scale = min(1.0, LONGER_SIDE / max(facts["width"], facts["height"]))
     try:
@@ -196,7 +194,7 @@ def find_faces(job: Job) -> str:
     return ""
 
 
-def facts_are_drawn(job: Job) -> bool:
+def _accepts_unsure(job: Job) -> bool:
     """Whether less sure faces are accepted, as in drawings."""
     return job.film.domain == "cartoon" and job.options.detector in ("mtcnn", "yunet", "blazeface")
 

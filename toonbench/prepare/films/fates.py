@@ -69,7 +69,7 @@ def film_fates(job: Job) -> list[Fate]:
     found, facts = cutting.candidates(job), cutting.facts_of(job)
     for one in found:
         if one.fault:
-            fates.append(Fate(candidate=one, facts=facts, stage=one.stage, reason=one.fault))
+            fates.append(Fate(candidate=one, facts=facts, stage="tracks", reason=one.fault))
             continue
         record = job.read(f"cut/{one.id}.json") or {}
         fate = Fate(candidate=one, facts=facts, record=record)
@@ -113,7 +113,7 @@ def reviewed(fate: Fate, review: Review) -> Fate:
 
 
 def without_duplicates(fates: Sequence[Fate]) -> list[Fate]:
-    """Of each group of near-duplicates one is kept: one that a person keeps, otherwise the largest face, otherwise the first."""
+    """Of each group of near-duplicates one is kept: one that a person keeps, otherwise the longest, with the largest face, the first."""
     of = {fate.candidate.id: fate for fate in fates}
     prints = {name: Fingerprint.from_json(fate.record["fingerprint"]) for name, fate in of.items() if fate.kept}
     for group in find_duplicates(prints):

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from toonbench.data.table import FILMS
 from toonbench.prepare.listing import VIDEOS, links
 from toonbench.prepare.names import clip_id, legible, problem_of
+from toonbench.prepare.output import folders_to_read
 from toonbench.types import DOMAINS, Domain, ToonbenchError
 
 TABLES = ("films.csv", "metadata.csv")
@@ -51,8 +52,10 @@ class Films:
     remarks: list[str] = field(default_factory=list[str])
 
 
-def list_films(raw: Path, *, domain: Domain) -> Films:
+def list_films(raw: Path, *, domain: Domain, out: Path) -> Films:
     """The films in the folder `raw`, or the one file `raw`. `domain` is that of films about which nothing else states it.
+
+    `out`, the folder of the data set, may be in `raw`; its clips are no films.
 
     Raises ToonbenchError if there are none, and for a table that cannot be used.
     """
@@ -64,7 +67,7 @@ def list_films(raw: Path, *, domain: Domain) -> Films:
         raise ToonbenchError(f"{raw} is no folder and no file: give the folder of your films")
     films = Films(raw)
     stated = _stated(raw)
-    paths = sorted(_paths(films))
+    paths = sorted(_paths(films, out=out))
     films.found = _distinct([_film(path, stated.get(str(path), {}), domain=domain) for path in paths])
     films.remarks += [
         f"{legible(PurePosixPath(name))} is in the table of films and not in the folder"
@@ -77,7 +80,7 @@ def list_films(raw: Path, *, domain: Domain) -> Films:
     return films
 
 
-def _paths(films: Films) -> Iterator[PurePosixPath]:
+def _paths(films: Films, *, out: Path) -> Iterator[PurePosixPath]:
     """The files that may be films, sub-folders included; hidden ones and links to folders are left out."""
 
     def unreadable(error: OSError) -> None:
@@ -86,7 +89,7 @@ def _paths(films: Films) -> Iterator[PurePosixPath]:
 
     for name, inner, files in os.walk(films.root, onerror=unreadable):
         folder = Path(name)
-        inner[:] = sorted(each for each in inner if not each.startswith("."))
+        inner[:] = folders_to_read(folder, inner, out=out)
         films.remarks += links(folder, inner, root=films.root)
         for each in files:
             if not each.startswith(".") and PurePosixPath(each).suffix.lower() in VIDEOS:

@@ -11,8 +11,7 @@ OUT/metadata.parquet  clips/*.mkv    the data set, with split, title and identit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +25,11 @@ from toonbench.prepare.films.files import Films, list_films
 from toonbench.prepare.films.manifest import write_manifest
 from toonbench.prepare.films.review import Review, read_review
 from toonbench.prepare.films.rows import candidate_row, clip_row, failure_row
+from toonbench.prepare.output import own_folder
 from toonbench.prepare.shots import second
-from toonbench.store import remove_leftovers, write_json
+from toonbench.store import write_json
 from toonbench.types import ToonbenchError
 
-LOCK = ".running.lock"
 STAGES: tuple[tuple[str, Callable[[Job], str]], ...] = (
     ("finding shots", cutting.find_shots),
     ("finding faces", cutting.find_faces),
@@ -60,12 +59,11 @@ def prepare_films(
     """Make a data set in `out` from the films in `raw`, which is a folder or one file. A second run continues the first one.
 
     review: the decisions of a person; `out/review.json` if that exists. A film that cannot be used is recorded. Raises ToonbenchError if
-    there are no films, if another run works in `out`, if `out` cannot be written, or if the review is of another data set.
+    there are no films, if `out` has another data set, is in use or cannot be written, or if the review is of another one.
     """
     options = options or Curation()
-    with alone(out):
-        remove_leftovers(out)
-        films = list_films(raw, domain=options.domain)
+    with own_folder(out, command="prepare-cartoon"):
+        films = list_films(raw, domain=options.domain, out=out)
         jobs = [Job(film=film, root=films.root, out=out, options=options) for film in films.found]
         decisions = read_review(review or out / "review.json", needed=review is not None)
         failed = _run_stages(jobs, pool)
@@ -73,25 +71,6 @@ def prepare_films(
         fates, notes = decide(sound, options, decisions)
         _place_files(sound, fates)
         return _write(out, films, jobs, failed, fates, notes, decisions)
-
-
-@contextmanager
-def alone(out: Path) -> Generator[None]:
-    """Hold the lock of a folder; raises ToonbenchError where another process holds it, and where it cannot be written."""
-    from filelock import FileLock, Timeout
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / LOCK, mode=0o666)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise ToonbenchError(f"another run works in {out}: wait until it ends, or give another --out") from error
-    except (OSError, NotImplementedError) as error:
-        raise ToonbenchError(f"{out} cannot be written ({error}): give another --out") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _run_stages(jobs: Sequence[Job], pool: Pool) -> dict[str, str]:
@@ -118,11 +97,11 @@ def _place_files(jobs: Sequence[Job], fates: Sequence[Fate]) -> None:
             except OSError as error:
                 raise ToonbenchError(f"{target} cannot be written ({error}): free space, and run again") from error
     if jobs:
-        _remove_strangers(jobs[0].out, {fate.candidate.id for fate in fates if fate.kept})
+        _remove_stale(jobs[0].out, {fate.candidate.id for fate in fates if fate.kept})
 
 
-def _remove_strangers(out: Path, kept: set[str]) -> None:
-    """Move clips that no candidate of this run has, of earlier options, out of the data set."""
+def _remove_stale(out: Path, kept: set[str]) -> None:
+    """Remove the clips of earlier options, which no candidate of this run has."""
     for path in (out / "clips").glob("*.mkv"):
         if path.stem not in kept:
             path.unlink()

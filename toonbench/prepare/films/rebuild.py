@@ -18,9 +18,9 @@ from toonbench.prepare.duplicates import FingerprintMeter
 from toonbench.prepare.films.files import Film, list_films
 from toonbench.prepare.films.manifest import ListedClip, ListedFilm, Manifest, read_manifest
 from toonbench.prepare.films.parts import Cutting, Meter, Part, cut_parts
-from toonbench.prepare.films.pipeline import alone
+from toonbench.prepare.output import own_folder
 from toonbench.sealed import read_sealed, write_sealed
-from toonbench.store import remove_leftovers, write_json
+from toonbench.store import write_json
 from toonbench.types import Frame, ToonbenchError
 
 UNLIKE = 0.15  # share of different bits of the perceptual hashes, above which a clip shows something else; independent ones differ in half
@@ -69,9 +69,8 @@ def rebuild(manifest: Path, films: Path, out: Path, *, pool: Pool = IN_PROCESS) 
     accepted if its perceptual hashes agree. Raises ToonbenchError for a list or a folder that cannot be used.
     """
     listed = read_manifest(manifest)
-    with alone(out):
-        remove_leftovers(out)
-        found = list_films(films, domain="cartoon")
+    with own_folder(out, command="rebuild"):
+        found = list_films(films, domain="cartoon", out=out)
         jobs = _jobs(listed, found.root, found.found, out, pool)
         rows = [row for part in pool.map(_rebuild_film, jobs, title="cutting clips") for row in part]
         clips = [row for row in rows if "reason" not in row]
@@ -163,7 +162,7 @@ def _cut(job: _Job, path: Path, clips: Sequence[ListedClip], *, is_copy: bool) -
         sha256 = file_sha256(part.path)
         (content,) = cast("tuple[_Content]", cutting.meters)
         unlike = _unlikeness(content.meter, clip)
-        if unlike > UNLIKE or (not is_copy and sha256 != clip.sha256 and unlike > UNLIKE / 2):
+        if unlike > UNLIKE:
             part.path.unlink()
             return
         other = is_copy or sha256 != clip.sha256

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from toonbench.claims import claim
 from toonbench.data.folder import file_sha256
 from toonbench.data.table import FILMS, Row
 from toonbench.pool import IN_PROCESS, Pool
@@ -24,7 +25,6 @@ from toonbench.puppets.films.play import play
 from toonbench.puppets.films.script import Script
 from toonbench.puppets.films.truth import Recorder
 from toonbench.puppets.films.writer import draw_script
-from toonbench.puppets.recipe import claim
 from toonbench.puppets.rig import seed_of
 from toonbench.store import write_bytes
 from toonbench.types import DOMAINS, Domain, ToonbenchError
