@@ -7,6 +7,7 @@ candidates of one face are averaged by their scores, as MediaPipe does.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -50,12 +51,11 @@ def find_faces(frame: Frame, *, least: float = LEAST) -> list[BlazeFace]:
             outputs = _network(str(weights.path(NAME)))(picture)
     finally:
         torch.set_num_threads(threads)
-    rows = _candidates([output[0].double().numpy() for output in outputs])
-    rows = rows[rows[:, 0] >= least]
+    rows = candidates(outputs, least=least)
     rows[:, 1:] = (rows[:, 1:] - np.tile(corner, 8)) / scale
     return [
         BlazeFace((float(row[1]), float(row[2]), float(row[3]), float(row[4])), float(row[0]), row[5:].reshape(6, 2))
-        for row in _merged(rows)
+        for row in merged(rows)
     ]
 
 
@@ -83,22 +83,26 @@ def _places() -> NDArray[np.float64]:
     return np.concatenate(parts).astype(np.float64)
 
 
-def _candidates(outputs: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Rows of score, box and six points in pixels of the square."""
-    logits, shifts = sorted(outputs, key=lambda output: output.shape[-1])
+def candidates(outputs: Sequence[torch.Tensor], *, least: float = LEAST) -> NDArray[np.float64]:
+    """The sure candidates in the network's outputs for one picture.
+
+    Rows of 17 numbers: the score, the box and six points in pixels of the square.
+    """
+    logits, shifts = sorted((output[0].double().numpy() for output in outputs), key=lambda output: output.shape[-1])
     score = 1 / (1 + np.exp(-np.clip(logits, -_LIMIT, _LIMIT)))
     places = _places()
     middle, half = places + shifts[:, :2], shifts[:, 2:4] / 2
     points = np.tile(places, 6) + shifts[:, 4:]
-    return np.concatenate([score, middle - half, middle + half, points], axis=1)
+    rows = np.concatenate([score, middle - half, middle + half, points], axis=1)
+    return rows[rows[:, 0] >= least]
 
 
-def _merged(rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Each face once: the mean of the candidates that overlap its surest one, weighted by their scores."""
+def merged(rows: NDArray[np.float64], overlap: float = SAME) -> list[NDArray[np.float64]]:
+    """Each face once, the surest first: the mean of the candidates that overlap its surest one, weighted by their scores."""
     rows = rows[np.argsort(-rows[:, 0], kind="stable")]
     found: list[NDArray[np.float64]] = []
     while len(rows):
-        same = _overlaps(rows[0, 1:5], rows[:, 1:5]) > SAME
+        same = _overlaps(rows[0, 1:5], rows[:, 1:5]) > overlap
         same[0] = True
         group = rows[same]
         mean = (group[:, :1] * group).sum(0) / group[:, 0].sum()
@@ -122,6 +126,11 @@ def _network(path: str) -> Network:
         with zipfile.ZipFile(path) as opened:
             return read_network(opened.read(MEMBER))
     except (zipfile.BadZipFile, KeyError, OSError, UnreadableModel) as error:
-        raise ToonbenchError(
-            f"weights '{Path(path)}' cannot be used ({error}); run toonbench weights fetch face-landmarker"
-        ) from error
+        raise unusable(path, error) from error
+
+
+def unusable(path: str, reason: Exception) -> ToonbenchError:
+    """The error about a file that holds no face landmarker."""
+    return ToonbenchError(
+        f"weights '{Path(path)}' cannot be used ({reason}); run toonbench weights fetch face-landmarker"
+    )
