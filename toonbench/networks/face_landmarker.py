@@ -139,8 +139,8 @@ class FaceLandmarker:
 
     def scores(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
         """(52,) blendshape scores of one face's points in pixels."""
-        seen = torch.from_numpy(points[list(OF_BLENDSHAPES), :2]).float()[None]
-        return self.expression(seen)[0][0].clamp(0, 1).numpy()
+        chosen = torch.from_numpy(points[list(OF_BLENDSHAPES), :2]).float()[None]
+        return self.expression(chosen)[0][0].clamp(0, 1).numpy()
 
 
 def read_faces(frames: Frames) -> FaceReading:
