@@ -95,10 +95,20 @@ def test_samples_lie_between_four_pixels_and_outside_is_the_edge_or_black():
 
 
 def test_compiled_and_uncompiled_loops_give_the_same_bytes():
-    corner, across = np.array([-3.3, 2.2]), np.array([1.31, 0.47])
+    corners = np.array([[-3, 15], [-2, 1.5], [12, 3], [13, 18]], np.float32)
+    loops = face_landmarker._loops()
+    places = loops.map_to_frame(corners, 16)
+    assert places.tobytes() == sampling_kernels.map_to_frame(corners, 16).tobytes()
     for repeat in (False, True):
-        plain = sampling_kernels.turned_square(PICTURE, corner, across, 16, repeat)
-        assert np.array_equal(plain, face_landmarker._loops().turned_square(PICTURE, corner, across, 16, repeat))
+        plain = sampling_kernels.sampled(PICTURE, places, 16, repeat)
+        assert np.array_equal(plain, loops.sampled(PICTURE, places, 16, repeat))
+
+
+def test_the_map_takes_the_corners_of_the_square_to_those_in_the_frame():
+    corners = np.array([[2, 30], [1, 4], [25, 3], [20, 28]], np.float32)
+    places = sampling_kernels.map_to_frame(corners, 16)
+    found = np.array([[0, 16, 1], [0, 0, 1], [16, 0, 1], [16, 16, 1]]) @ places.T
+    assert np.allclose(found[:, :2] / found[:, 2:], corners)
 
 
 def test_points_of_the_square_are_placed_where_its_pixels_were_taken():

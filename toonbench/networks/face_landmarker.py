@@ -79,10 +79,16 @@ class Square:
 
     def sampled(self, frame: Frame, size: int, *, repeat: bool) -> Frame:
         """Its pixels, (size, size, 3) uint8; the frame's edge is repeated outside, or black lies there."""
-        step = self.side / size
-        across = np.array([math.cos(self.turn) * step, math.sin(self.turn) * step])
-        corner = np.array([self.x, self.y]) - size / 2 * np.array([across[0] - across[1], across[0] + across[1]])
-        return _loops().turned_square(np.ascontiguousarray(frame), corner, across, size, repeat)
+        loops = _loops()
+        return loops.sampled(np.ascontiguousarray(frame), loops.map_to_frame(self._corners(), size), size, repeat)
+
+    def _corners(self) -> NDArray[np.float32]:
+        """Lower left, upper left, upper right and lower right, in single precision as OpenCV's `boxPoints` computes them."""
+        x, y, side = np.float32(self.x), np.float32(self.y), np.float32(self.side)
+        down = np.float32(math.cos(self.turn)) * np.float32(0.5) * side
+        across = np.float32(math.sin(self.turn)) * np.float32(0.5) * side
+        low, high = (x - across - down, y + down - across), (x + across - down, y - down - across)
+        return np.array([low, high, (2 * x - low[0], 2 * y - low[1]), (2 * x - high[0], 2 * y - high[1])], np.float32)
 
     def placed(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points (n, 3) in units of the square, 0 to 1 from its upper left corner, in pixels of the frame."""
