@@ -28,7 +28,7 @@ LOOKS = 25  # of a shard
 class Pictures:
     """Faces with their ground truth."""
 
-    frames: Frames  # (n, 128, 128, 3)
+    frames: Frames  # (n, size, size, 3)
     landmarks: NDArray[np.float32]  # (n, 70, 2) pixels
     visible: NDArray[np.bool_]  # (n, 70)
     rig: Rig  # (n, channels)
@@ -45,6 +45,7 @@ class _Shard:
     style: str
     number: int
     frames: int
+    size: int
 
     @property
     def path(self) -> Path:
@@ -57,18 +58,20 @@ def draw_pictures(
     split: str,
     looks: int,
     frames: int,
+    size: int = SIZE,
     style_names: Sequence[str] = (),
     pool: Pool = IN_PROCESS,
 ) -> Pictures:
-    """Draw `looks` looks of each style (a multiple of 25), `frames` poses each, into `root`, and load them.
+    """Draw `looks` looks of each style (a multiple of 25), `frames` poses each, `size` pixels a side, into `root`, and load them.
 
-    Looks are seeded by `split`, apart from those of `make-puppets`. Raises ToonbenchError for bad numbers.
+    Looks are seeded by `split`, apart from those of `make-puppets`. A folder holds pictures of one size. Raises ToonbenchError
+    for bad numbers.
     """
     if looks < LOOKS or looks % LOOKS or frames < 1:
         raise ToonbenchError(f"looks must be a multiple of {LOOKS} and frames >= 1; got {looks} and {frames}.")
     names = tuple(style_names or styles())
     shards = [
-        _Shard(root=root, split=split, style=name, number=number, frames=frames)
+        _Shard(root=root, split=split, style=name, number=number, frames=frames, size=size)
         for number in range(looks // LOOKS)  # styles in turn, so that a part of the work holds all of them
         for name in names
     ]
@@ -102,7 +105,7 @@ def _draw_shard(shard: _Shard) -> None:
     for index in range(shard.number * LOOKS, (shard.number + 1) * LOOKS):
         seed = seed_of("landmarks", shard.split, shard.style, index)
         rig = poses(seed, count=shard.frames)
-        drawn = render_clip(make_look(shard.style, seed), rig, size=SIZE)
+        drawn = render_clip(make_look(shard.style, seed), rig, size=shard.size)
         parts.append((drawn.frames, drawn.landmarks, drawn.visible, rig))
     frames, landmarks, visible, rigs = (np.concatenate(values) for values in zip(*parts, strict=True))
     with writing(shard.path) as temporary, temporary.open("wb") as file:
@@ -110,10 +113,10 @@ def _draw_shard(shard: _Shard) -> None:
 
 
 def _load(shards: Sequence[_Shard], *, names: tuple[str, ...]) -> Pictures:
-    count = LOOKS * shards[0].frames
+    count, size = LOOKS * shards[0].frames, shards[0].size
     total = count * len(shards)
     pictures = Pictures(
-        frames=np.empty((total, SIZE, SIZE, 3), np.uint8),
+        frames=np.empty((total, size, size, 3), np.uint8),
         landmarks=np.empty((total, LANDMARKS, 2), np.float32),
         visible=np.empty((total, LANDMARKS), np.bool_),
         rig=np.empty((total, len(CHANNELS)), np.float32),

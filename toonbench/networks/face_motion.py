@@ -77,7 +77,7 @@ def _look(frames: Frames) -> tuple[NDArray[np.float32], ...]:
     """Landmarks, rig, probability of a face and doubt of one batch."""
     from toonbench.networks.landmarks import SIZE
 
-    pictures, scale, corner = _pictures(frames, size=SIZE)
+    pictures, scale, corner = network_pictures(frames, size=SIZE)
     output = _network()(pictures)
     face = output.face.sigmoid().numpy()
     rig = LIMITS[:, 0] + output.rig.clamp(0, 1).numpy() * (LIMITS[:, 1] - LIMITS[:, 0])
@@ -88,7 +88,7 @@ def _look(frames: Frames) -> tuple[NDArray[np.float32], ...]:
     return landmarks.astype(np.float32), rig.astype(np.float32), face.astype(np.float32), doubt.astype(np.float32)
 
 
-def _pictures(frames: Frames, *, size: int) -> tuple[Tensor, float, NDArray[np.float64]]:
+def network_pictures(frames: Frames, *, size: int) -> tuple[Tensor, float, NDArray[np.float64]]:
     """Frames as the network expects them, the factor of their size, and the x and y of their corner in the square."""
     import torch
     from torch.nn import functional

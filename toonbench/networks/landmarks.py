@@ -30,7 +30,7 @@ class Output:
 
     landmarks: Tensor  # (batch, LANDMARKS, 2) pixels of the 128-pixel picture, x right, y down, centres at .5
     log_scale: Tensor  # (batch, LANDMARKS) logarithm of the Laplace scale of a landmark, pixels
-    rig: Tensor  # (batch, channels) 0 at a channel's lowest value, 1 at its highest; not clipped
+    rig: Tensor  # (batch, readings): for the rig's channels 0 at a channel's lowest value, 1 at its highest; not clipped
     face: Tensor  # (batch,) logit that a face is there
 
 
@@ -60,10 +60,11 @@ class _Residual(nn.Module):
 
 
 class LandmarkNet(nn.Module):
-    """About 0.9 million parameters, 0.2 billion multiply-adds a picture."""
+    """About 0.9 million parameters, 0.2 billion multiply-adds a picture. `readings` numbers are read from each picture."""
 
-    def __init__(self) -> None:
+    def __init__(self, readings: int = len(CHANNELS)) -> None:
         super().__init__()
+        self.readings = readings
         self.fine = nn.Sequential(_conv(3, 24, stride=2), _conv(24, 40, stride=2), _Residual(40), _Residual(40))
         self.middle = nn.Sequential(_conv(40, 80, stride=2), _Residual(80), _Residual(80))
         self.coarse = nn.Sequential(_conv(80, 96, stride=2), _Residual(96), _Residual(96))
@@ -72,9 +73,7 @@ class LandmarkNet(nn.Module):
         self.merge = _conv(64, 48)
         self.heat = nn.Conv2d(48, LANDMARKS, 1)
         self.local = nn.Conv2d(48, _LOCAL, 1)
-        self.rig = nn.Sequential(
-            nn.Linear(LANDMARKS * (_LOCAL + 2) + 96, 112), nn.ReLU(), nn.Linear(112, len(CHANNELS))
-        )
+        self.rig = nn.Sequential(nn.Linear(LANDMARKS * (_LOCAL + 2) + 96, 112), nn.ReLU(), nn.Linear(112, readings))
         self.spread = nn.Linear(LANDMARKS + 96, LANDMARKS)
         self.face = nn.Linear(LANDMARKS + 96, 1)
 
@@ -109,7 +108,7 @@ class LandmarkNet(nn.Module):
 
 def fold(network: LandmarkNet) -> LandmarkNet:
     """A copy for inference with every batch normalisation multiplied into the convolution before it."""
-    folded = LandmarkNet()
+    folded = LandmarkNet(network.readings)
     folded.load_state_dict(network.state_dict())
     return _fold(folded.eval())
 
@@ -137,13 +136,21 @@ def read_weights(path: Path = WEIGHTS) -> LandmarkNet:
 
     Raises ToonbenchError if the file is absent or is not this network's.
     """
-    network = _fold(LandmarkNet().eval())
+    return load_folded(LandmarkNet(), path, title="the landmark network", script="scripts/train_landmarks.py")
+
+
+def load_folded(network: LandmarkNet, path: Path, *, title: str, script: str) -> LandmarkNet:
+    """Fill a network with what `write_weights` stored; `title` and `script` are for the message.
+
+    Raises ToonbenchError if the file is absent or is not this network's.
+    """
+    network = _fold(network.eval())
     try:
         state = named_tensors(read_content(path))
         network.load_state_dict({name: value.float() for name, value in state.items()})
     except (UnreadableTensors, RuntimeError) as error:
         raise ToonbenchError(
-            f"the landmark network's weights {path} cannot be read ({first_line(error)}): install toonbench again, "
-            "or train them with scripts/train_landmarks.py"
+            f"{title}'s weights {path} cannot be read ({first_line(error)}): install toonbench again, "
+            f"or train them with {script}"
         ) from error
     return network.to(memory_format=torch.channels_last)

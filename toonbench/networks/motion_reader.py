@@ -1,0 +1,109 @@
+"""The reader of motion curves: one face picture in, landmarks, seven curves and "is there a face" out.
+
+It has the trunk of the landmark network and began with its weights; `scripts/train_motion_reader.py` trained it further, on
+puppets in wider and tighter framings and on frames of real videos, whole and stylised. `weights/motion_reader.md` tells how good
+it is. The metrics of puppets keep the landmark network. Like other network files it imports torch at the top, so modules above
+import it inside functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from toonbench.networks.face_motion import network_pictures
+from toonbench.networks.landmarks import SIZE, LandmarkNet, load_folded
+from toonbench.types import Frames
+
+WEIGHTS = Path(__file__).parent / "weights" / "motion_reader.safetensors"
+CURVES = ("yaw", "pitch", "roll", "jaw", "blink", "smile", "gaze_x")
+"""yaw, pitch and roll in degrees, with the rig's signs; jaw: gap of the inner lips, divided by the distance of the eyes' outer
+corners; blink: mean of both eyes, 0 open to 1 closed; smile: 0 to 1; gaze_x: -1 (left of the picture) to 1 (right)."""
+UNITS = (35.0, 20.0, 30.0, 0.4, 1.0, 1.0, 1.0)
+"""The change of each curve that the network's last layer calls 1."""
+FACE = 0.5  # probability of a face below which nothing is read
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What the network says about a batch of pictures."""
+
+    landmarks: Tensor  # (batch, LANDMARKS, 2) pixels of the 128-pixel picture, x right, y down, centres at .5
+    log_scale: Tensor  # (batch, LANDMARKS) logarithm of the Laplace scale of a landmark, pixels
+    curves: Tensor  # (batch, 7) in the order of CURVES, not clipped
+    face: Tensor  # (batch,) logit that a face is there and can be read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is read from frames in one pass; landmarks and curves are NaN in frames where no face is found."""
+
+    landmarks: NDArray[np.float32]  # (frames, LANDMARKS, 2) pixels of the frame
+    curves: NDArray[np.float32]  # (frames, 7) in the order of CURVES
+    face: NDArray[np.float32]  # (frames,) probability that a face is there and can be read, never NaN
+    doubt: NDArray[np.float32]  # (frames,) mean logarithm of the landmarks' scales, never NaN
+
+
+class MotionReader(LandmarkNet):
+    """The landmark network with seven curves in place of the rig; 0.9 million parameters, 0.2 billion multiply-adds a picture."""
+
+    def __init__(self) -> None:
+        super().__init__(len(CURVES))
+
+    def read(self, pictures: Tensor) -> Output:
+        """(batch, 3, 128, 128) RGB in [-1, 1]; may run under autocast."""
+        said = self(pictures)
+        return Output(
+            landmarks=said.landmarks,
+            log_scale=said.log_scale,
+            curves=said.rig * said.rig.new_tensor(UNITS),
+            face=said.face,
+        )
+
+
+def read_weights(path: Path = WEIGHTS) -> MotionReader:
+    """Load the stored network, ready for inference in float32 on the CPU.
+
+    Raises ToonbenchError if the file is absent or is not this network's.
+    """
+    network = MotionReader()
+    load_folded(network, path, title="the motion reader", script="scripts/train_motion_reader.py")
+    return network
+
+
+@cache
+def _network() -> MotionReader:
+    return read_weights()
+
+
+def read_pictures(frames: Frames, *, network: MotionReader | None = None) -> Reading:
+    """Read every frame (n, height, width, 3) uint8 RGB of any size once, as it is; by default with the stored network.
+
+    The network runs on one thread of the CPU: sums in another order are other bytes.
+    """
+    reader = network or _network()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            parts = [_look(reader, frames[at : at + _BATCH]) for at in range(0, len(frames), _BATCH)]
+    finally:
+        torch.set_num_threads(threads)
+    landmarks, curves, face, doubt = (np.concatenate(values).astype(np.float32) for values in zip(*parts, strict=True))
+    lost = ~(face >= FACE)
+    landmarks[lost], curves[lost] = np.nan, np.nan
+    return Reading(landmarks=landmarks, curves=curves, face=face, doubt=doubt)
+
+
+def _look(network: MotionReader, frames: Frames) -> tuple[NDArray[np.floating], ...]:
+    pictures, scale, corner = network_pictures(frames, size=SIZE)
+    output = network.read(pictures)
+    landmarks = output.landmarks.numpy() / scale - corner
+    return landmarks, output.curves.numpy(), output.face.sigmoid().numpy(), output.log_scale.mean(1).numpy()
