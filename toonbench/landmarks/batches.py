@@ -10,10 +10,10 @@ from torch import Tensor
 
 from toonbench.landmarks.damage import Random, bend_field, damage, no_face, pixel_centres, sample_at
 from toonbench.landmarks.data import Pictures
-from toonbench.networks.landmarks import SIZE, limits
+from toonbench.networks.landmarks import SIZE, limits, mirror_landmarks
 from toonbench.puppets.rig import INDEX
 from toonbench.training.sampling import step_rng
-from toonbench.types import CHANNELS, LANDMARKS
+from toonbench.types import CHANNELS
 
 NO_FACE = 0.1  # share of a batch
 HIDDEN = 0.15  # weight of a landmark that cannot be seen
@@ -29,17 +29,6 @@ class Batch:
     rig: Tensor  # (n, channels), 0 to 1 between a channel's limits
     rig_weight: Tensor  # (n, channels)
     face: Tensor  # (n,) 1 or 0
-
-
-def mirror_landmarks() -> list[int]:
-    """The landmark that each landmark becomes in a mirror."""
-    chains = [range(17), range(17, 27), range(31, 36), (36, 37, 38, 39, 42, 43, 44, 45), (41, 40, 47, 46),
-              range(48, 55), range(55, 60), range(60, 65), range(65, 68), (68, 69)]  # fmt: skip
-    order = list(range(LANDMARKS))
-    for chain in chains:
-        for one, other in zip(chain, reversed(chain), strict=True):
-            order[one] = other
-    return order
 
 
 def make_batch(data: Pictures, *, size: int, seed: int, step: int) -> Batch:

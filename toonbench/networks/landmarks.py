@@ -30,13 +30,26 @@ class Output:
 
     landmarks: Tensor  # (batch, LANDMARKS, 2) pixels of the 128-pixel picture, x right, y down, centres at .5
     log_scale: Tensor  # (batch, LANDMARKS) logarithm of the Laplace scale of a landmark, pixels
-    rig: Tensor  # (batch, readings): for the rig's channels 0 at a channel's lowest value, 1 at its highest; not clipped
+    rig: (
+        Tensor  # (batch, readings): for the rig's channels 0 at a channel's lowest value, 1 at its highest; not clipped
+    )
     face: Tensor  # (batch,) logit that a face is there
 
 
 def limits() -> Tensor:
     """(channels, 2) lowest and highest value of every channel of the rig."""
     return torch.tensor(list(CHANNEL_LIMITS.values()), dtype=torch.float32)
+
+
+def mirror_landmarks() -> list[int]:
+    """The landmark that each landmark becomes in a mirror."""
+    chains = [range(17), range(17, 27), range(31, 36), (36, 37, 38, 39, 42, 43, 44, 45), (41, 40, 47, 46),
+              range(48, 55), range(55, 60), range(60, 65), range(65, 68), (68, 69)]  # fmt: skip
+    order = list(range(LANDMARKS))
+    for chain in chains:
+        for one, other in zip(chain, reversed(chain), strict=True):
+            order[one] = other
+    return order
 
 
 def _conv(inside: int, outside: int, *, stride: int = 1, kernel: int = 3, act: bool = True) -> nn.Sequential:

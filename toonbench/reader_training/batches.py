@@ -16,9 +16,9 @@ from toonbench.landmarks.damage import Random, damage, no_face
 from toonbench.landmarks.data import Pictures
 from toonbench.networks.landmarks import SIZE
 from toonbench.networks.motion_reader import CURVES
-from toonbench.puppets.rig import INDEX
 from toonbench.reader_training.clips import Labelled
 from toonbench.reader_training.framing import OVER, SIDED, Faces, Framed, frame_faces
+from toonbench.reader_training.measure import curves_of_rig
 from toonbench.reader_training.occluders import cover
 from toonbench.reader_training.stylise import stylise
 from toonbench.training.sampling import step_rng
@@ -54,21 +54,12 @@ class Material:
     plates: NDArray[np.uint8]  # (n, side, side, 3) pictures without a face
 
 
-def puppet_curves(puppets: Pictures) -> NDArray[np.float32]:
-    """(n, 7) the curves of puppets: the rig's, and the gap of the lips from the landmarks."""
-    rig, points = puppets.rig, puppets.landmarks
-    gap = np.linalg.norm(points[:, 62] - points[:, 66], axis=1) / np.linalg.norm(points[:, 36] - points[:, 45], axis=1)
-    blink = (rig[:, INDEX["blink_left"]] + rig[:, INDEX["blink_right"]]) / 2
-    own = [rig[:, INDEX[name]] for name in ("yaw", "pitch", "roll", "smile", "gaze_x")]
-    return np.stack([*own[:3], gap, blink, *own[3:]], axis=1).astype(np.float32)
-
-
 def make_batch(material: Material, *, size: int, seed: int, step: int) -> Batch:
     """Batch number `step`, (size, ...), half puppets and half photographs: the same bytes whenever it is made."""
     random = step_rng(seed, step)
     faces = size // VIEWS
-    drawn = _framed(_puppets(material, (faces + 1) // 2, random), random, warped=False)
-    photographs = _framed(_photographs(material, faces // 2, random), random, warped=True)
+    drawn = frame_faces(_puppets(material, (faces + 1) // 2, random), random, warped=False)
+    photographs = frame_faces(_photographs(material, faces // 2, random), random, warped=True)
     framed = _joined(drawn, photographs)
     pictures = _filled(framed, material, random)
     styled = np.flatnonzero((random.random(size) < DRAWN) & (np.arange(size) >= len(drawn.pictures)))
@@ -104,35 +95,28 @@ def _puppets(material: Material, count: int, random: Random) -> Faces:
     puppets, poses = material.puppets, material.poses
     looks = random.choice(len(puppets.frames) // poses, count, replace=False)
     rows = np.concatenate([look * poses + random.choice(poses, 2, replace=False)[[0, 1, 0, 1]] for look in looks])
-    part = Pictures(
-        frames=puppets.frames[rows], landmarks=puppets.landmarks[rows], visible=puppets.visible[rows],
-        rig=puppets.rig[rows], style=puppets.style[rows], names=puppets.names,
-    )  # fmt: skip
-    side = puppets.frames.shape[1]
+    side, landmarks = puppets.frames.shape[1], puppets.landmarks[rows]
     return Faces(
-        frames=torch.from_numpy(part.frames),
-        landmarks=torch.from_numpy(part.landmarks),
-        visible=torch.from_numpy(part.visible),
-        curves=torch.from_numpy(puppet_curves(part)),
+        frames=torch.from_numpy(puppets.frames[rows]),
+        landmarks=torch.from_numpy(landmarks),
+        visible=torch.from_numpy(puppets.visible[rows]),
+        curves=torch.from_numpy(curves_of_rig(puppets.rig[rows], landmarks)),
         inside=torch.tensor([0.0, 0, side, side]).repeat(len(rows), 1),
     )
 
 
 def _photographs(material: Material, count: int, random: Random) -> Faces:
     """VIEWS pictures of faces in `count` of the clips: two frames of a clip, each twice."""
-    chosen: list[tuple[Labelled, NDArray[np.int64]]] = []
-    for number in random.permutation(len(material.clips))[:count] if count <= len(material.clips) else random.integers(0, len(material.clips), count):  # fmt: skip
-        clip = material.clips[int(number)]
-        chosen.append((clip, random.choice(len(clip.frames), 2, replace=False)[[0, 1, 0, 1]]))
+    order = np.resize(random.permutation(len(material.clips)), count)
+    chosen = [material.clips[number] for number in order]
+    rows = [random.choice(len(clip.frames), 2, replace=False)[[0, 1, 0, 1]] for clip in chosen]
     joined = {
-        field: torch.from_numpy(np.concatenate([getattr(clip, field)[rows] for clip, rows in chosen]))
+        field: torch.from_numpy(
+            np.concatenate([getattr(clip, field)[own] for clip, own in zip(chosen, rows, strict=True)])
+        )
         for field in ("frames", "landmarks", "curves", "inside")
     }
     return Faces(visible=torch.ones(len(joined["frames"]), joined["landmarks"].shape[1], dtype=torch.bool), **joined)
-
-
-def _framed(faces: Faces, random: Random, *, warped: bool) -> Framed:
-    return frame_faces(faces, random, warped=warped)
 
 
 def _joined(one: Framed, other: Framed) -> Framed:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from toonbench.reader_training.labels import landmarks_of
+from toonbench.reader_training.labels import Labels, read_labels
 from toonbench.store import writing
 from toonbench.types import Frame, Frames, ToonbenchError
 
@@ -42,23 +42,26 @@ class Labelled:
     inside: NDArray[np.float32]  # (n, 4) left, top, right, bottom of the video's picture in each square
 
 
-Landmarker = Callable[[Frames], tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""Frames to points (n, 478, 3) and curves (n, 7), NaN where there is no face."""
+Landmarker = Callable[[Frames], Labels]
 
 
-def label_clips(root: Path, names: Sequence[str], *, landmarker: Landmarker, work: Path) -> list[Labelled]:
+def label_clips(
+    root: Path, names: Sequence[str], *, work: Path, landmarker: Landmarker = read_labels
+) -> list[Labelled]:
     """Label the videos `names` in the folder `root`, or load what an earlier run left in `work`.
 
     Raises ToonbenchError for a video that is not there, or in which no face is found.
     """
-    return [_label(root / name, landmarker=landmarker, path=work / f"{Path(name).stem}.npz") for name in names]
+    return [_label(root / name, landmarker, path=work / f"{Path(name).stem}.npz") for name in names]
 
 
-def _label(video: Path, *, landmarker: Landmarker, path: Path) -> Labelled:
+def _label(video: Path, landmarker: Landmarker, *, path: Path) -> Labelled:
     if not path.is_file():
         _write(path, _cut_all(video, landmarker))
     with np.load(path) as stored:
-        return Labelled(name=path.stem, **{field: stored[field] for field in ("frames", "landmarks", "curves", "inside")})
+        return Labelled(
+            name=path.stem, **{field: stored[field] for field in ("frames", "landmarks", "curves", "inside")}
+        )
 
 
 def _cut_all(video: Path, landmarker: Landmarker) -> Labelled:
@@ -67,17 +70,16 @@ def _cut_all(video: Path, landmarker: Landmarker) -> Labelled:
     if not video.is_file():
         raise ToonbenchError(f"{video} is not there: --clips takes the folder of the training videos; leave none out")
     frames = read_video(video).frames
-    points, curves = landmarker(frames)
-    found = np.flatnonzero(np.isfinite(curves).all(axis=1))
+    labels = landmarker(frames)
+    found = labels.found
     if not found.size:
         raise ToonbenchError(f"{video}: the face landmarker finds no face in it; it cannot be trained on")
-    landmarks = landmarks_of(points[found])
-    squares = [_cut(frames[at], own) for at, own in zip(found, landmarks, strict=True)]
+    squares = [_cut(frames[at], labels.landmarks[at]) for at in found]
     return Labelled(
         name=video.stem,
         frames=np.stack([square for square, _, _ in squares]),
         landmarks=np.stack([own for _, own, _ in squares]).astype(np.float32),
-        curves=curves[found].astype(np.float32),
+        curves=labels.curves[found],
         inside=np.stack([inside for _, _, inside in squares]).astype(np.float32),
     )
 

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from toonbench.landmarks.batches import mirror_landmarks
 from toonbench.landmarks.damage import Random, bend_field, pixel_centres, sample_at
-from toonbench.networks.landmarks import SIZE
+from toonbench.networks.landmarks import SIZE, mirror_landmarks
 from toonbench.networks.motion_reader import CURVES
 
-SMALLEST, LARGEST = 0.36, 0.92  # longer side of the 68 landmarks' box over the picture's: crops of 2.2 to 1.0 times the face
+SMALLEST, LARGEST = (
+    0.36,
+    0.92,
+)  # longer side of the 68 landmarks' box over the picture's: crops of 2.2 to 1.0 times the face
 SIDED = torch.tensor([-1.0 if name in ("yaw", "roll", "gaze_x") else 1.0 for name in CURVES])
 ROLL = CURVES.index("roll")
 UPRIGHT, OVER = 40.0, 75.0  # degrees: as far as faces are turned that are read, and from where they are not

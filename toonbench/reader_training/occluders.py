@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from toonbench.landmarks.damage import Random, pixel_centres
@@ -16,7 +17,11 @@ def cover(picture: Tensor, landmarks: Tensor, random: Random) -> Tensor:
     """Draw one thing over a picture (3, 128, 128) in place, most often before the mouth; returns (128, 128), true where it is."""
     low, high = landmarks[:68].amin(0), landmarks[:68].amax(0)
     long = float((high - low).amax())
-    target = landmarks[48:68].mean(0) if random.random() < 0.65 else low + (high - low) * torch.rand(2, generator=_torch(random))
+    target = (
+        landmarks[48:68].mean(0)
+        if random.random() < 0.65
+        else low + (high - low) * torch.rand(2, generator=_torch(random))
+    )
     x, y = (float(v) for v in target + torch.from_numpy(random.normal(0, 0.08 * long, 2)))
     kind = (_hand, _hand, _microphone, _microphone, _bar)[int(random.integers(5))]
     capsules = kind(x, y, long, random)
@@ -54,12 +59,19 @@ def _hand(x: float, y: float, long: float, random: Random) -> list[Capsule]:
     up = np.array([np.sin(angle), -np.cos(angle)])
     side = np.array([-up[1], up[0]])
     palm = np.array([x, y]) - up * long * float(random.uniform(0.1, 0.45))
-    capsules: list[Capsule] = [(*(palm - up * 0.1 * long), *(palm - up * long), wide * 3.2), (*(palm - side * wide * 1.5), *(palm + side * wide * 1.5), wide * 2)]  # fmt: skip
+    capsules = [
+        _capsule(palm - up * 0.1 * long, palm - up * long, wide * 3.2),
+        _capsule(palm - side * wide * 1.5, palm + side * wide * 1.5, wide * 2),
+    ]
     for finger in (-1.5, -0.5, 0.5, 1.5):
         root = palm + side * finger * wide * 2
         tip = root + up * long * float(random.uniform(0.12, 0.4)) + side * finger * float(random.uniform(-1, 2))
-        capsules.append((*root, *tip, wide))
-    return [tuple(float(v) for v in one) for one in capsules]  # pyright: ignore[reportReturnType]
+        capsules.append(_capsule(root, tip, wide))
+    return capsules
+
+
+def _capsule(start: NDArray[np.float64], end: NDArray[np.float64], radius: float) -> Capsule:
+    return float(start[0]), float(start[1]), float(end[0]), float(end[1]), radius
 
 
 def _microphone(x: float, y: float, long: float, random: Random) -> list[Capsule]:

@@ -92,7 +92,9 @@ def begin(pictures: Tensor) -> MotionReader:
     for name in state:
         stem, _, last = name.rpartition(".")
         if stem.endswith(".1") and f"{stem[:-2]}.0" in means:
-            state[name] = _normalisation(last, means[f"{stem[:-2]}.0"], variances[f"{stem[:-2]}.0"], stored[f"{stem[:-2]}.0.bias"])
+            state[name] = _normalisation(
+                last, means[f"{stem[:-2]}.0"], variances[f"{stem[:-2]}.0"], stored[f"{stem[:-2]}.0.bias"]
+            )
         elif not name.startswith("rig.2."):
             state[name] = stored[name]
     change, offset = _curves_of_rig()
@@ -215,9 +217,7 @@ def _change(said: Tensor, true: Tensor, weight: Tensor) -> Tensor:
     for step in (1, 2):
         parts = [value.unflatten(0, (-1, VIEWS)) for value in (said, true, weight)]
         moved = [value.roll(step, 1) for value in parts]
-        wrong.append(
-            functional.smooth_l1_loss(parts[0] - moved[0], parts[1] - moved[1], beta=0.05, reduction="none")
-        )
+        wrong.append(functional.smooth_l1_loss(parts[0] - moved[0], parts[1] - moved[1], beta=0.05, reduction="none"))
         weights.append(parts[2] * moved[2])
     return _mean(torch.stack(wrong), torch.stack(weights))
 
