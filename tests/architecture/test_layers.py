@@ -40,6 +40,7 @@ LAYERS = [
         "puppets",
         "landmarks",
         "faces_training",
+        "reader_training",
         "calibrate",
         "goldens",
         "testing",

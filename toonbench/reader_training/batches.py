@@ -93,7 +93,7 @@ def _finished(framed: Framed, pictures: Tensor, hidden: Tensor, material: Materi
 def _puppets(material: Material, count: int, random: Random) -> Faces:
     """VIEWS pictures of each of `count` puppets: two of its poses, each twice."""
     puppets, poses = material.puppets, material.poses
-    looks = random.choice(len(puppets.frames) // poses, count, replace=False)
+    looks = random.choice(whole := len(puppets.frames) // poses, count, replace=count > whole)
     rows = np.concatenate([look * poses + random.choice(poses, 2, replace=False)[[0, 1, 0, 1]] for look in looks])
     side, landmarks = puppets.frames.shape[1], puppets.landmarks[rows]
     return Faces(
@@ -108,7 +108,7 @@ def _puppets(material: Material, count: int, random: Random) -> Faces:
 def _photographs(material: Material, count: int, random: Random) -> Faces:
     """VIEWS pictures of faces in `count` of the clips: two frames of a clip, each twice."""
     order = np.resize(random.permutation(len(material.clips)), count)
-    chosen = [material.clips[number] for number in order]
+    chosen = [material.clips[int(number)] for number in order]
     rows = [random.choice(len(clip.frames), 2, replace=False)[[0, 1, 0, 1]] for clip in chosen]
     joined = {
         field: torch.from_numpy(

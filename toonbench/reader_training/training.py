@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class Plan:
     """How the network is trained: `workers` processes of one thread each share the batch of every step."""
 
-    steps: int = 4000
+    steps: int = 3000
     batch: int = 32
     workers: int = 1
     rate: float = 1e-3
