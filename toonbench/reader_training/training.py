@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class Plan:
     """How the network is trained: `workers` processes of one thread each share the batch of every step."""
 
-    steps: int = 3000
+    steps: int = 2000
     batch: int = 32
     workers: int = 1
     rate: float = 1e-3
@@ -65,11 +65,14 @@ def train(material: Material, plan: Plan, *, folder: Path) -> MotionReader:
 
 def load_state(material: Material, plan: Plan, folder: Path) -> State:
     """The state in the checkpoint in `folder`, otherwise that before the first step."""
-    network = begin(make_batch(material, size=64, seed=plan.seed, step=1 << 40).pictures)
+    path = folder / CHECKPOINT
+    if path.exists():
+        network = MotionReader().to(memory_format=torch.channels_last).train()
+    else:
+        network = begin(make_batch(material, size=64, seed=plan.seed, step=1 << 40).pictures)
     average = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=plan.decay)
     state = State(network, average, optimiser)
-    path = folder / CHECKPOINT
     if path.exists():
         content = load_checkpoint(path, config=plan, may_change=("log_every", "save_every"))
         network.load_state_dict(content["network"])
@@ -188,9 +191,10 @@ def train_step(state: State, material: Material, plan: Plan, *, group: ProcessGr
 
 
 def rate(plan: Plan, step: int) -> float:
-    """Learning rate: a linear warm-up, then half a cosine to nothing."""
-    rest = max(0, step - plan.warmup) / max(1, plan.steps - plan.warmup)
-    return plan.rate * min(1.0, (step + 1) / plan.warmup) * 0.5 * (1 + math.cos(math.pi * rest))
+    """Learning rate: a linear warm-up, then part of half a cosine, which in the last two fifths falls to nothing."""
+    rest = max(0, step - plan.warmup) / max(1, 1.5 * plan.steps - plan.warmup)
+    fall = min(1.0, (plan.steps - step) / (0.4 * plan.steps))
+    return plan.rate * min(1.0, (step + 1) / plan.warmup) * 0.5 * (1 + math.cos(math.pi * rest)) * fall
 
 
 def losses(output: Output, batch: Batch) -> dict[str, Tensor]:
