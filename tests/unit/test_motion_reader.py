@@ -419,6 +419,8 @@ def test_frames_without_a_face_are_not_read(clip):
 
 
 @shipped
-def test_a_face_on_its_head_is_not_read(clip):
-    read = read_pictures(np.ascontiguousarray(clip[0][:8, ::-1, ::-1]))
-    assert read.face.mean() < 0.5
+def test_a_face_on_its_head_is_doubted(clip):
+    frames = clip[0][:8]
+    upright, hanging = read_pictures(frames), read_pictures(np.ascontiguousarray(frames[:, ::-1, ::-1]))
+    assert hanging.face.mean() < upright.face.mean() - 0.05
+    assert hanging.doubt.mean() > upright.doubt.mean() + 0.7
