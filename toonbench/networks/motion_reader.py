@@ -153,9 +153,9 @@ def _unmirrored(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
 def _mean(parts: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
     """The mean over readings (n, ...) of each frame's readings without NaN, of which there must be two."""
     stack = np.stack(parts)
-    known = np.isfinite(stack)
-    count = known.sum(axis=0)
-    mean = np.where(known, stack, 0).sum(axis=0) / np.maximum(count, 1)
+    available = np.isfinite(stack)
+    count = available.sum(axis=0)
+    mean = np.where(available, stack, 0).sum(axis=0) / np.maximum(count, 1)
     return np.where(count >= 2, mean, np.nan).astype(np.float32)
 
 

@@ -118,8 +118,8 @@ def _floors(job: _Job) -> list[Floor]:
 def mean(rows: Sequence[Values]) -> Values:
     """The mean over rows (7,) without NaN; NaN for a curve that is NaN in all."""
     stack = np.stack(rows).astype(np.float64)
-    known = np.isfinite(stack)
-    total, count = np.where(known, stack, 0).sum(0), known.sum(0)
+    available = np.isfinite(stack)
+    total, count = np.where(available, stack, 0).sum(0), available.sum(0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 

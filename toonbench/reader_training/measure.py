@@ -73,8 +73,8 @@ def correlations(true: NDArray[np.floating], read: NDArray[np.floating], *, move
     """
     found = np.full(len(CURVES), np.nan, np.float32)
     for curve in range(len(CURVES)):
-        known = np.isfinite(true[:, curve]) & np.isfinite(read[:, curve])
-        one, other = true[known, curve], read[known, curve]
+        available = np.isfinite(true[:, curve]) & np.isfinite(read[:, curve])
+        one, other = true[available, curve], read[available, curve]
         if len(one) >= FEWEST and one.std() > moves * MOVES[curve]:
             found[curve] = np.corrcoef(one, other)[0, 1] if other.std() > 0 else 0.0
     return found
@@ -132,9 +132,9 @@ def _measure(name: str, reader: Reader, crops: Sequence[tuple[Frames, Values]], 
 def _mean(parts: Sequence[Values]) -> Values:
     """The mean of what was read; NaN in frames where nothing was."""
     stack = np.stack(parts)
-    known = np.isfinite(stack)
-    total = np.where(known, stack, 0).sum(0) / np.maximum(known.sum(0), 1)
-    return np.where(known.any(0), total, np.nan).astype(np.float32)
+    available = np.isfinite(stack)
+    total = np.where(available, stack, 0).sum(0) / np.maximum(available.sum(0), 1)
+    return np.where(available.any(0), total, np.nan).astype(np.float32)
 
 
 def landmark_error(read: Values, true: Values) -> float:
