@@ -38,7 +38,6 @@ PACKAGES = (
     "lpips",
     "pytorch-fid",
     "face-alignment",
-    "mediapipe",
 )
 DEVICES = ("auto", "cpu", "cuda", "mps")
 

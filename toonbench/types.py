@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -214,6 +215,7 @@ class Metric:
     `features` is the name (`inception@1`) under which the result of `extract_features` on dataset frames is stored once for
     all methods and tasks; `features_of` says which of {"source", "target"} it compares with.
     `calibrated` holds the domains whose faces its network was made for. `remark` is a sentence printed beside every value.
+    `unranked(sources)` says why methods must not be ranked by it.
     `device` is where its network runs; `on(device)` gives a copy on another one.
     """
 
@@ -265,6 +267,11 @@ class Metric:
 
         first = rows[np.isfinite(rows[:, 0]), 0] if rows.size else rows.reshape(-1)
         return float(first.astype(np.float64).mean()) if first.size else math.nan
+
+    def unranked(self, sources: AbstractSet[Domain]) -> str:
+        """Why methods must not be ranked by it, for sources of these domains; an empty string if they may be."""
+        del sources
+        return ""
 
     def weight(self, rows: Rows) -> float:
         """The weight of a pair with `aggregate` "frames": its frames whose last value is finite."""
@@ -369,7 +376,7 @@ class Result:
 
     In `value` a missing pair counts as the worst value of the metric; `measured` is the number of the measured pairs alone.
     `coverage` is the share of a pair's frames that could be measured, averaged over all pairs, failed ones as 0.
-    `details` are further numbers of the metric, by name.
+    `details` are further numbers of the metric, by name. `unranked` says why methods must not be ranked by it here, or is empty.
     """
 
     metric: str
@@ -386,6 +393,7 @@ class Result:
     higher_is_better: bool
     notes: tuple[str, ...] = field(default=())
     details: Mapping[str, float] = field(default_factory=dict[str, float])
+    unranked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

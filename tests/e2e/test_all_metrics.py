@@ -164,7 +164,7 @@ def test_every_metric_of_a_task_has_a_value_or_says_why_not(whole):
     found = rows_of(result)
     assert list(found) == MEASURED
     assert set(result["skipped"]) == SKIPPED
-    assert "pip install mediapipe" in result["skipped"]["aed_expression@1"]["reason"]
+    assert "weights fetch --for aed_expression" in result["skipped"]["aed_expression@1"]["reason"]
     assert not result["failures"]
     for name, row in found.items():
         assert math.isfinite(row["value"]), name
@@ -693,7 +693,7 @@ def test_huge_frames_are_measured(tmp_path):
     ("name", "variants"),
     [
         ("aed", ["aed_expression", "aed_identity"]),
-        ("csim", ["csim_arcface", "csim_dinov2"]),
+        ("csim", ["csim_arcface", "csim_dinov2", "csim_sface"]),
         ("lpips", ["lpips_alex", "lpips_vgg"]),
         ("akd", ["akd_fan68"]),
     ],

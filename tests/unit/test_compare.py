@@ -119,6 +119,23 @@ def test_methods_with_the_same_rows_differ_by_nothing(tmp_path):
     assert ranks(found.metrics[0]) == {"a": 1, "b": 1}
 
 
+def test_methods_get_no_rank_by_a_metric_whose_results_say_so(tmp_path):
+    found = three(tmp_path)
+    assert any(one.rank for one in compare(found).metrics[0].methods)
+    for run in found.values():
+        result = json.loads(run.result.read_text())
+        result["results"][0] |= {
+            "unranked": "doing nothing is better",
+            "notes": ["l1@1 does not rank methods: doing nothing is better"],
+        }
+        write_json(run.result, result)
+    (metric,) = compare(found).metrics
+    assert [one.rank for one in metric.methods] == [None] * 3
+    assert not any(one.better for one in metric.differences)
+    assert "l1@1 does not rank methods: doing nothing is better" in metric.notes
+    assert all(math.isfinite(one.difference) for one in metric.differences)
+
+
 def test_an_incomplete_method_is_listed_unranked_and_compared_on_common_pairs(tmp_path):
     lost = [pair for pair, _, video in pairs() if video in ("v00", "v01")]
     own = three(tmp_path)

@@ -29,7 +29,7 @@ def test_describing_imports_neither_torch_nor_pandas() -> None:
 
 def test_every_dependency_that_can_change_a_number_is_recorded() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    required = [*project["dependencies"], *project["optional-dependencies"]["expression"]]
+    required = project["dependencies"]
     names = {re.split(r"[^\w-]", one)[0] for one in required}
     without_effect = {"cyclopts", "rich", "platformdirs", "requests", "filelock", "matplotlib"}
     assert names - without_effect <= set(PACKAGES)

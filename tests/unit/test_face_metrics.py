@@ -1,6 +1,5 @@
-"""csim_arcface, csim_dinov2, akd_fan68, aed_identity and aed_expression: their rules, with networks that say what they are told."""
+"""csim_arcface, csim_dinov2, csim_sface, akd_fan68, aed_identity and aed_expression: their rules, with networks that say what they are told."""
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,18 +11,18 @@ from hypothesis import strategies as st
 
 from toonbench import registry
 from toonbench.metrics._faces import cosine_rows, in_square
-from toonbench.metrics.aed_expression import AEDExpression, expression_distances
+from toonbench.metrics.aed_expression import SHAPES, AEDExpression, expression_distances
 from toonbench.metrics.aed_identity import AEDIdentity
 from toonbench.metrics.akd_fan68 import AKDFan68, distances
 from toonbench.metrics.csim_arcface import CSIMArcFace
 from toonbench.metrics.csim_dinov2 import CSIMDINOv2
+from toonbench.metrics.csim_sface import CSIMSFace
 from toonbench.metrics.shared import with_worst
 from toonbench.networks.arcface import FaceEmbedder, from_files
-from toonbench.networks.blendshapes import SHAPES, BlendshapeReader, from_file
 from toonbench.types import Clip, Metric, Pair, Sample, ToonbenchError
 from toonbench.weights import WeightsMissing
 
-NAMES = ("csim_arcface", "csim_dinov2", "akd_fan68", "aed_identity", "aed_expression")
+NAMES = ("csim_arcface", "csim_dinov2", "csim_sface", "akd_fan68", "aed_identity", "aed_expression")
 CLIP = Clip(id="clip", path=Path("clip"), domain="real")
 
 
@@ -55,10 +54,10 @@ class Shapes:
 
     calls: int = 0
 
-    def __call__(self, frame):
-        self.calls += 1
-        level = frame[0, 0, 0] / 255
-        return np.full(SHAPES, level, np.float32) if level else None
+    def __call__(self, frames):
+        self.calls += len(frames)
+        level = frames[:, 0, 0, :1].astype(np.float32) / 255
+        return np.where(level > 0, level, np.nan).repeat(SHAPES, axis=1)
 
 
 @dataclass
@@ -231,7 +230,9 @@ def test_rows_without_a_known_worst_value_are_unknown_altogether():
     np.testing.assert_array_equal(rows, [[1, 3], [np.nan, np.nan]])
 
 
-@pytest.mark.parametrize("metric", [CSIMArcFace(), CSIMDINOv2(), AKDFan68(), AEDIdentity(), AEDExpression()])
+@pytest.mark.parametrize(
+    "metric", [CSIMArcFace(), CSIMDINOv2(), CSIMSFace(), AKDFan68(), AEDIdentity(), AEDExpression()]
+)
 def test_nothing_measured_is_nan_and_so_are_its_details(metric):
     for nothing in ([], [np.full((2, 1), np.nan, np.float32)], [np.empty((0, 3), np.float32)]):
         assert np.isnan(metric.reduce(nothing))
@@ -305,38 +306,15 @@ def test_a_frame_that_is_a_line_has_no_face(height, width):
     assert np.isnan(rows).all()
 
 
-def _category(index, name, score):
-    return SimpleNamespace(index=index, category_name=name, score=score)
+@pytest.mark.parametrize("sources", [{"real"}, {"cartoon"}])
+def test_methods_are_never_ranked_by_aed_expression(sources):
+    assert "repeated source" in AEDExpression().unranked(sources)
 
 
-def _landmarker(*faces):
-    return SimpleNamespace(detect=lambda picture: SimpleNamespace(face_blendshapes=list(faces)))
-
-
-def test_blendshapes_are_read_in_the_order_of_their_index_without_the_neutral_one():
-    face = [_category(i, "_neutral" if i == 0 else f"shape{i}", i / 100) for i in range(SHAPES + 1)]
-    reader = BlendshapeReader(landmarker=_landmarker(face[::-1]), picture=lambda frame: frame)
-    np.testing.assert_allclose(reader(frames_of(9)[0]), np.arange(1, SHAPES + 1) / 100, rtol=1e-6)
-
-
-def test_a_frame_without_a_face_and_one_too_small_for_one_have_no_blendshapes():
-    reader = BlendshapeReader(landmarker=_landmarker(), picture=lambda frame: frame)
-    assert reader(frames_of(9)[0]) is None
-    assert BlendshapeReader(landmarker=None, picture=None)(frames_of(9, size=4)[0]) is None
-
-
-def test_another_number_of_blendshapes_is_told_in_one_line():
-    reader = BlendshapeReader(landmarker=_landmarker([_category(1, "jawOpen", 0.5)]), picture=lambda frame: frame)
-    with pytest.raises(ToonbenchError, match="gave 1 blendshapes"):
-        reader(frames_of(9)[0])
-
-
-def test_without_mediapipe_aed_expression_says_how_to_install_it(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "mediapipe", None)
-    with pytest.raises(
-        ToonbenchError, match=r"needs mediapipe .*; install it with pip install 'toonbench\[expression\]'"
-    ):
-        from_file(tmp_path / "face_landmarker.task")
+def test_methods_are_ranked_by_csim_sface_on_photographs_only():
+    assert not CSIMSFace().unranked({"real"})
+    assert CSIMSFace().unranked({"real", "cartoon"})
+    assert CSIMSFace().unranked({"cartoon"})
 
 
 def test_a_damaged_onnx_file_is_told_in_one_line(tmp_path):

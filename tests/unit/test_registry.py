@@ -40,7 +40,7 @@ def test_a_place_in_a_module_serves_as_a_name():
     [
         ("aed", ["aed_expression", "aed_identity"]),
         ("akd", ["akd_fan68"]),
-        ("csim", ["csim_arcface", "csim_dinov2"]),
+        ("csim", ["csim_arcface", "csim_dinov2", "csim_sface"]),
         ("lpips@1", ["lpips_alex", "lpips_vgg"]),
     ],
 )

@@ -67,6 +67,13 @@ def scored(run: Run) -> dict[str, list[str]]:
     return {str(one["metric"]): [*one.get("notes", ())] for one in read_result(run.result).get("results", ())}
 
 
+def unranked(runs: Mapping[str, Run], metric: Metric) -> bool:
+    """Whether a result says that methods must not be ranked by a metric; its notes have the reason."""
+    name = registry.metric_id(metric)
+    results = [one for run in runs.values() for one in read_result(run.result).get("results", ())]
+    return any(one["metric"] == name and one.get("unranked") for one in results)
+
+
 def _skipped(runs: Mapping[str, Run]) -> dict[str, str]:
     """The skipped metrics of the runs' results, and why they were skipped."""
     return {

@@ -11,7 +11,7 @@ from typing import TypedDict
 import numpy as np
 
 from toonbench import registry
-from toonbench.compare.runs import Clips, noted
+from toonbench.compare.runs import Clips, noted, unranked
 from toonbench.score import equal_sets, failed_name, rows_name
 from toonbench.stats import paired
 from toonbench.stats.summary import pair_value, pair_weight, summarise
@@ -75,13 +75,17 @@ class _Labels(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The stored data of one metric: method to pair to value (NaN: none), to weight, and to the reason of a missing value."""
+    """The stored data of one metric: method to pair to value (NaN: none), to weight, and to the reason of a missing value.
+
+    Without `ranks` methods get no rank, and none is better than another.
+    """
 
     runs: Mapping[str, Run]
     metric: Metric
     pairs: Mapping[str, Clips]
     reference: Sequence[Rows]
     equal: bool
+    ranks: bool
     values: Mapping[str, Mapping[str, float]]
     counts: Mapping[str, Mapping[str, tuple[float, float]]]
     weights: Mapping[str, Mapping[str, float]]
@@ -115,15 +119,15 @@ class Table:
                     counts[name][pair] = metric.counts(rows)
                 reasons[name][pair] = _reason(run, metric, pair, measured=rows is not None)
         return cls(
-            runs=runs, metric=metric, pairs=pairs, reference=reference, equal=equal, values=values, counts=counts,
-            weights=weights, reasons=reasons,
+            runs=runs, metric=metric, pairs=pairs, reference=reference, equal=equal, ranks=not unranked(runs, metric),
+            values=values, counts=counts, weights=weights, reasons=reasons,
         )  # fmt: skip
 
     def compare(self) -> MetricComparison:
         """A row for each method, and a difference for every two methods in the given order."""
         missing, unmeasured = self._missing()
         differences = self._differences(missing)
-        complete = [name for name in self.runs if not missing[name]]
+        complete = [name for name in self.runs if not missing[name] and self.ranks]
         better = [(d.better, d.b if d.better == d.a else d.a) for d in differences if d.better]
         ranks = paired.shared_ranks(complete, better) if len(complete) > 1 else {}
         return MetricComparison(
@@ -207,7 +211,7 @@ class Table:
         )  # fmt: skip
 
     def _better(self, one: Difference, p: float) -> str:
-        if not p <= paired.ALPHA:  # NaN is not significant
+        if not self.ranks or not p <= paired.ALPHA:  # NaN is not significant
             return ""
         return one.a if (one.difference > 0) == self.metric.higher_is_better else one.b
 

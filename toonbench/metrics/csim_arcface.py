@@ -66,7 +66,10 @@ class CSIMArcFace(Metric):
 
     def _loaded(self) -> FaceEmbedder:
         if self._network is None:
-            from toonbench.networks.arcface import from_files
-
-            self._network = from_files(weights.path("scrfd-10g"), weights.path("arcface-r50"), device=self.device)
+            self._network = self._read()
         return self._network
+
+    def _read(self) -> FaceEmbedder:
+        from toonbench.networks.arcface import from_files
+
+        return from_files(weights.path("scrfd-10g"), weights.path("arcface-r50"), device=self.device)

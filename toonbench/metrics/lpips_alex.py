@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from toonbench.metrics._lpips import LearnedDistance
+from toonbench.metrics._lpips import LPIPS
 
 
-class LPIPSAlex(LearnedDistance):
+class LPIPSAlex(LPIPS):
     """Distance of AlexNet's features to the target's, weighted by human judgements (Zhang, Isola, Efros et al. 2018); 0 is equal.
 
     Sum over five layers l of the mean over positions of w_l · (f_l(x) / |f_l(x)| - f_l(y) / |f_l(y)|)². Package `lpips`
@@ -16,4 +16,5 @@ class LPIPSAlex(LearnedDistance):
 
     name = "lpips_alex"
     net = "alex"
+    smallest = 31
     weights = ("alexnet",)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from toonbench.metrics._lpips import LearnedDistance
+from toonbench.metrics._lpips import LPIPS
 
 
-class LPIPSVGG(LearnedDistance):
+class LPIPSVGG(LPIPS):
     """Distance of VGG16's features to the target's, weighted by human judgements (Zhang, Isola, Efros et al. 2018); 0 is equal.
 
     As `lpips_alex` with another backbone (the first five stages of VGG16): closer to the losses that networks are trained
@@ -15,4 +15,5 @@ class LPIPSVGG(LearnedDistance):
 
     name = "lpips_vgg"
     net = "vgg"
+    smallest = 16
     weights = ("vgg16",)

@@ -24,13 +24,17 @@ _LONGEST = 32_000  # pixels a side; OpenCV warps no larger pictures
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceEmbedder:
-    """SCRFD and ArcFace, as insightface's `FaceAnalysis` with det_size 640 runs them. Build it with `from_files`."""
+    """SCRFD and ArcFace, as insightface's `FaceAnalysis` with det_size 640 runs them. Build it with `from_files`.
+
+    `sface` builds it with other networks: `detector.detect` gives boxes and five points each of a blue green red picture,
+    `recogniser.get_feat` the embedding of an aligned one, of `output_shape[-1]` numbers.
+    """
 
     detector: Any
     recogniser: Any
 
     def extract_features(self, frames: Frames) -> Rows:
-        """(frames, 512) float32 embeddings of length 1; NaN where no face is found."""
+        """(frames, numbers of the recogniser) float32 embeddings of length 1; NaN where no face is found."""
         width = int(self.recogniser.output_shape[-1])
         rows = np.full((len(frames), width), np.nan, np.float32)
         if min(frames.shape[1:3]) * _SIDE < max(frames.shape[1:3]) or max(frames.shape[1:3]) > _LONGEST:
@@ -66,9 +70,9 @@ def from_files(detector: Path, recogniser: Path, *, device: str) -> FaceEmbedder
     return embedder
 
 
-def with_test_weights() -> FaceEmbedder:
+def with_test_weights(width: int = 512) -> FaceEmbedder:
     """Stand-ins for both networks that need no file and measure nothing; the alignment between them is the real one."""
-    return FaceEmbedder(detector=_MiddleFace(), recogniser=_Projection())
+    return FaceEmbedder(detector=_MiddleFace(), recogniser=_Projection(width))
 
 
 class _MiddleFace:
@@ -85,7 +89,8 @@ class _MiddleFace:
 class _Projection:
     """A recogniser whose embedding is a random projection of the aligned face's 8 x 8 mean colours."""
 
-    output_shape = (1, 512)
+    def __init__(self, width: int) -> None:
+        self.output_shape = (1, width)
 
     def get_feat(self, face: Frame) -> NDArray[np.float64]:
         small = face.reshape(8, _CROP // 8, 8, _CROP // 8, 3).mean(axis=(1, 3)).ravel()

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Net = Literal["alex", "vgg"]
-SMALLEST: Mapping[Net, int] = {"alex": 31, "vgg": 16}  # pixels: a shorter side leaves nothing to pool
 LINEAR = "weights/v0.1"  # of the package: the linear layers, version 0.1
 DEPRECATED = "The parameter 'pretrained' is deprecated", "Arguments other than a weight enum or `None` for 'weights'"
 

@@ -141,6 +141,9 @@ def _result(
     ]  # fmt: skip
     if metric.remark and np.isfinite(summary.printed.value):
         notes.append(f"{registry.metric_id(metric)}: {metric.remark}")
+    unranked = metric.unranked({pair.source.domain for pair in pairs})
+    if unranked and np.isfinite(summary.printed.value):
+        notes.append(f"{registry.metric_id(metric)} does not rank methods: {unranked}")
     return Result(
         metric=registry.metric_id(metric),
         value=summary.printed.value,
@@ -156,6 +159,7 @@ def _result(
         higher_is_better=metric.higher_is_better,
         notes=tuple(notes),
         details=metric.details([one for one in rows if one is not None], reference),
+        unranked=unranked,
     )
 
 
