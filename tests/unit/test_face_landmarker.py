@@ -1,5 +1,7 @@
 """The face landmarker's file: its operators, the square it cuts out, and what it reads of whole pictures."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -170,3 +172,31 @@ def test_a_file_that_is_no_landmarker_is_named_with_what_to_do(tmp_path, content
     path.write_bytes(content)
     with pytest.raises(ToonbenchError, match=r"face_landmarker.task' cannot be used .* weights fetch face-landmarker"):
         face_landmarker.from_file(path)
+
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "face_landmarker.npz"
+
+
+@pytest.mark.usefixtures("there")
+@pytest.mark.parametrize("name", ["upright", "tilted", "wide", "tall", "edge", "cel", "two", "none"])
+def test_whole_pictures_are_read_as_by_litert_and_opencv(name):
+    """`scripts/landmarker_goldens.py` made the goldens."""
+    with np.load(GOLDEN) as stored:
+        read = read_faces(stored[f"{name}.picture"][None])
+        if f"{name}.points" not in stored:
+            assert np.isnan(read.score[0])
+            return
+        points = stored[f"{name}.points"]
+        eyes = np.linalg.norm(points[33, :2] - points[263, :2])
+        assert np.abs(read.points[0] - points).max() <= 1e-3 * eyes
+        assert np.abs(read.blendshapes[0] - stored[f"{name}.blendshapes"]).max() <= 1e-3
+        assert abs(read.score[0] - stored[f"{name}.score"]) <= 1e-3
+
+
+@pytest.mark.usefixtures("there")
+def test_a_small_change_of_the_square_is_seen_in_the_goldens(monkeypatch):
+    monkeypatch.setattr(face_landmarker, "WIDER", 1.55)
+    with np.load(GOLDEN) as stored:
+        points = stored["upright.points"]
+        read = read_faces(stored["upright.picture"][None])
+    assert np.abs(read.points[0] - points).max() > 2e-3 * np.linalg.norm(points[33, :2] - points[263, :2])

