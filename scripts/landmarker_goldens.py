@@ -82,8 +82,8 @@ class Reference:
         height, width = picture.shape[:2]
         side = max(height, width)
         middle = np.array([width, height]) / 2
-        seen = self.square(picture, middle, side, turn=0.0, size=128, border=self.cv.BORDER_CONSTANT)
-        shifts, logits = (one.reshape(896, -1) for one in self.networks[0](seen / 127.5 - 1))
+        small = self.square(picture, middle, side, turn=0.0, size=128, border=self.cv.BORDER_CONSTANT)
+        shifts, logits = (one.reshape(896, -1) for one in self.networks[0](small / 127.5 - 1))
         anchors = [
             ((x + 0.5) / cells, (y + 0.5) / cells)
             for cells, count in ((16, 2), (8, 6))
