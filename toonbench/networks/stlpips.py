@@ -101,7 +101,7 @@ def from_file(path: Path) -> STLPIPS:
     if {key: one.shape for key, one in state.items()} != shapes:
         raise ToonbenchError(f"weights '{path}' are not of ST-LPIPS with AlexNet: {FETCH}")
     network.load_state_dict(state)
-    return _ready(network)
+    return _for_inference(network)
 
 
 def with_test_weights() -> STLPIPS:
@@ -111,8 +111,8 @@ def with_test_weights() -> STLPIPS:
     network.load_state_dict(
         {key: one.abs() if key.startswith("lin") else one for key, one in weights.items()}, strict=False
     )
-    return _ready(network)
+    return _for_inference(network)
 
 
-def _ready(network: STLPIPS) -> STLPIPS:
+def _for_inference(network: STLPIPS) -> STLPIPS:
     return laid_out(network.eval().requires_grad_(requires_grad=False))
