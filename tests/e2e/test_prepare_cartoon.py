@@ -96,7 +96,8 @@ def test_a_second_run_reads_no_film_and_changes_nothing(film, made, tmp_path, mo
     def refuse(*args, **options):
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(cutting.video, "iter_frames", refuse)
+    for name in ("iter_frames", "iter_lazy_frames"):
+        monkeypatch.setattr(cutting.video, name, refuse)
     prepare_films(film, out, options=OPTIONS)
     assert tree(out) == before
 

@@ -5,7 +5,7 @@ import pytest
 
 from toonbench import video
 from toonbench.prepare.films.clip_writer import ClipWriter
-from toonbench.prepare.films.parts import Part, Resampling, cut_parts
+from toonbench.prepare.films.parts import Part, Resampling, cut_parts, needed_frames
 from toonbench.types import ToonbenchError
 
 
@@ -43,6 +43,20 @@ def test_parts_that_overlap_hold_their_own_frames(tmp_path):
     assert np.array_equal(made["b"], np.stack([one[8:40, 10:42] for one in frames[5:30]]))
     assert {name: one.frames for name, one in finished.items()} == {"a": 20, "b": 25}
     assert [one.meters[0].frames for one in finished.values()] == [20, 25]
+
+
+def test_a_film_is_cut_into_the_same_bytes_as_its_decoded_frames(tmp_path):
+    path = tmp_path / "film.mp4"
+    video.write_film(path, film(30), fps=25, width=64, height=48)
+    squares = ((-6, 4, 40),), ((10, 8, 32),)
+    ranges = (3, 12), (18, 27)
+    names = "ab", "cd"
+    made = [[part(tmp_path, n, *r, squares=s) for n, r, s in zip(each, ranges, squares, strict=True)] for each in names]
+    with needed_frames(path, made[0]) as frames:
+        cut(frames, made[0])
+    cut(video.iter_frames(path), made[1])
+    for one, other in zip(*names, strict=True):
+        assert (tmp_path / f"{one}.mkv").read_bytes() == (tmp_path / f"{other}.mkv").read_bytes()
 
 
 def test_a_moving_square_has_one_place_for_each_frame(tmp_path):

@@ -82,9 +82,13 @@ def cut_out(frame: Frame, square: Square, *, size: int, stretch: bool = False) -
     if not stretch:
         left, top, side = square
         height, width = frame.shape[:2]
-        rows = np.clip(np.arange(top, top + side), 0, height - 1)
-        columns = np.clip(np.arange(left, left + side), 0, width - 1)
-        cut = frame[rows[:, None], columns]
+        rows, columns = (max(0, top), min(height, top + side)), (max(0, left), min(width, left + side))
+        if rows == (top, top + side) and columns == (left, left + side):
+            cut = np.ascontiguousarray(frame[top : top + side, left : left + side])
+        else:
+            down = np.clip(np.arange(top, top + side), 0, height - 1)
+            right = np.clip(np.arange(left, left + side), 0, width - 1)
+            cut = frame[down[:, None], right]
     if cut.shape[:2] == (size, size):
         return cut
     return np.asarray(Image.fromarray(cut).resize((size, size), Image.Resampling.BICUBIC))  # Pillow antialiases

@@ -54,7 +54,7 @@ class IdentityMeter:
     """Measures the appearance of a clip whose crops come one at a time. Memory does not grow with the clip."""
 
     def __init__(self) -> None:
-        self._colours: list[NDArray[np.float32]] = []
+        self._points: list[Frame] = []
         self._stride = 1
         self._frames = 0
 
@@ -64,18 +64,18 @@ class IdentityMeter:
         Without a box, the crop is taken for 1.2 times the face.
         """
         if self._frames % self._stride == 0:
-            if len(self._colours) == KEPT:
-                del self._colours[1::2]
+            if len(self._points) == KEPT:
+                del self._points[1::2]
                 self._stride *= 2
             if self._frames % self._stride == 0:
-                self._colours.append(_cells(crop, box or _middle(crop)))
+                self._points.append(_points(crop, box or _middle(crop)))
         self._frames += 1
 
     def finish(self) -> Appearance:
         """The appearance. Raises ToonbenchError if no crop was added."""
         if not self._frames:
             raise ToonbenchError("a clip without frames has no appearance")
-        return Appearance(np.median(np.stack(self._colours), axis=0).astype(np.float32))
+        return Appearance(np.median(np.stack([_cells(one) for one in self._points]), axis=0).astype(np.float32))
 
 
 def appearance(crops: Iterable[Frame], boxes: Iterable[Box] | None = None) -> Appearance:
@@ -133,14 +133,19 @@ def _middle(crop: Frame) -> Box:
     return INNER * width, INNER * height, (1 - INNER) * width, (1 - INNER) * height
 
 
-def _cells(crop: Frame, box: Box) -> NDArray[np.float32]:
-    """(ROWS, COLUMNS, 3) the median colour of each cell, CIELAB; edge pixels are repeated where a cell leaves the crop."""
-    from skimage.color import rgb2lab
-
+def _points(crop: Frame, box: Box) -> Frame:
+    """The pixels that are looked at, (ROWS * POINTS, COLUMNS * POINTS, 3); edge pixels are repeated where a cell leaves the crop."""
     height, width = crop.shape[:2]
     rows = _places(box[1], box[3], DOWN, ROWS * POINTS, height)
     columns = _places(box[0], box[2], ACROSS, COLUMNS * POINTS, width)
-    colours: Any = rgb2lab(crop[rows[:, None], columns])
+    return crop[rows[:, None], columns]
+
+
+def _cells(points: Frame) -> NDArray[np.float32]:
+    """(ROWS, COLUMNS, 3) the median colour of each cell, CIELAB."""
+    from skimage.color import rgb2lab
+
+    colours: Any = rgb2lab(points)
     cells = np.asarray(colours, np.float32).reshape(ROWS, POINTS, COLUMNS, POINTS, 3)
     return np.median(cells, axis=(1, 3))
 

@@ -16,6 +16,9 @@ AROUND = 1.5  # sides of a head, hair and collar included, over those of the fac
 LIKE = 0.5  # correlation of a face's pixels with those of its last detection, from which it is still there
 
 Small = NDArray[np.float32]
+_RANGES = [
+    (np.arange(256) * COLOURS // 256 * COLOURS**place).astype(np.uint8) for place in (2, 1, 0)
+]  # of each channel
 
 
 def small(frame: Frame) -> Small:
@@ -59,8 +62,8 @@ class Look:
     @staticmethod
     def of(frame: Frame, box: Box) -> Look:
         """The look of the face in a box."""
-        head = _pixels(frame, _enlarged(box)).astype(np.int64) * COLOURS // 256
-        numbers = (head[..., 0] * COLOURS + head[..., 1]) * COLOURS + head[..., 2]
+        head = _pixels(frame, _enlarged(box))
+        numbers = _RANGES[0][head[..., 0]] + _RANGES[1][head[..., 1]] + _RANGES[2][head[..., 2]]
         counts = np.bincount(numbers.ravel(), minlength=COLOURS**3)
         wide = look(frame, _enlarged(box), colour=True).reshape(COARSE, SIDE // COARSE, COARSE, SIDE // COARSE, 3)
         return Look(look(frame, box, colour=True), counts / max(1, counts.sum()), wide.mean(axis=(1, 3)))

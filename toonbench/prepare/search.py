@@ -13,6 +13,7 @@ from toonbench.prepare.detection import Box, Detect, overlap
 from toonbench.prepare.linking import BRIDGE, Expected, Face, Linker, OpenTrack, Searched, assign
 from toonbench.prepare.looks import Look
 from toonbench.types import Frame
+from toonbench.video import LazyFrame, pixels_of
 
 PER_SECOND = 3
 EVERYONE = 3  # searches: at least in one of so many, all detectors are asked
@@ -47,19 +48,19 @@ class ShotSearch:
         self._stride = max(1, round(rate / PER_SECOND))
         self._linker = Linker(bridge=max(1, round(BRIDGE * rate)))
         self._low: Searched | None = None  # the last searched frame
-        self._between: dict[int, Frame] = {}  # the frames since then
+        self._between: dict[int, Frame | LazyFrame] = {}  # the frames since then
         self.searched: list[int] = []
 
-    def add(self, index: int, frame: Frame) -> None:
+    def add(self, index: int, frame: Frame | LazyFrame) -> None:
         """Look at the next frame."""
         self._between[index] = frame
         low = self._low
         ends = index == self._last - 1
         if low is not None and not ends:
             waited = index - low.index
-            if waited < self._stride or (_is_empty(frame) and waited < 2 * self._stride):
+            if waited < self._stride or (_is_empty(pixels_of(frame)) and waited < 2 * self._stride):
                 return
-        self._close(self._search(index, frame, expected=self._low.faces if self._low else ()))
+        self._close(self._search(index, pixels_of(frame), expected=self._low.faces if self._low else ()))
 
     def _close(self, high: Searched) -> None:
         """Link the faces since the last searched frame."""
@@ -72,7 +73,7 @@ class ShotSearch:
         """All tracks. The last frame that was given is searched too, if the shot ends earlier than was stated."""
         if self._between:
             index = max(self._between)
-            self._close(self._search(index, self._between.pop(index)))
+            self._close(self._search(index, pixels_of(self._between.pop(index))))
         return self._linker.finish()
 
     def _search(self, index: int, frame: Frame, *, expected: Sequence[Face] = ()) -> Searched:
@@ -131,7 +132,7 @@ class ShotSearch:
     def _inside(self, low: Searched, high: Searched, index: int) -> Searched:
         if index in (low.index, high.index):
             return low if index == low.index else high
-        return self._search(index, self._between[index])
+        return self._search(index, pixels_of(self._between[index]))
 
     def _pairs(self, low: Searched, high: Searched) -> list[_Pair]:
         """The faces that are in both frames. One that is missed in the second stays if its pixels are still there."""
@@ -151,7 +152,7 @@ class ShotSearch:
         return pair.is_unlike and low.index + jump_of(self._looks(pair, low, high)) == jump
 
     def _looks(self, pair: _Pair, low: Searched, high: Searched) -> list[Look]:
-        inside = [(index, self._between[index]) for index in range(low.index + 1, high.index)]
+        inside = [(index, pixels_of(self._between[index])) for index in range(low.index + 1, high.index)]
         frames = [(low.index, low.frame), *inside, (high.index, high.frame)]
         return [
             Look.of(frame, _between(pair, (index - low.index) / (high.index - low.index))) for index, frame in frames

@@ -19,6 +19,7 @@ from toonbench.prepare.linking import OpenTrack
 from toonbench.prepare.search import ShotSearch
 from toonbench.prepare.shots.film import Shot
 from toonbench.types import Frame
+from toonbench.video import LazyFrame
 
 SURE, OFTEN = 0.7, 4  # a track was detected with this score once, or this often
 
@@ -114,7 +115,7 @@ def no_track(shot: int, first: int, last: int) -> FaceTrack:
 
 
 def find_tracks(
-    frames: Iterable[Frame],
+    frames: Iterable[Frame | LazyFrame],
     shots: Sequence[Shot],
     detect: Detect,
     *,
@@ -136,7 +137,12 @@ def find_tracks(
 
 
 def _find_tracks(
-    frames: Iterable[Frame], shots: Sequence[Shot], detect: Detect, *, fps: float, single: Mapping[str, Detect]
+    frames: Iterable[Frame | LazyFrame],
+    shots: Sequence[Shot],
+    detect: Detect,
+    *,
+    fps: float,
+    single: Mapping[str, Detect],
 ) -> list[FaceTrack]:
     clean = [(number, shot) for number, shot in enumerate(shots) if shot.last > shot.first]
     tracks: list[FaceTrack] = []

@@ -7,8 +7,19 @@ of variable-rate video are kept unchanged and `fps` is their mean rate. A damage
 never gives fewer frames silently.
 """
 
+from toonbench.video.ahead import read_ahead
 from toonbench.video.image import iter_pictures, read_image, write_png
-from toonbench.video.read import Conversions, Video, VideoInfo, iter_frames, probe, read_video
+from toonbench.video.read import (
+    Conversions,
+    LazyFrame,
+    Video,
+    VideoInfo,
+    iter_frames,
+    iter_lazy_frames,
+    pixels_of,
+    probe,
+    read_video,
+)
 from toonbench.video.reader import FrameReader
 from toonbench.video.write import (
     write_exact_mp4,
@@ -22,11 +33,15 @@ from toonbench.video.write import (
 __all__ = [
     "Conversions",
     "FrameReader",
+    "LazyFrame",
     "Video",
     "VideoInfo",
     "iter_frames",
+    "iter_lazy_frames",
     "iter_pictures",
+    "pixels_of",
     "probe",
+    "read_ahead",
     "read_image",
     "read_video",
     "write_exact_mp4",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import functools
 import hashlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -43,6 +43,7 @@ REFERRING = frozenset(
 # Matroska tags of our own lossless files: the hash of their pixels, and how many frames they hold.
 DIGEST_TAG = "TOONBENCH_SHA256"
 COUNT_TAG = "TOONBENCH_FRAMES"
+HELD = 3_000_000  # pixels of a frame, above which a lazy one that is reduced does not keep what was decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,41 @@ def iter_frames(
             yield from decoded(container, path, max_frames=max_frames, longest=longest, conversions=conversions)
     if still:
         yield from image_frames(path)[0][:max_frames]
+
+
+class LazyFrame:
+    """A decoded frame whose pixels are converted to RGB when they are first used."""
+
+    __slots__ = ("_convert", "_pixels")
+
+    def __init__(self, pixels: Frame | None = None, *, convert: Callable[[], Frame] | None = None) -> None:
+        self._pixels, self._convert = pixels, convert
+
+    @property
+    def pixels(self) -> Frame:
+        """(h, w, 3) uint8 RGB, as `iter_frames` gives it."""
+        if self._pixels is None:
+            self._pixels, self._convert = cast("Callable[[], Frame]", self._convert)(), None
+        return self._pixels
+
+
+def iter_lazy_frames(path: Path, *, longest: int | None = None) -> Iterator[LazyFrame]:
+    """As `iter_frames`, for a user who needs the pixels of few frames. The hash of our own lossless files is not checked.
+
+    Where `longest` reduces a frame of more than HELD pixels it is converted at once, so that a user may keep many of them.
+    """
+    with opened(path) as container:
+        still = container is None
+        if container is not None:
+            _check_gif_end(container, path)
+            yield from _lazy(container, path, longest=longest)
+    if still:
+        yield from map(LazyFrame, image_frames(path)[0])
+
+
+def pixels_of(frame: Frame | LazyFrame) -> Frame:
+    """The pixels of a frame, (h, w, 3) uint8 RGB."""
+    return frame.pixels if isinstance(frame, LazyFrame) else frame
 
 
 def probe(path: Path) -> VideoInfo:
@@ -207,7 +243,7 @@ def decoded(
     for frame in _frames(container, stream, deinterlace, ends, path=path):
         pixels = convert(frame)
         if shape not in ((), pixels.shape):
-            raise ToonbenchError(f"{path}: frame {count} has another size; split the file into one video per size")
+            raise _other_size(path, count)
         shape = pixels.shape
         if stored_digest:
             digest.update(pixels.data)
@@ -217,12 +253,35 @@ def decoded(
         yield pixels
         if count == max_frames:
             return
+    _check_end(path, count, ends)
+    if stored_digest and stored_digest != digest.hexdigest():
+        raise ToonbenchError(f"{path}: its pixels do not match the stored hash; generate it again")
+
+
+def _lazy(container: InputContainer, path: Path, *, longest: int | None) -> Iterator[LazyFrame]:
+    stream = video_stream(container, path)
+    convert, deinterlace, ends = Converter(stream, path, longest=longest), Deinterlacer(stream), Ends(stream, container)
+    size: tuple[int, ...] = ()
+    count = 0
+    for frame in _frames(container, stream, deinterlace, ends, path=path):
+        if size not in ((), (frame.width, frame.height)):
+            raise _other_size(path, count)
+        size = (frame.width, frame.height)
+        count += 1
+        is_large = longest is not None and frame.width * frame.height > HELD
+        yield LazyFrame(convert(frame)) if is_large else LazyFrame(convert=functools.partial(convert, frame))
+    _check_end(path, count, ends)
+
+
+def _other_size(path: Path, count: int) -> ToonbenchError:
+    return ToonbenchError(f"{path}: frame {count} has another size; split the file into one video per size")
+
+
+def _check_end(path: Path, count: int, ends: Ends) -> None:
     if not count:
         raise ToonbenchError(f"{path}: has no frames, so it is truncated or empty; fetch or export it again")
     if missing := ends.missing():
         raise ToonbenchError(f"{path}: is damaged or truncated ({missing}); fetch or export it again")
-    if stored_digest and stored_digest != digest.hexdigest():
-        raise ToonbenchError(f"{path}: its pixels do not match the stored hash; generate it again")
 
 
 def _frames(

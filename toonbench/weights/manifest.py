@@ -70,19 +70,14 @@ def entries() -> dict[str, Entry]:
     In that file, an entry with a `file` is complete and replaces toonbench's entry of the same name; one without a `file`
     changes only the fields that it gives (a mirror: `urls`). Raises ToonbenchError for an invalid manifest.
     """
-    further = os.environ.get(VARIABLE)
-    tables = dict(_tables(OURS, 0))
-    if further:
-        place = Path(further).expanduser()
-        try:
-            changed = place.stat().st_mtime_ns
-        except OSError as error:
-            raise ToonbenchError(
-                f"{VARIABLE}={further} cannot be read ({error.strerror}): name a file, or unset it"
-            ) from error
-        for name, table in _tables(place, changed).items():
-            tables[name] = table if "file" in table else {**tables.get(name, {}), **table}
-    return {name: _entry(name, table, further if further else str(OURS)) for name, table in tables.items()}
+    further = os.environ.get(VARIABLE, "")
+    try:
+        changed = Path(further).expanduser().stat().st_mtime_ns if further else 0
+    except OSError as error:
+        raise ToonbenchError(
+            f"{VARIABLE}={further} cannot be read ({error.strerror}): name a file, or unset it"
+        ) from error
+    return dict(_entries(further, changed))
 
 
 def entry(name: str) -> Entry:
@@ -102,6 +97,16 @@ def needed_for(thing: str, also: Iterable[str] = ()) -> list[str]:
 def as_row(item: Entry) -> dict[str, Any]:
     """The entry for JSON."""
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(item).items()}
+
+
+@functools.cache
+def _entries(further: str, changed: int) -> dict[str, Entry]:
+    """All entries, read and checked once: detectors ask for them in every frame."""
+    tables = dict(_tables(OURS, 0))
+    if further:
+        for name, table in _tables(Path(further).expanduser(), changed).items():
+            tables[name] = table if "file" in table else {**tables.get(name, {}), **table}
+    return {name: _entry(name, table, further or str(OURS)) for name, table in tables.items()}
 
 
 @functools.cache

@@ -28,6 +28,7 @@ class ClipWriter:
         self._path, self._fps, self._size = path, fps, size
         self._frames: queue.Queue[Frame | _Stopped | None] = queue.Queue(WAITING)
         self._error: BaseException | None = None
+        self._ended = self._finished = False
         self._thread = threading.Thread(target=self._encode, daemon=True)
         self._thread.start()
 
@@ -35,20 +36,34 @@ class ClipWriter:
         """Add the next frame, (size, size, 3)."""
         self._put(frame)
 
+    def end(self) -> None:
+        """No further frame comes; the thread writes and verifies the clip meanwhile."""
+        if not self._ended:
+            self._put(None)
+        self._ended = True
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the thread has ended: `finish` returns at once."""
+        return not self._thread.is_alive()
+
     def finish(self) -> None:
         """Wait until the clip is written."""
-        self._put(None)
+        self.end()
         self._thread.join()
         self._raise()
+        self._finished = True
 
     def stop(self) -> None:
-        """End without a file."""
+        """End without a file, unless `finish` has returned."""
         if self._thread.is_alive():
             with self._frames.mutex:
                 self._frames.queue.clear()
                 self._frames.not_full.notify_all()
             self._frames.put(_Stopped())
         self._thread.join()
+        if not self._finished and self._path.is_file():
+            self._path.unlink()
 
     def _put(self, item: Frame | None) -> None:
         while True:

@@ -9,7 +9,6 @@ OUT/clips/<clip>.mkv           the clips
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from toonbench.prepare.face import LONGER_SIDE
 from toonbench.prepare.films.contact_sheets import Sheet
 from toonbench.prepare.films.curation import Candidate, Curation, candidates_of, changed
 from toonbench.prepare.films.files import Film
-from toonbench.prepare.films.parts import Cutting, Meter, Part, cut_parts
+from toonbench.prepare.films.parts import Cutting, Meter, Part, cut_parts, needed_frames
 from toonbench.prepare.identities import IdentityMeter
 from toonbench.prepare.quality import QualityMeter
 from toonbench.prepare.shots import second
@@ -119,7 +118,8 @@ def _facts(job: Job) -> dict[str, Any]:
         raise ToonbenchError("neither its header nor its timestamps state a rate: export it again")
     done = video.Conversions()
     with partial_file(job.folder / "pictures.u8") as path:
-        count = _write_pictures(path, video.iter_frames(job.source, longest=SMALL_SIDE, conversions=done))
+        frames = video.iter_frames(job.source, longest=SMALL_SIDE, conversions=done)
+        count = _write_pictures(path, video.read_ahead(frames))
         pictures = cast("NDArray[np.uint8]", np.memmap(path, np.uint8, mode="r", shape=(count, HEIGHT, WIDTH, 3)))
         transitions = find_transitions(pictures, second=second.is_available())
         del pictures
@@ -180,12 +180,10 @@ def find_faces(job: Job) -> str:
     key = {**job.options.tracks_key(), "film": facts["sha256"]}
     if not changed(job.read("tracks.json"), key):
         return ""
-    detect = functools.partial(
-        _detect, name=job.options.detector, low=_accepts_unsure(job), animals=job.options.animals
-    )
+    detect = detector(job.options.detector, low=_accepts_unsure(job), animals=job.options.animals)
     scale = min(1.0, LONGER_SIDE / max(facts["width"], facts["height"]))
     try:
-        frames = video.iter_frames(job.source, longest=LONGER_SIDE)
+        frames = video.read_ahead(video.iter_lazy_frames(job.source, longest=LONGER_SIDE))
         single = single_detectors(job.options.detector, animals=job.options.animals)
         tracks = find_tracks(frames, shots_of(job), detect, fps=facts["fps"], single=single)
     except ToonbenchError as error:
@@ -197,10 +195,6 @@ def find_faces(job: Job) -> str:
 def _accepts_unsure(job: Job) -> bool:
     """Whether less sure faces are accepted, as in drawings."""
     return job.film.domain == "cartoon" and job.options.detector in ("mtcnn", "yunet", "blazeface")
-
-
-def _detect(frame: Frame, *, name: str, low: bool, animals: bool) -> Any:
-    return detector(name, low=low, animals=animals)(frame)
 
 
 def candidates(job: Job) -> list[Candidate]:
@@ -250,7 +244,8 @@ def _cut_all(job: Job, missing: list[Candidate], key: Mapping[str, Any]) -> None
         job.dropped(cutting.part.name).unlink(missing_ok=True)
         job.write(f"cut/{cutting.part.name}.json", {"key": dict(key), **_record(cutting)})
 
-    cut_parts(video.iter_frames(job.source), parts, meters=meters, done=done)
+    with needed_frames(job.source, parts) as frames:
+        cut_parts(frames, parts, meters=meters, done=done)
 
 
 class _Measuring:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from toonbench import video
 from toonbench.prepare.choose import Square
 from toonbench.prepare.face import cut_out
 from toonbench.prepare.films.clip_writer import ClipWriter
 from toonbench.types import Frame, ToonbenchError
+from toonbench.video import LazyFrame
+
+ENDING = 2  # clips that are written to their end while the film goes on
+UNUSED: Frame = np.empty((0, 0, 3), np.uint8)  # a frame of the film that no part needs
 
 
 class Meter(Protocol):
@@ -84,6 +89,23 @@ class Cutting:
                 meter.add(cut, index)
 
 
+@contextmanager
+def needed_frames(film: Path, parts: Sequence[Part]) -> Generator[Iterator[Frame]]:
+    """The frames of a film's file for `cut_parts`, decoded in a thread. Only those of a part are converted to RGB."""
+    frames = video.read_ahead(_needed(video.iter_lazy_frames(film), parts))
+    with closing(frames):
+        yield frames
+
+
+def _needed(frames: Iterable[LazyFrame], parts: Sequence[Part]) -> Iterator[Frame]:
+    waiting = sorted(((part.first, part.last) for part in parts), reverse=True)
+    last = 0  # of the parts that have begun
+    for index, frame in enumerate(frames):
+        while waiting and waiting[-1][0] <= index:
+            last = max(last, waiting.pop()[1])
+        yield frame.pixels if index < last else UNUSED
+
+
 def cut_parts(
     frames: Iterable[Frame],
     parts: Sequence[Part],
@@ -93,11 +115,12 @@ def cut_parts(
 ) -> None:
     """Cut all parts from the frames of a film, from its first frame on. `done` gets each part when its file is complete.
 
-    Memory is that of the parts that overlap in time. Raises ToonbenchError if the film ends before the last part.
+    Memory is that of the parts that overlap in time, and of ENDING more whose files are not complete yet. Raises ToonbenchError
+    if the film ends before the last part.
     """
     waiting = sorted(parts, key=lambda part: (part.first, part.name))
     last = max((part.last for part in waiting), default=0)
-    running: list[Cutting] = []
+    running, ending = list[Cutting](), list[Cutting]()
     with ExitStack() as stack:
         for index, frame in enumerate(frames):
             while waiting and waiting[0].first == index:
@@ -109,9 +132,19 @@ def cut_parts(
                 cutting.add(index, frame)
                 if cutting.part.last == index + 1:
                     running.remove(cutting)
-                    cutting.writer.finish()
-                    done(cutting)
+                    cutting.writer.end()
+                    ending.append(cutting)
+            _complete(ending, done, most=ENDING)
             if index + 1 >= last:
                 break
+        _complete(ending, done, most=0)
     if waiting or running:
         raise ToonbenchError(f"the film ends before frame {last}, which {(waiting or [running[0].part])[0].name} needs")
+
+
+def _complete(ending: list[Cutting], done: Callable[[Cutting], None], *, most: int) -> None:
+    """Hand over the clips whose files are complete; wait for the first ones where more than `most` are not."""
+    while ending and (len(ending) > most or ending[0].writer.is_written):
+        cutting = ending.pop(0)
+        cutting.writer.finish()
+        done(cutting)

@@ -17,7 +17,7 @@ from toonbench.prepare.choose import Square
 from toonbench.prepare.duplicates import FingerprintMeter
 from toonbench.prepare.films.files import Film, list_films
 from toonbench.prepare.films.manifest import ListedClip, ListedFilm, Manifest, read_manifest
-from toonbench.prepare.films.parts import Cutting, Meter, Part, cut_parts
+from toonbench.prepare.films.parts import Cutting, Meter, Part, cut_parts, needed_frames
 from toonbench.prepare.output import own_folder
 from toonbench.sealed import read_sealed, write_sealed
 from toonbench.store import write_json
@@ -173,7 +173,8 @@ def _cut(job: _Job, path: Path, clips: Sequence[ListedClip], *, is_copy: bool) -
         del part
         return (_Content(),)
 
-    cut_parts(video.iter_frames(path), parts, meters=meters, done=done)
+    with needed_frames(path, parts) as frames:
+        cut_parts(frames, parts, meters=meters, done=done)
     return rows
 
 
