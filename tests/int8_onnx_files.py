@@ -1,4 +1,7 @@
-"""Writes networks as OpenCV Zoo stores them: constants in blocks of int8, listed as inputs."""
+"""Writes networks as OpenCV Zoo stores them, of YuNet's and SFace's shapes: constants in blocks of int8, listed as inputs.
+
+They measure nothing. The YuNet finds one face in the upper left 64 pixels of every frame that is not dark there.
+"""
 
 from pathlib import Path
 
@@ -39,3 +42,41 @@ def write_sface(path: Path, *, side: int = 112) -> np.ndarray:
     path.write_bytes(model.SerializeToString())
     shift, scale = zeros.repeat(BLOCK, axis=1), scales.repeat(BLOCK, axis=1)
     return (stored.astype(np.float32) - shift) * scale
+
+
+def write_yunet(path: Path) -> None:
+    """A network of YuNet's shapes with one face, if the mean of the upper left 32 pixels is above 44 of 255."""
+    middle, half = np.array([32.0, 32.0]), 24.0
+    points = np.array([[23, 26], [41, 26], [32, 34], [25, 44], [39, 44]], np.float64)
+    constants = {"from": np.zeros(4, np.int64), "to": np.array([1, 3, 32, 32]), "axes": np.arange(1, 4),
+                 "threshold": np.float32(44).reshape(1), "steep": np.float32(0.5).reshape(1)}  # fmt: skip
+    nodes = [
+        helper.make_node("Slice", ["input", "from", "to"], ["corner"]),
+        helper.make_node("ReduceMean", ["corner", "axes"], ["grey"], keepdims=0),
+        helper.make_node("Sub", ["grey", "threshold"], ["over"]),
+        helper.make_node("Mul", ["over", "steep"], ["scaled"]),
+        helper.make_node("Sigmoid", ["scaled"], ["sure"]),
+    ]
+    outputs = []
+    for stride in (8, 16, 32):
+        count = 640 // stride
+        at = int(middle[1] // stride) * count + int(middle[0] // stride)
+        for kind, row in (("cls", [1.0]), ("obj", [1.0]),
+                          ("bbox", [*(middle / stride % 1), *np.log([2 * half / stride] * 2)]),
+                          ("kps", ((points - middle // stride * stride) / stride).ravel())):  # fmt: skip
+            table, name = np.zeros((1, count**2, len(row)), np.float32), f"{kind}_{stride}"
+            if stride == 32:
+                table[0, at] = row
+            constants[f"{name}_table"] = table
+            inputs = [f"{name}_table", "sure"] if kind == "cls" else [f"{name}_table"]
+            nodes.append(helper.make_node("Mul" if kind == "cls" else "Identity", inputs, [name]))
+            outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, table.shape))
+    graph = helper.make_graph(
+        nodes,
+        "yunet",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 640, 640])],
+        outputs,
+        [numpy_helper.from_array(one, name) for name, one in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=9)
+    path.write_bytes(model.SerializeToString())

@@ -28,6 +28,9 @@ NAMES = {
     "dinov2-small": "dinov2.safetensors",
     "scrfd-10g": "det_10g.onnx",
     "arcface-r50": "w600k_r50.onnx",
+    "yunet": "yunet.onnx",
+    "sface": "sface.onnx",
+    "stlpips-alex": "stlpips.pth",
 }
 BRIGHT = "s3fd-bright.pth"
 
@@ -78,6 +81,7 @@ def write_weights(folder: Path) -> WeightsFolder:
     import torch
     from safetensors.torch import save_file
 
+    from int8_onnx_files import write_sface, write_yunet
     from synthetic_faces import write_face_weights
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,6 +93,8 @@ def write_weights(folder: Path) -> WeightsFolder:
             torch.save(state, made.file(name))
     torch.save(_bright_s3fd(torch.load(made.file("s3fd"), weights_only=True)), folder / BRIGHT)
     write_face_weights(folder)
+    write_yunet(made.file("yunet"))
+    write_sface(made.file("sface"))
     made.faces.write_text(manifest_of(folder, NAMES | {"s3fd": BRIGHT}))
     made.manifest.write_text(manifest_of(folder, NAMES))
     return made
@@ -113,6 +119,7 @@ def _states():
     from toonbench.networks.deterministic import deterministic_state
     from toonbench.networks.dinov2 import DINOv2
     from toonbench.networks.openface import OpenFace
+    from toonbench.networks.stlpips import with_test_weights
 
     with torch.device("meta"):
         backbones = {"alexnet": models.alexnet().features, "vgg16": models.vgg16().features}
@@ -130,6 +137,7 @@ def _states():
         ("dinov2-small", dino, "dinov2-small"),
     ):
         states[name] = deterministic_state(network.state_dict(), prefix)
+    states["stlpips-alex"] = with_test_weights().state_dict()
     return states
 
 

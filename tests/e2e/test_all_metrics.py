@@ -164,7 +164,7 @@ def test_every_metric_of_a_task_has_a_value_or_says_why_not(whole):
     found = rows_of(result)
     assert list(found) == MEASURED
     assert set(result["skipped"]) == SKIPPED
-    assert "weights fetch --for aed_expression" in result["skipped"]["aed_expression@1"]["reason"]
+    assert "weights fetch face-landmarker" in result["skipped"]["aed_expression@1"]["reason"]
     assert not result["failures"]
     for name, row in found.items():
         assert math.isfinite(row["value"]), name

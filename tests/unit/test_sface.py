@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from int8_onnx_files import write_sface
+from int8_onnx_files import write_sface, write_yunet
 from toonbench import weights
 from toonbench.metrics.csim_sface import CSIMSFace
 from toonbench.networks import int8_onnx, sface, yunet
@@ -51,6 +51,18 @@ def test_a_network_of_other_shapes_and_a_damaged_file_are_named_with_what_to_do(
         with pytest.raises(ToonbenchError, match=rf"{name}' cannot be .*fetch") as error:
             sface.from_file(tmp_path / name)
         assert "\n" not in str(error.value)
+
+
+def test_a_face_of_yunet_is_aligned_before_it_is_embedded(tmp_path, monkeypatch):
+    write_sface(tmp_path / "sface.onnx")
+    write_yunet(tmp_path / "yunet.onnx")
+    monkeypatch.setattr(weights, "path", lambda name: tmp_path / f"{name}.onnx")
+    frames = np.full((3, 64, 64, 3), 200, np.uint8)
+    frames[1, 20:30, 40:50], frames[2] = 0, 0
+    rows = CSIMSFace().extract_features(frames)
+    assert rows[0] @ rows[1] < 0.99999
+    assert np.isfinite(rows[:2]).all()
+    assert np.isnan(rows[2]).all()
 
 
 def test_a_photograph_and_its_mirror_image_are_one_person_and_an_empty_picture_has_none():
