@@ -17,11 +17,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from toonbench.networks.flatbuffer import Table
-from toonbench.networks.tflite_operators import HALVES, OPERATORS, Step, UnreadableModel
+from toonbench.networks.tflite_operators import HALVES, OPERATORS, Compute, Step, UnreadableModel
 
 __all__ = ["Network", "UnreadableModel", "read_network"]
 
 TYPES = {0: np.float32, 1: np.float16, 2: np.int32, 3: np.uint8, 4: np.int64, 9: np.int8}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A step of a network: the tensors it reads, the one it writes, and those that no later step reads."""
+
+    compute: Compute
+    inputs: list[int]
+    output: int
+    last: list[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,22 +40,17 @@ class Network:
 
     shapes: list[list[int]]
     constants: Mapping[int, Tensor]
-    steps: list[Step]
+    steps: list[_Prepared]
     inputs: list[int]
     outputs: list[int]
 
     def __call__(self, x: Tensor) -> list[Tensor]:
-        """The outputs for one input, a float tensor of `shapes[inputs[0]]` with any number of rows.
-
-        A tensor is dropped once the last operator has read it.
-        """
+        """The outputs for one input, a float tensor of `shapes[inputs[0]]` with any number of rows."""
         values = dict(self.constants) | {self.inputs[0]: x}
-        last = {number: at for at, step in enumerate(self.steps) for number in step.inputs}
-        for at, step in enumerate(self.steps):
-            values[step.outputs[0]] = OPERATORS[step.code](step, values, self.shapes)
-            for number in set(step.inputs) - set(self.outputs):
-                if last[number] == at:
-                    del values[number]
+        for step in self.steps:
+            values[step.output] = step.compute(*(values[number] for number in step.inputs))
+            for number in step.last:
+                del values[number]
         return [values[number] for number in self.outputs]
 
 
@@ -53,7 +58,7 @@ def read_network(data: bytes) -> Network:
     """The first graph of a file's bytes. Raises UnreadableModel for bytes that hold no network of the known operators."""
     try:
         return _read(data)
-    except (struct.error, ValueError, IndexError, KeyError, OverflowError) as error:
+    except (struct.error, ValueError, IndexError, KeyError, OverflowError, RuntimeError) as error:
         raise UnreadableModel(f"not a TensorFlow Lite network ({error})") from error
 
 
@@ -80,13 +85,29 @@ def _read(data: bytes) -> Network:
         if step.code == HALVES and step.inputs[0] in constants:  # read as floats already
             constants[step.outputs[0]] = constants[step.inputs[0]]
     steps = [step for step in steps if step.outputs[0] not in constants]
+    shapes = [tensor.numbers(0) for tensor in tensors]
     return Network(
-        shapes=[tensor.numbers(0) for tensor in tensors],
+        shapes=shapes,
         constants=constants,
-        steps=steps,
+        steps=_prepared(steps, constants, shapes, outputs=graph.numbers(2)),
         inputs=graph.numbers(1),
         outputs=graph.numbers(2),
     )
+
+
+def _prepared(
+    steps: list[Step], constants: Mapping[int, Tensor], shapes: list[list[int]], *, outputs: list[int]
+) -> list[_Prepared]:
+    last = {number: at for at, step in enumerate(steps) for number in step.inputs if number not in outputs}
+    return [
+        _Prepared(
+            compute=OPERATORS[step.code](step, constants, shapes),
+            inputs=step.inputs,
+            output=step.outputs[0],
+            last=[number for number in dict.fromkeys(step.inputs) if last.get(number) == at],
+        )
+        for at, step in enumerate(steps)
+    ]
 
 
 def _constant(tensor: Table, buffer: Table) -> NDArray[Any]:

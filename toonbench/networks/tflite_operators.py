@@ -2,6 +2,9 @@
 
 Tensors are (batch, height, width, channels), or (batch, ...), as in the file. The files are written for a batch of one; here
 the first axis of every tensor that depends on the input is the batch, of any size. Codes are those of TensorFlow Lite's schema.
+
+Each operator is prepared once: options are read and constants are turned into torch's order then, and a step of a network
+costs little more than its arithmetic.
 """
 
 from __future__ import annotations
@@ -35,9 +38,10 @@ class Step:
     options: Table | None
 
 
-Values = Mapping[int, Tensor]
+Constants = Mapping[int, Tensor]
 Shapes = Sequence[Sequence[int]]
-Operator = Callable[[Step, Values, Shapes], Tensor]
+Compute = Callable[..., Tensor]  # of the tensors that a step reads
+Operator = Callable[[Step, Constants, Shapes], Compute]
 
 
 def _activated(x: Tensor, kind: int) -> Tensor:
@@ -66,95 +70,146 @@ def _options(step: Step) -> Table:
     return step.options
 
 
-def _convolution(step: Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    x, weight = values[step.inputs[0]].permute(0, 3, 1, 2), values[step.inputs[1]]
-    bias = values[step.inputs[2]] if len(step.inputs) > 2 else None
+def _convolution(step: Step, constants: Constants, shapes: Shapes) -> Compute:
     options, depthwise = _options(step), step.code == 4
-    weight = weight.permute(3, 0, 1, 2) if depthwise else weight.permute(0, 3, 1, 2)
+    weight = constants[step.inputs[1]].permute(*((3, 0, 1, 2) if depthwise else (0, 3, 1, 2)))
+    weight = weight.contiguous(memory_format=torch.channels_last)
+    bias = constants[step.inputs[2]] if len(step.inputs) > 2 else None
+    stride, kind = (options.number(2, "i", 1), options.number(1, "i", 1)), options.number(4 if depthwise else 3, "b")
+    edges, groups = [(0, 0), (0, 0)], weight.shape[0] if depthwise else 1
+    if options.number(0, "b") == SAME:
+        edges = _same(shapes[step.inputs[0]][1:3], weight.shape[2:], stride)
+    odd = any(before != after for before, after in edges)
+    padding = (0, 0) if odd else (edges[0][0], edges[1][0])
+
+    def compute(x: Tensor, *_: Tensor) -> Tensor:
+        x = x.permute(0, 3, 1, 2)
+        x = _padded(x, edges) if odd else x
+        x = functional.conv2d(x, weight, bias, stride, padding, groups=groups)
+        return _activated(x, kind).permute(0, 2, 3, 1)
+
+    return compute
+
+
+def _pooling(step: Step, constants: Constants, shapes: Shapes) -> Compute:  # noqa: ARG001
+    options = _options(step)
     stride = options.number(2, "i", 1), options.number(1, "i", 1)
+    kernel, kind = (options.number(4, "i", 1), options.number(3, "i", 1)), options.number(5, "b")
     edges = [(0, 0), (0, 0)]
     if options.number(0, "b") == SAME:
-        edges = _same(x.shape[2:], weight.shape[2:], stride)
-    if any(before != after for before, after in edges):
-        x, edges = _padded(x, edges), [(0, 0), (0, 0)]
-    padding = edges[0][0], edges[1][0]
-    x = functional.conv2d(x, weight, bias, stride, padding, groups=x.shape[1] if depthwise else 1)
-    return _activated(x, options.number(4 if depthwise else 3, "b")).permute(0, 2, 3, 1)
+        edges = _same(shapes[step.inputs[0]][1:3], kernel, stride)
+
+    def compute(x: Tensor) -> Tensor:
+        x = _padded(x.permute(0, 3, 1, 2), edges, float("-inf"))
+        return _activated(functional.max_pool2d(x, kernel, stride), kind).permute(0, 2, 3, 1)
+
+    return compute
 
 
-def _pooling(step: Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    x, options = values[step.inputs[0]].permute(0, 3, 1, 2), _options(step)
-    stride = options.number(2, "i", 1), options.number(1, "i", 1)
-    kernel = options.number(4, "i", 1), options.number(3, "i", 1)
-    if options.number(0, "b") == SAME:
-        x = _padded(x, _same(x.shape[2:], kernel, stride), float("-inf"))
-    return _activated(functional.max_pool2d(x, kernel, stride), options.number(5, "b")).permute(0, 2, 3, 1)
+def _pad(step: Step, constants: Constants, shapes: Shapes) -> Compute:  # noqa: ARG001
+    sides = [int(side) for side in constants[step.inputs[1]].flip(0).flatten()]
+
+    def compute(x: Tensor, *_: Tensor) -> Tensor:
+        return functional.pad(x, sides)
+
+    return compute
 
 
-def _pad(step: Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    sides = values[step.inputs[1]].flip(0).flatten().tolist()
-    return functional.pad(values[step.inputs[0]], [int(side) for side in sides])
-
-
-def _concatenation(step: Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    parts = [values[number] for number in step.inputs]
-    batch = max(len(part) for part in parts)  # a constant among the parts has one row
+def _concatenation(step: Step, constants: Constants, shapes: Shapes) -> Compute:  # noqa: ARG001
     axis = _options(step).number(0, "i")
-    return torch.cat([part.expand(batch, *part.shape[1:]) for part in parts], dim=axis)
+
+    def compute(*parts: Tensor) -> Tensor:
+        batch = max(len(part) for part in parts)  # a constant among the parts has one row
+        return torch.cat([part.expand(batch, *part.shape[1:]) for part in parts], dim=axis)
+
+    return compute
 
 
-def _reshape(step: Step, values: Values, shapes: Shapes) -> Tensor:
-    x = values[step.inputs[0]]
-    return x.reshape(len(x), *shapes[step.outputs[0]][1:])
+def _reshape(step: Step, constants: Constants, shapes: Shapes) -> Compute:  # noqa: ARG001
+    shape = list(shapes[step.outputs[0]][1:])
+
+    def compute(x: Tensor, *_: Tensor) -> Tensor:
+        return x.reshape(len(x), *shape)
+
+    return compute
 
 
-def _transposition(step: Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    return values[step.inputs[0]].permute(*(int(axis) for axis in values[step.inputs[1]]))
+def _transposition(step: Step, constants: Constants, shapes: Shapes) -> Compute:  # noqa: ARG001
+    axes = [int(axis) for axis in constants[step.inputs[1]]]
+
+    def compute(x: Tensor, *_: Tensor) -> Tensor:
+        return x.permute(*axes)
+
+    return compute
 
 
-def _slice(step: Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
+def _slice(step: Step, constants: Constants, shapes: Shapes) -> Compute:  # noqa: ARG001
     """Parts along every axis but the batch, which stays whole. An axis of one that TensorFlow drops is dropped."""
-    first, last, every = (values[number].tolist() for number in step.inputs[1:])
-    x, options = values[step.inputs[0]], _options(step)
-    open_start, open_end, dropped = (options.number(field, "i") for field in (0, 1, 4))
+    first, last, every = ([int(number) for number in constants[at]] for at in step.inputs[1:])
+    open_start, open_end, dropped = (_options(step).number(field, "i") for field in (0, 1, 4))
     chosen: list[slice | int] = [slice(None)]
     for axis in range(1, len(first)):
         bit = 1 << axis
-        start = None if open_start & bit else int(first[axis])
-        end = None if open_end & bit else int(last[axis])
-        chosen.append(int(first[axis]) if dropped & bit else slice(start, end, int(every[axis])))
-    return x[tuple(chosen)]
+        start = None if open_start & bit else first[axis]
+        end = None if open_end & bit else last[axis]
+        chosen.append(first[axis] if dropped & bit else slice(start, end, every[axis]))
+    part = tuple(chosen)
+
+    def compute(x: Tensor, *_: Tensor) -> Tensor:
+        return x[part]
+
+    return compute
 
 
-def _prelu(step: Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
-    x, slope = (values[number] for number in step.inputs)
-    return functional.prelu(x.permute(0, 3, 1, 2), slope.flatten()).permute(0, 2, 3, 1)
+def _prelu(step: Step, constants: Constants, shapes: Shapes) -> Compute:  # noqa: ARG001
+    slope = constants[step.inputs[1]].flatten()
+
+    def compute(x: Tensor, *_: Tensor) -> Tensor:
+        return functional.prelu(x.permute(0, 3, 1, 2), slope).permute(0, 2, 3, 1)
+
+    return compute
 
 
 def _over_axes(reduce: Callable[..., Tensor]) -> Operator:
     """The sum or mean over the axes of the second input, without or with an axis of one in their place."""
 
-    def reduced(step: Step, values: Values, shapes: Shapes) -> Tensor:  # noqa: ARG001
-        axes = [int(axis) for axis in values[step.inputs[1]].flatten()]
-        return reduce(values[step.inputs[0]], dim=axes, keepdim=bool(_options(step).number(0, "b")))
+    def operator(step: Step, constants: Constants, shapes: Shapes) -> Compute:  # noqa: ARG001
+        axes = [int(axis) for axis in constants[step.inputs[1]].flatten()]
+        keep = bool(_options(step).number(0, "b"))
 
-    return reduced
+        def compute(x: Tensor, *_: Tensor) -> Tensor:
+            return reduce(x, dim=axes, keepdim=keep)
+
+        return compute
+
+    return operator
 
 
-def _each(compute: Callable[..., Tensor]) -> Operator:
+def _each(compute: Compute) -> Operator:
     """An operator without options, of one or two tensors."""
-    return lambda step, values, _: compute(*(values[number] for number in step.inputs))
+
+    def operator(step: Step, constants: Constants, shapes: Shapes) -> Compute:  # noqa: ARG001
+        return compute
+
+    return operator
 
 
 def _squared_difference(x: Tensor, y: Tensor) -> Tensor:
     return (x - y).square()
 
 
-def _activating(compute: Callable[[Tensor, Tensor], Tensor]) -> Operator:
+def _activating(arithmetic: Callable[[Tensor, Tensor], Tensor]) -> Operator:
     """Arithmetic of two tensors, followed by an activation."""
-    return lambda step, values, _: _activated(
-        compute(values[step.inputs[0]], values[step.inputs[1]]), _options(step).number(0, "b")
-    )
+
+    def operator(step: Step, constants: Constants, shapes: Shapes) -> Compute:  # noqa: ARG001
+        kind = _options(step).number(0, "b")
+
+        def compute(x: Tensor, y: Tensor) -> Tensor:
+            return _activated(arithmetic(x, y), kind)
+
+        return compute
+
+    return operator
 
 
 OPERATORS: dict[int, Operator] = {
