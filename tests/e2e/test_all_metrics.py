@@ -590,6 +590,17 @@ def test_real_frames_without_a_face_count_for_no_method(data, answers, tmp_path)
         assert a["details"]["faces found"] == 1, "of those that are known"
 
 
+def test_metrics_whose_weights_packages_carry_are_measured_and_do_not_rank_drawn_sources(data, tmp_path, capsys):
+    arguments = ("--task", "real2cartoon", "--limit", 1, "--metrics", "csim_sface", "stlpips_alex")
+    assert cli.run(tool("eval", data, tmp_path, *arguments)) == 0
+    found = rows_of(result_in(tmp_path))
+    assert all(math.isfinite(row["value"]) for row in found.values())
+    assert found["csim_sface@1"]["coverage"] == 1
+    assert found["csim_sface@1"]["unranked"] == "it does not distinguish drawn persons"
+    assert found["stlpips_alex@1"]["unranked"] == ""
+    assert "csim_sface@1 does not rank methods: it does not distinguish drawn persons" in capsys.readouterr().out
+
+
 def test_a_detector_that_finds_no_face_anywhere_leaves_no_value_and_says_so(
     data, answers, tmp_path, deterministic_weights, use, capsys
 ):
