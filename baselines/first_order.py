@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from toonbench.networks.animation import batches, check_pixels, frames_of
-from toonbench.types import Domain, Frame, Frames, Motion, ToonbenchError
+from toonbench.networks.animation import ChunkedMethod, batch_size, batches, check_pixels, frames_of
+from toonbench.types import Domain, Frame, Frames, Motion
 
 from .best_frame import best_frame as chooser
 from .best_frame import check_option
@@ -63,7 +63,7 @@ class Weights:
     size: int = SIZE
 
 
-class FirstOrderMethod:
+class FirstOrderMethod(ChunkedMethod):
     """The shared part of FOMM and DaGAN.
 
     checkpoint: an official file; without one, the weights folder is searched.
@@ -89,8 +89,7 @@ class FirstOrderMethod:
         align_corners: bool = False,
         weights: Weights | None = None,
     ) -> None:
-        if batch < 1:
-            raise ToonbenchError(f"batch is {batch}; it must be 1 or more")
+        self._batch = batch_size(batch, device=device, on_cpu=CPU_BATCH)
         check_option(best_frame)
         loaded = weights or self.load(None if checkpoint is None else Path(checkpoint), corners=align_corners)
         options = {"scale": not adapt_scale, f"best_{best_frame}": best_frame is not None, "corners": align_corners}
@@ -100,7 +99,6 @@ class FirstOrderMethod:
         self._network: Network = loaded.network.to(device)
         self._size = loaded.size
         self._device = device
-        self._batch = batch if device != "cpu" else min(batch, CPU_BATCH)
         self._adapt_scale = adapt_scale
         self._best_frame: BestFrame | None = best_frame
 
@@ -108,30 +106,6 @@ class FirstOrderMethod:
     def load(cls, checkpoint: Path | None, *, corners: bool) -> Weights:
         """The weights of a checkpoint, or of the weights folder."""
         raise NotImplementedError(f"{cls.__name__} defines no load")
-
-    def animate(
-        self,
-        source: Frame,
-        driving: Frames,
-        *,
-        motion: Motion,
-        seed: int,
-        source_domain: Domain = "cartoon",
-        driving_domain: Domain = "real",
-    ) -> Frames:
-        """Return as many frames as `driving` has, RGB uint8, in the source's size.
-
-        `source` is (h, w, 3), `driving` (t, h, w, 3), both RGB uint8 of any size; their aspect is ignored, as the
-        published demo does. "relative" moves the key points of the source as those of the driving video moved since its
-        first (or best) frame, "absolute" takes those of the driving video. The domains change nothing.
-        """
-        options: Any = {
-            "motion": motion,
-            "seed": seed,
-            "source_domain": source_domain,
-            "driving_domain": driving_domain,
-        }
-        return np.concatenate(list(self.animate_chunks(source, iter([driving]), **options)))
 
     def animate_chunks(
         self,
@@ -143,9 +117,13 @@ class FirstOrderMethod:
         source_domain: Domain = "cartoon",  # noqa: ARG002
         driving_domain: Domain = "real",  # noqa: ARG002
     ) -> Iterator[Frames]:
-        """`animate` of a clip in chunks: a batch is filled across chunks, so the frames do not depend on how it is cut.
+        """Yield as many frames as the chunks of `driving` have, RGB uint8, in the source's size.
 
-        With `best_frame`, the key points of the whole clip are read before the first frame is rendered.
+        `source` is (h, w, 3), a chunk (t, h, w, 3), both RGB uint8 of any size; their aspect is ignored, as the published demo does.
+        "relative" moves the key points of the source as those of the driving video moved since its first (or best) frame,
+        "absolute" takes those of the driving video. The domains change nothing. A batch is filled across chunks, so the
+        frames do not depend on how a clip is cut. With `best_frame`, the key points of the whole clip are read before the
+        first frame is rendered.
         """
         import torch
 

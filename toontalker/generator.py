@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from toonbench.networks.convolution import convolve, planar
 from toonbench.networks.flow_heads import FlowHead, RGBHead
 from toonbench.networks.stylegan2 import ConstantInput, EqualLinear, StyledConv
 
@@ -39,9 +40,10 @@ class SFT(nn.Module):
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """Refine the warped map `x` (B, C, H, W) under style `z` (B, width)."""
         # A second leaky ReLU follows the styled convs' own: together, slope 0.2 * 0.2.
-        scale = self.scale2(self.scale1(x, z, slope=0.04))
-        shift = self.shift2(self.shift1(x, z, slope=0.04))
-        return torch.addcmul(shift, x, scale).add_(x)  # x + (x * scale + shift)
+        x = planar(x, self.scale2.weight)
+        scale = convolve(self.scale1(x, z, slope=0.04), self.scale2.weight, self.scale2.bias)
+        shift = convolve(self.shift1(x, z, slope=0.04), self.shift2.weight, self.shift2.bias)
+        return shift.addcmul_(x, scale).add_(x)  # x + (x * scale + shift)
 
 
 class Decoder(nn.Module):
@@ -118,7 +120,7 @@ class Decoder(nn.Module):
             x = blend = torch.addcmul(warped, entered, unmasked)
             if refine >= 0:
                 # The released decoder uses the blend where its mask was meant; the weights were trained that way.
-                x = torch.addcmul(shown, entered, 1.0 - blend)
+                x = torch.addcmul(shown.contiguous(memory_format=torch.channels_last), entered, 1.0 - blend)
             if trace is not None:
                 found = {"x": entered, "warp": warped, "blend": blend, "flow_skip": field, "rgb_skip": rgb}
                 found |= {"sft": shown, "x_next": x}

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from toonbench.networks.golden_cases import Case, case_checks, draw_weight, listed_cases, unit_pictures
+from toonbench.networks.stylegan2 import prepared
 from toonbench.types import GoldenCheck, ToonbenchError
 
 from .model import DomainNetwork, ToonTalkerNetwork, infer_config
@@ -48,7 +49,7 @@ class _Bench:
             with torch.device("meta"):
                 network = DomainNetwork(infer_config(weights))
             network.load_state_dict(weights, strict=True, assign=True)
-            self._loaded[manifest, tag] = network.eval().requires_grad_(False).to(self.device)
+            self._loaded[manifest, tag] = prepared(network).to(self.device)
         return self._loaded[manifest, tag]
 
     def images(self, case: Case, role: str) -> Tensor:

@@ -6,9 +6,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
-import numpy as np
-
-from toonbench.networks.animation import batches, check_pixels, frames_of, planes, resized, shrunk
+from toonbench.networks.animation import (
+    ChunkedMethod,
+    batch_size,
+    batches,
+    check_pixels,
+    frames_of,
+    planes,
+    resized,
+    shrunk,
+)
 from toonbench.types import DOMAINS, Domain, Frame, Frames, GoldenCheck, Motion, ToonbenchError
 from toonbench.weights.checkpoints import file_digest
 
@@ -18,18 +25,18 @@ if TYPE_CHECKING:
     from toonbench.training.clips import ClipNeeds, TrainingClips
 
 CODE_VERSION = "1"  # raised whenever the same weights come to mean other pixels
-CPU_PIXELS = 2 * 256**2  # per forward pass: larger maps exceed the caches, and each needs new memory from the system
+CPU_PIXELS = 256**2  # per forward pass: larger maps exceed the caches, and each needs new memory from the system
 Direction = Literal[
     "real2cartoon", "cartoon2real", "real", "cartoon"
 ]  # the domain of the driving video to that of the source, or one for both
 
 
-class ToonTalker:
+class ToonTalker(ChunkedMethod):
     """The paper's model. Without a checkpoint, the mini weights that come with this package (see weights/README.md).
 
     checkpoint: an official .pt/.pth, in-domain or cross-domain, or a .safetensors that `toonbench train` exported.
     batch: most driving frames per forward pass; a CPU takes fewer large ones.
-    direction: fixes the domains, and `animate` ignores those of its arguments.
+    direction: fixes the domains, and those of a call are ignored.
     Raises ToonbenchError for a missing, damaged or foreign checkpoint.
     """
 
@@ -43,47 +50,21 @@ class ToonTalker:
         batch: int = 8,
         direction: Direction | None = None,
     ) -> None:
+        from toonbench.networks.stylegan2 import prepared
+
         from .weights_io import MINI, load_network
 
-        if batch < 1:
-            raise ToonbenchError(f"batch is {batch}; it must be 1 or more")
         if direction is not None and direction not in get_args(Direction):
             raise ToonbenchError(f"direction {direction!r} is unknown; choose one of {', '.join(get_args(Direction))}")
         path = Path(checkpoint) if checkpoint else MINI
-        self._network = load_network(path).to(device)
+        self._network = prepared(load_network(path)).to(device)
+        self._batch = batch_size(batch, device=device, on_cpu=CPU_PIXELS // self._network.pixels)
         digest = file_digest(path)
         self.revision = f"{CODE_VERSION}-{digest[:10]}"
         self.checkpoint = {"file": path.name, "sha256": digest, "variant": self._network.variant}
         self._device = device
-        self._batch = batch if device != "cpu" else max(1, min(batch, CPU_PIXELS // self._network.pixels))
         self._direction: Direction | None = direction
         self._size = self._network.domain("real").config.size
-
-    def animate(
-        self,
-        source: Frame,
-        driving: Frames,
-        *,
-        motion: Motion,
-        seed: int,
-        source_domain: Domain = "cartoon",
-        driving_domain: Domain = "real",
-    ) -> Frames:
-        """Return as many frames as `driving` has, RGB uint8, in the source's size.
-
-        `source` is (h, w, 3), `driving` (t, h, w, 3), both RGB uint8 of any size; their aspect is ignored, as the
-        published demo does. "relative" moves the pose of the source as the driving video moved since its first frame
-        (Eq. 5, 6), "absolute" takes the pose of the driving video (Eq. 3).
-        """
-        chunks = self.animate_chunks(
-            source,
-            iter([driving]),
-            motion=motion,
-            seed=seed,
-            source_domain=source_domain,
-            driving_domain=driving_domain,
-        )
-        return np.concatenate(list(chunks))
 
     def animate_chunks(
         self,
@@ -95,7 +76,13 @@ class ToonTalker:
         source_domain: Domain = "cartoon",
         driving_domain: Domain = "real",
     ) -> Iterator[Frames]:
-        """`animate` of a clip in chunks: a batch is filled across chunks, so the frames do not depend on how it is cut."""
+        """Yield as many frames as the chunks of `driving` have, RGB uint8, in the source's size.
+
+        `source` is (h, w, 3), a chunk (t, h, w, 3), both RGB uint8 of any size; their aspect is ignored, as the
+        published demo does. "relative" moves the pose of the source as the driving video moved since its first frame
+        (Eq. 5, 6), "absolute" takes the pose of the driving video (Eq. 3). A batch is filled across chunks, so the frames do not
+        depend on how a clip is cut.
+        """
         import torch
 
         of, by = self._domains(source_domain, driving_domain)

@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from baselines.command.output import find_output, read_output
 from baselines.command.process import TimedOut, run_program
 from baselines.command.settings import Settings, read_settings
 from toonbench import video
+from toonbench.networks.animation import ChunkedMethod
 from toonbench.types import Domain, Frame, Frames, Motion, ProgramFailed, ToonbenchError
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ LOG_BYTES = 200_000  # of the end of the program's output that are kept
 LINE = 200  # characters of its last line that a reason quotes
 
 
-class CommandMethod:
+class CommandMethod(ChunkedMethod):
     """A program that animates a source, run once for each pair in a process of its own; a TOML file says how to call it.
 
     {source} is a PNG and {driving} a lossless MP4 (H.264, RGB). docs/methods/command.md describes the file. Raises ToonbenchError for a
@@ -53,27 +52,6 @@ class CommandMethod:
         place = self._settings.folder / program if "/" in program else program
         if "{" not in program and shutil.which(place, path=search) is None:
             raise ToonbenchError(f"{path}: the program {program} does not exist or cannot be executed; correct command")
-
-    def animate(
-        self,
-        source: Frame,
-        driving: Frames,
-        *,
-        motion: Motion,
-        seed: int,
-        source_domain: Domain = "cartoon",
-        driving_domain: Domain = "real",
-    ) -> Frames:
-        """Run the program; see `animate_chunks`."""
-        chunks = self.animate_chunks(
-            source,
-            iter([driving]),
-            motion=motion,
-            seed=seed,
-            source_domain=source_domain,
-            driving_domain=driving_domain,
-        )
-        return np.concatenate(list(chunks))
 
     def animate_chunks(
         self,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 GRACE = 2.0  # seconds between asking the processes to end and killing them
@@ -21,8 +21,8 @@ def run_program(
 ) -> int:
     """Run a program to its end and return its exit status, negative for a signal. Its output goes to the file `log`.
 
-    All processes that it started in its group are ended with it. Raises TimedOut after `timeout` seconds, and OSError where the
-    program cannot be started.
+    All processes that it started in its group are ended with it, and if this process is killed. Raises TimedOut after `timeout`
+    seconds, and OSError where the program cannot be started.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -35,11 +35,32 @@ def run_program(
             start_new_session=True,
         )
         try:
-            return process.wait(timeout)
+            with _guarded(process):
+                return process.wait(timeout)
         except subprocess.TimeoutExpired as error:
             raise TimedOut from error
         finally:
             _end(process)
+
+
+@contextmanager
+def _guarded(process: subprocess.Popen[bytes]) -> Generator[None]:
+    """While the block runs, a shell kills the group of `process` if this process dies, which closes the pipe that the shell reads."""
+    if not hasattr(os, "killpg"):
+        yield
+        return
+    guard = subprocess.Popen(
+        ["/bin/sh", "-c", f"read line; kill -s KILL -- -{process.pid}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        guard.kill()
+        guard.communicate()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from toonbench.networks.animation import ChunkedMethod, batches
 from toonbench.types import CHANNELS, Domain, Frame, Frames, Motion, ToonbenchError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Reading:
         return self.rig["blink_left"], self.rig["blink_right"]
 
 
-class LandmarkWarp:
+class LandmarkWarp(ChunkedMethod):
     """The source picture, warped by the motion of 70 landmarks in the driving video; eyes and mouth are drawn where a warp has no pixels.
 
     It reads landmarks with the network of the motion metrics, so these metrics favour it; `docs/methods/landmark-warp.md` reports
@@ -55,31 +56,6 @@ class LandmarkWarp:
         self.device = device
         self.revision = f"{CODE_VERSION}-{_network_digest()}"
 
-    def animate(
-        self,
-        source: Frame,
-        driving: Frames,
-        *,
-        motion: Motion,
-        seed: int,
-        source_domain: Domain = "cartoon",
-        driving_domain: Domain = "real",
-    ) -> Frames:
-        """Return as many frames as `driving` has, RGB uint8, in the source's size.
-
-        "relative" moves the source's face as the driving face moved since its first frame. "absolute" also gives it the pose, position
-        and expression of the driving face, as far as the network's rig describes them.
-        """
-        chunks = self.animate_chunks(
-            source,
-            iter([driving]),
-            motion=motion,
-            seed=seed,
-            source_domain=source_domain,
-            driving_domain=driving_domain,
-        )
-        return np.concatenate(list(chunks))
-
     def animate_chunks(
         self,
         source: Frame,
@@ -90,7 +66,12 @@ class LandmarkWarp:
         source_domain: Domain = "cartoon",  # noqa: ARG002
         driving_domain: Domain = "real",  # noqa: ARG002
     ) -> Iterator[Frames]:
-        """`animate` of a clip in chunks; a frame depends on itself and the first frame with a face only."""
+        """Yield as many frames as the chunks of `driving` have, RGB uint8, in the source's size.
+
+        "relative" moves the source's face as the driving face moved since its first frame. "absolute" also gives it the pose, position
+        and expression of the driving face, as far as the network's rig describes them. A frame depends on itself and the first frame
+        with a face only.
+        """
         still = _read(source[None])[0]
         if not still.found or min(source.shape[:2]) < LEAST_SIDE:
             log.warning("landmark-warp finds no face in the source picture and repeats it unchanged")
@@ -98,7 +79,7 @@ class LandmarkWarp:
                 yield np.repeat(source[None], len(chunk), axis=0)
             return
         animation = Animation(source, still, motion=motion)
-        for batch in _batches(driving):
+        for batch in batches(driving, BATCH):
             yield np.stack([animation.frame(one) for one in _read(batch)])
 
 
@@ -140,18 +121,6 @@ class Animation:
             return Transfer(self._still.points, driving.points, blinks=driving.blinks)
         reference = posed_as(driving.points, rig=driving.rig, other=self._still.rig)
         return Transfer(self._still.points, reference, blinks=self._still.blinks)
-
-
-def _batches(chunks: Iterator[Frames]) -> Iterator[Frames]:
-    """Chunks of any length as batches of BATCH frames, the last one shorter: the bytes do not depend on how a clip is cut."""
-    kept: list[Frame] = []
-    for chunk in chunks:
-        kept += list(chunk)
-        for _ in range(len(kept) // BATCH):
-            yield np.stack(kept[:BATCH])
-            kept = kept[BATCH:]
-    if kept:
-        yield np.stack(kept)
 
 
 def _read(frames: Frames) -> list[Reading]:

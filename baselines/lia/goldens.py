@@ -11,10 +11,10 @@ from torch import Tensor
 
 from toonbench.networks.golden_cases import Case, case_checks, draw_weight, listed_cases, unit_pictures
 from toonbench.networks.running import measuring
+from toonbench.networks.stylegan2 import prepared
 from toonbench.types import GoldenCheck, ToonbenchError
 
 from .model import LIANetwork, Trace, infer_config
-from .weights_io import prepared
 
 NETWORK = "lia"
 Outputs = dict[str, Tensor]

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from toonbench.networks.animation import batches, check_pixels, frames_of, planes, resized
-from toonbench.types import Domain, Frame, Frames, GoldenCheck, Motion, ToonbenchError
+from toonbench.networks.animation import (
+    ChunkedMethod,
+    batch_size,
+    batches,
+    check_pixels,
+    frames_of,
+    planes,
+    resized,
+)
+from toonbench.types import Domain, Frame, Frames, GoldenCheck, Motion
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +28,7 @@ CODE_VERSION = "1"  # raised whenever the same weights come to mean other pixels
 CPU_PIXELS = 256**2  # per forward pass: larger maps exceed the caches
 
 
-class LIA:
+class LIA(ChunkedMethod):
     """Latent image animator (Wang et al. 2022): steps along learned directions, 256 px. Needs a checkpoint of its authors.
 
     checkpoint: an official file; without one, the weights folder is searched.
@@ -39,44 +47,19 @@ class LIA:
         batch: int = 8,
         weights: Weights | None = None,
     ) -> None:
+        from toonbench.networks.stylegan2 import prepared
+
         from .weights_io import load_weights
 
-        if batch < 1:
-            raise ToonbenchError(f"batch is {batch}; it must be 1 or more")
         loaded = weights or load_weights(None if checkpoint is None else Path(checkpoint))
         self.revision = f"{CODE_VERSION}-{loaded.revision}"
         self.checkpoint = loaded.checkpoint
-        self._directions = loaded.network.dec.direction.orthonormal().to(
-            device
-        )  # on the CPU, so that signs do not depend on the device
-        self._network = loaded.network.to(device)
+        directions = loaded.network.dec.direction.orthonormal()  # on the CPU: the signs do not depend on the device
+        self._directions = directions.to(device)
+        self._network = prepared(loaded.network).to(device)
         self._size = self._network.config.size
         self._device = device
-        self._batch = batch if device != "cpu" else max(1, min(batch, CPU_PIXELS // self._size**2))
-
-    def animate(
-        self,
-        source: Frame,
-        driving: Frames,
-        *,
-        motion: Motion,
-        seed: int,
-        source_domain: Domain = "cartoon",
-        driving_domain: Domain = "real",
-    ) -> Frames:
-        """Return as many frames as `driving` has, RGB uint8, in the source's size.
-
-        `source` is (h, w, 3), `driving` (t, h, w, 3), both RGB uint8 of any size; their aspect is ignored. "relative" moves the
-        source as the driving video moved since its first frame (the demo of vox and taichi), "absolute" takes the steps of the
-        driving video (that of ted). The domains change nothing.
-        """
-        options: Any = {
-            "motion": motion,
-            "seed": seed,
-            "source_domain": source_domain,
-            "driving_domain": driving_domain,
-        }
-        return np.concatenate(list(self.animate_chunks(source, iter([driving]), **options)))
+        self._batch = batch_size(batch, device=device, on_cpu=CPU_PIXELS // self._size**2)
 
     def animate_chunks(
         self,
@@ -88,7 +71,13 @@ class LIA:
         source_domain: Domain = "cartoon",  # noqa: ARG002
         driving_domain: Domain = "real",  # noqa: ARG002
     ) -> Iterator[Frames]:
-        """`animate` of a clip in chunks: a batch is filled across chunks, so the frames do not depend on how it is cut."""
+        """Yield as many frames as the chunks of `driving` have, RGB uint8, in the source's size.
+
+        `source` is (h, w, 3), a chunk (t, h, w, 3), both RGB uint8 of any size; their aspect is ignored. "relative" moves the
+        source as the driving video moved since its first frame (the demo of vox and taichi), "absolute" takes the steps of the
+        driving video (that of ted). The domains change nothing. A batch is filled across chunks, so the frames do not depend on how a
+        clip is cut.
+        """
         import torch
 
         encoded = base = None

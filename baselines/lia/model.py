@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from toonbench.networks.flow_heads import FlowHead, RGBHead
 from toonbench.networks.image_encoder import OFFICIAL_CHANNELS, ImageEncoder
 from toonbench.networks.stylegan2 import (
+    SQRT2,
     ActivatedConv,
-    BiasedLeaky,
     ConstantInput,
     EqualConv2d,
     EqualLinear,
@@ -90,7 +90,7 @@ class _UnusedHead(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
-        self.conv = ActivatedConv(EqualConv2d(channels, 3, kernel=1), BiasedLeaky(3))
+        self.conv = ActivatedConv(conv=EqualConv2d(channels, 3, kernel=1, gain=SQRT2))
 
 
 class Decoder(nn.Module):

@@ -35,7 +35,7 @@ TINY = NetworkConfig(size=32, channels=tuple((4 << step, 8) for step in range(4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """A network in eval mode on the CPU; `checkpoint` is what a run stores about its weights."""
+    """A network on the CPU; `checkpoint` is what a run stores about its weights."""
 
     network: LIANetwork
     revision: str
@@ -60,12 +60,7 @@ def load_weights(path: Path | None) -> Weights:
     digest, config = file_digest(path), network.config
     variant = f"LIA, {config.size} px, {config.motions} directions"
     about = {"file": path.name, "sha256": digest, "variant": variant}
-    return Weights(network=prepared(network), revision=digest[:10], checkpoint=about)
-
-
-def prepared(network: LIANetwork) -> LIANetwork:
-    """The network for use: without gradients."""
-    return network.eval().requires_grad_(False)
+    return Weights(network=network, revision=digest[:10], checkpoint=about)
 
 
 def _published() -> Path:
@@ -83,7 +78,7 @@ def weights_for_tests(config: NetworkConfig = TINY) -> Weights:
     """A small network with deterministic test weights."""
     network = LIANetwork(config)
     network.load_state_dict(state_for_tests(network), strict=True)
-    return Weights(network=prepared(network), revision="test", checkpoint={"variant": "deterministic test weights"})
+    return Weights(network=network, revision="test", checkpoint={"variant": "deterministic test weights"})
 
 
 def state_for_tests(network: LIANetwork) -> dict[str, Tensor]:

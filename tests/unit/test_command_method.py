@@ -1,6 +1,7 @@
 """Any program is a method: it is run in a process group of its own, and what it writes is checked."""
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -162,6 +163,23 @@ def test_a_program_that_hangs_is_ended_with_its_children(folder, mode, monkeypat
     assert "did not finish in 0.8 s and was ended" in reason(written(folder, mode, timeout=0.8))
     assert time.monotonic() - start < 20
     assert ended(int((folder / "child.pid").read_text()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_program_and_its_children_end_when_toonbench_is_killed(folder):
+    path = written(folder, "hang")
+    code = f"from tests.unit.test_command_method import animate; from pathlib import Path; animate(Path({str(path)!r}))"
+    caller = subprocess.Popen([sys.executable, "-c", code], cwd=RECIPES.parents[1])
+    try:
+        pid = folder / "child.pid"
+        for _ in range(600):
+            if pid.exists() and pid.read_text():
+                break
+            time.sleep(0.05)
+    finally:
+        caller.kill()
+        caller.wait()
+    assert ended(int(pid.read_text()))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

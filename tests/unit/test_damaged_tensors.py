@@ -191,7 +191,7 @@ def test_a_message_has_one_piece_of_advice(tmp_path):
     pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     cut.write_bytes(b"PK\x03\x04abc")
     for read, again in (
-        (load_network, "; get it again, or as .safetensors"),
+        (load_network, "; get the file again, or its .safetensors form"),
         (read_state, "; fetch the file again, with toonbench weights fetch"),
     ):
         with pytest.raises(

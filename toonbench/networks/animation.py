@@ -1,4 +1,4 @@
-"""Pixels into and out of the networks of methods: checks, batches, sizes."""
+"""What methods share: whole clips for those that animate chunks, and pixels into and out of their networks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,55 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toonbench.types import Frame, Frames, ToonbenchError
+from toonbench.types import Domain, Frame, Frames, Motion, ToonbenchError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+class ChunkedMethod:
+    """The base of methods that define `animate_chunks`: it adds `animate`."""
+
+    def animate_chunks(
+        self,
+        source: Frame,
+        driving: Iterator[Frames],
+        *,
+        motion: Motion,
+        seed: int,
+        source_domain: Domain = "cartoon",
+        driving_domain: Domain = "real",
+    ) -> Iterator[Frames]:
+        """See `toonbench.types.ChunkMethod`."""
+        raise NotImplementedError(f"{type(self).__name__} defines no animate_chunks")
+
+    def animate(
+        self,
+        source: Frame,
+        driving: Frames,
+        *,
+        motion: Motion,
+        seed: int,
+        source_domain: Domain = "cartoon",
+        driving_domain: Domain = "real",
+    ) -> Frames:
+        """`animate_chunks` of a whole clip: as many frames as `driving` (t, h, w, 3) has, RGB uint8, in the size of `source` (h, w, 3)."""
+        chunks = self.animate_chunks(
+            source,
+            iter([driving]),
+            motion=motion,
+            seed=seed,
+            source_domain=source_domain,
+            driving_domain=driving_domain,
+        )
+        return np.concatenate(list(chunks))
+
+
+def batch_size(batch: int, *, device: str, on_cpu: int) -> int:
+    """Frames per forward pass: `batch`, and at most `on_cpu` on a CPU. Raises ToonbenchError if `batch` is below 1."""
+    if batch < 1:
+        raise ToonbenchError(f"batch is {batch}; it must be 1 or more")
+    return batch if device != "cpu" else max(1, min(batch, on_cpu))
 
 
 def batches(chunks: Iterator[Frames], size: int) -> Iterator[Frames]:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from toonbench.networks.image_encoder import ImageEncoder
-from toonbench.networks.stylegan2 import SQRT2, ActivatedConv, BiasedLeaky, EqualConv2d, EqualLinear
+from toonbench.networks.stylegan2 import SQRT2, ActivatedConv, EqualConv2d, EqualLinear
 
 STDDEV_GROUP = 4
 
@@ -34,7 +34,7 @@ class Discriminator(nn.Module):
         super().__init__()
         width = channels[4]
         self.encoder = ImageEncoder(size, channels)
-        self.last = ActivatedConv(EqualConv2d(width + 1, width, kernel=3, pad=1), BiasedLeaky(width))
+        self.last = ActivatedConv(conv=EqualConv2d(width + 1, width, kernel=3, pad=1, gain=SQRT2))
         self.hidden = EqualLinear(width * 16, width)
         self.logit = EqualLinear(width, 1)
 

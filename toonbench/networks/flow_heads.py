@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from toonbench.networks.stylegan2 import ActivatedConv, BiasedLeaky, EqualConv2d, ModulatedConv2d, Smooth, up2
+from toonbench.networks.stylegan2 import SQRT2, ActivatedConv, EqualConv2d, ModulatedConv2d, Smooth, up2
 
 
 class RGBHead(nn.Module):
@@ -18,7 +18,7 @@ class RGBHead(nn.Module):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
         self.upsample = Smooth(gain=4.0)
-        self.conv = ActivatedConv(EqualConv2d(channels, 3, kernel=1), BiasedLeaky(3))
+        self.conv = ActivatedConv(conv=EqualConv2d(channels, 3, kernel=1, gain=SQRT2))
 
     def forward(self, x: Tensor, previous: Tensor | None) -> Tensor:
         """Colours (B, 3, H, W) of `x`, on top of the `previous` level at half the size."""
@@ -52,11 +52,12 @@ class FlowHead(nn.Module):
 
         `source` may hold one map for the whole batch.
         """
-        field = self.conv(x, z)[0].float() + self.bias
+        raw = self.conv.single(x, z) if len(x) == 1 else self.conv(x, z)[0]
+        field = raw.float() + self.bias
         if previous is not None:
             field = field + up2(previous)
         flow = torch.tanh(field[:, :2]) + sampling_grid(field.shape[-1], field.device)
         mask = torch.sigmoid(field[:, 2:3]).to(x.dtype)
         source = source.expand(len(x), -1, -1, -1)
-        warped = F.grid_sample(source, flow.permute(0, 2, 3, 1).to(source.dtype), align_corners=False) * mask
+        warped = F.grid_sample(source, flow.permute(0, 2, 3, 1).to(source.dtype), align_corners=False).mul_(mask)
         return warped, 1.0 - mask, field

@@ -10,11 +10,15 @@ after a leaky ReLU.
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from toonbench.networks.convolution import convolve
+
+Network = TypeVar("Network", bound=nn.Module)
 SQRT2 = math.sqrt(2.0)
 FIR_TAPS = (1.0, 3.0, 3.0, 1.0)
 
@@ -58,18 +62,30 @@ class Smooth(nn.Module):
 
 
 class EqualConv2d(nn.Module):
-    """Bias-free convolution whose stored weight is N(0, 1) and is used divided by sqrt(fan in)."""
+    """Bias-free convolution whose stored weight is N(0, 1) and is used divided by sqrt(fan in), times `gain`."""
 
-    def __init__(self, channels: int, out: int, *, kernel: int, stride: int = 1, pad: int = 0) -> None:
+    def __init__(
+        self, channels: int, out: int, *, kernel: int, stride: int = 1, pad: int = 0, gain: float = 1.0
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out, channels, kernel, kernel))
-        self.scale = 1.0 / math.sqrt(channels * kernel * kernel)
+        self.scale = gain / math.sqrt(channels * kernel * kernel)
+        self.gain = gain
         self.stride = stride
         self.pad = pad
 
-    def forward(self, x: Tensor, *, gain: float = 1.0, bias: Tensor | None = None) -> Tensor:
-        """Convolve; `gain` multiplies the weight and `bias` (out,) is added as it is."""
-        return F.conv2d(x, self.weight * (self.scale * gain), bias, stride=self.stride, padding=self.pad)
+    def forward(self, x: Tensor, *, bias: Tensor | None = None) -> Tensor:
+        """Convolve; `bias` (out,) is added as it is."""
+        weight = self.weight if self.scale == 1.0 else self.weight * self.scale
+        if self.weight.shape[-1] == 3 and self.stride == self.pad == 1:
+            return convolve(x, weight, bias)
+        return F.conv2d(x, weight, bias, stride=self.stride, padding=self.pad)
+
+    def prepare(self) -> None:
+        """Keep the weight as it is used."""
+        weight = (self.weight.detach() * self.scale).contiguous(memory_format=torch.channels_last)
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.scale = 1.0
 
 
 class EqualLinear(nn.Module):
@@ -101,18 +117,20 @@ class BiasedLeaky(nn.Module):
 class ActivatedConv(nn.ModuleList):
     """[Filter,] equalised convolution and biased leaky ReLU, as one convolution with a bias.
 
-    `gain` replaces the activation's factor sqrt2, for callers that would divide by it afterwards.
+    The gain of the convolution also multiplies the bias: it is the activation's factor sqrt2, or 1 for callers that would
+    divide by it afterwards.
     """
 
-    def __init__(self, *steps: nn.Module) -> None:
-        super().__init__(steps)
+    def __init__(self, *before: nn.Module, conv: EqualConv2d) -> None:
+        super().__init__([*before, conv, BiasedLeaky(conv.weight.shape[0])])
+        self.gain = conv.gain
 
-    def forward(self, x: Tensor, *, gain: float = SQRT2) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Filter, convolve and activate a map."""
         *before, conv, activate = self
         for step in before:
             x = step(x)
-        return F.leaky_relu_(conv(x, gain=gain, bias=activate.get_parameter("bias").flatten() * gain), 0.2)
+        return F.leaky_relu_(conv(x, bias=activate.get_parameter("bias").flatten() * self.gain), 0.2)
 
 
 class ModulatedConv2d(nn.Module):
@@ -132,28 +150,42 @@ class ModulatedConv2d(nn.Module):
         self.scale = 1.0 / math.sqrt(channels * kernel * kernel)
         self.pad = kernel // 2
         self.demodulate = demodulate
+        self.power: Tensor | None
+        self.register_buffer("power", None, persistent=False)  # (out, in), once it is prepared
 
     def forward(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map and gain for `x` (B, in, H, W) and styles `z` (B, width)."""
-        weight = self.weight[0]
         style = self.modulation(z) * self.scale  # (B, in)
-        x = self._convolve(x * style[:, :, None, None].to(x.dtype), weight)
-        if not self.demodulate:
-            return x, None
-        power = F.linear(style.square(), weight.square().sum((2, 3)))  # (B, out): squared norm of the styled weight
-        return x, torch.rsqrt(power + 1e-8)[:, :, None, None]
+        x = self._convolve(x * style[:, :, None, None].to(x.dtype), self.weight[0])
+        return x, self._gain(style)[:, :, None, None] if self.demodulate else None
 
-    def single(self, x: Tensor, z: Tensor, *, factor: float) -> Tensor:
-        """The map of one sample times `factor`; the style scales the weight, which is smaller than a large map."""
-        weight = self.weight[0] * (self.modulation(z) * self.scale)[0, :, None, None]
+    def single(self, x: Tensor, z: Tensor, *, factor: float = 1.0) -> Tensor:
+        """The map of one sample times `factor`; the style and the gain scale the weight, which is smaller than a large map."""
+        style = self.modulation(z) * self.scale
+        weight = self.weight[0] * style[0, :, None, None]
         if self.demodulate:
-            weight = weight * torch.rsqrt(weight.square().sum((1, 2, 3), keepdim=True) + 1e-8)
+            weight = weight * self._gain(style)[0, :, None, None, None]
         return self._convolve(x, (weight * factor).to(x.dtype))
 
-    def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+    def prepare(self) -> None:
+        """Keep what depends on the weight only."""
+        weight, last = self.weight.detach()[0], torch.channels_last
+        self.power = weight.square().sum((2, 3))
         if self.blur is None:
-            return F.conv2d(x, weight, padding=self.pad)
-        return self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
+            weight = weight.contiguous(memory_format=last)
+        else:  # the layout that a transposed convolution takes without a copy
+            weight = weight.transpose(0, 1).contiguous(memory_format=last).transpose(0, 1)
+        self.weight = nn.Parameter(weight[None], requires_grad=False)
+
+    def _gain(self, style: Tensor) -> Tensor:
+        """(B, out): 1 over the norm of the styled weight."""
+        power = self.weight[0].square().sum((2, 3)) if self.power is None else self.power
+        return torch.rsqrt(F.linear(style.square(), power) + 1e-8)
+
+    def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        if self.blur is not None:
+            return self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
+        return convolve(x, weight) if self.pad else F.conv2d(x, weight)
 
 
 class StoredScalar(nn.Module):
@@ -175,9 +207,9 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Tensor, z: Tensor, *, slope: float = 0.2) -> Tensor:
         """Convolve and activate `x` under style `z`; `slope` is that of the leaky ReLU."""
-        if len(x) == 1:
-            x = self.conv.single(x, z, factor=SQRT2)
-            return F.leaky_relu_(x.add_(self.activate.bias.to(x.dtype) * SQRT2), slope)
+        if len(x) == 1 and x.numel() > self.conv.weight.numel():
+            bias = self.activate.bias.to(x.dtype) * SQRT2
+            return F.leaky_relu_(self.conv.single(x, z, factor=SQRT2).add_(bias), slope)
         raw, gain = self.conv(x, z)
         return self.activate(raw, gain, slope=slope)
 
@@ -188,3 +220,13 @@ class ConstantInput(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
+
+
+def prepared(network: Network) -> Network:
+    """The network for inference: its layers keep what depends on weights only. Its state is no longer that of a checkpoint."""
+    for part in network.modules():
+        if isinstance(part, EqualConv2d | ModulatedConv2d):
+            part.prepare()
+        elif isinstance(part, nn.Conv2d):
+            part.to(memory_format=torch.channels_last)
+    return network.eval().requires_grad_(False)

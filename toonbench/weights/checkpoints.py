@@ -49,7 +49,7 @@ def read_checkpoint(path: Path, *, what: str) -> Any:
     try:
         return read_content(path)
     except UnreadableTensors as error:
-        raise ToonbenchError(f"{path}: {error.with_advice('get it again, or as .safetensors')}") from error
+        raise ToonbenchError(f"{path}: {error.with_advice('get the file again, or its .safetensors form')}") from error
 
 
 def family(content: Any) -> str:

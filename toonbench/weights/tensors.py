@@ -229,6 +229,6 @@ def _check(content: Any) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """The beginning of an error's message, or its type."""
+    """The first sentence of an error's message, at most 160 characters of it, or its type."""
     text = str(error).strip()
-    return text.splitlines()[0][:160] if text else type(error).__name__
+    return text.splitlines()[0].split(". ")[0][:160].rstrip(".") if text else type(error).__name__
