@@ -28,6 +28,7 @@ def by_winograd(x: Tensor, weight: Tensor) -> bool:
     """
     return (
         not torch.is_grad_enabled()
+        and not torch.compiler.is_compiling()  # the compiler does not know NNPACK
         and x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and x.shape[2] * x.shape[3] >= LEAST_PIXELS
