@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from toonbench.arrays import UnreadableArrays, load_array
-from toonbench.types import Rows, ToonbenchError
+from toonbench.types import CannotWrite, Rows, ToonbenchError
 
 PART = ".part-"  # the names of files that are being written begin with this
 FOREIGN_AGE = 86_400.0  # seconds after which a partial file whose lock cannot be checked counts as abandoned
@@ -123,7 +123,7 @@ def partial_file(path: Path) -> Generator[Path]:
         reason = WRITE_ERRORS.get(error.errno or 0)
         if reason is None:
             raise
-        raise ToonbenchError(f"cannot write {path}: {reason}") from error
+        raise CannotWrite(f"cannot write {path}: {reason}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

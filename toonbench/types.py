@@ -45,6 +45,10 @@ class ToonbenchError(Exception):
     """An error in the user's input or files. The message is one line: what is wrong, the value found, what is allowed, what to do."""
 
 
+class CannotWrite(ToonbenchError):
+    """The output cannot be written (a full disk, no permission). It stops a run: it is no fault of the input that is read just then."""
+
+
 class ProgramFailed(ToonbenchError):
     """A method that runs a program failed. `log` is the end of what the program printed; a run keeps it beside the failure."""
 

@@ -26,7 +26,7 @@ from toonbench.prepare.quality import Limits
 from toonbench.puppets.catalogue import make_look
 from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.rig import generate
-from toonbench.types import ToonbenchError
+from toonbench.types import CannotWrite, ToonbenchError
 
 WIDTH, HEIGHT, FPS = 224, 128, 25
 OPTIONS = Curation(detector="drawn", size=64, shortest=1.0, limits=Limits(least_face_pixels=20, least_sharpness=0.0))
@@ -115,6 +115,22 @@ def test_a_killed_run_resumes_to_the_same_bytes(film, made, tmp_path, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             prepare_films(film, out, options=OPTIONS)
     assert not list(out.glob("clips/*.mkv"))
+    prepare_films(film, out, options=OPTIONS)
+    assert tree(out) == tree(made.out)
+
+
+@pytest.mark.parametrize("place", ["find_transitions", "cut_parts"])
+def test_a_full_disk_stops_the_run_and_is_no_fault_of_a_film(film, made, tmp_path, monkeypatch, place):
+    out = tmp_path / "set"
+
+    def full(*args, **options):
+        raise CannotWrite("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cutting, place, full)
+        with pytest.raises(CannotWrite):
+            prepare_films(film, out, options=OPTIONS)
+    assert not (out / "metadata.parquet").exists()
     prepare_films(film, out, options=OPTIONS)
     assert tree(out) == tree(made.out)
 

@@ -208,6 +208,13 @@ def test_smoothed_squares_follow_a_moving_face_and_contain_it():
     assert all(abs(left - (2 * n - 4)) <= 1 for n, (left, _, _) in enumerate(squares) if 32 <= n < 57)
 
 
+def test_a_larger_margin_enlarges_squares_around_the_same_centre():
+    for rule in ("union", "smoothed"):
+        usual, wide = squares_of(track(), rule)[0], squares_of(track(), rule, margin=0.3)[0]
+        assert wide[2] == pytest.approx(usual[2] * 1.6 / 1.2, abs=2)
+        assert [at + wide[2] / 2 for at in wide[:2]] == pytest.approx([at + usual[2] / 2 for at in usual[:2]], abs=2)
+
+
 def test_smoothed_squares_do_not_jitter_with_the_detector():
     rng = np.random.default_rng(0)
     frames = tuple(range(0, 201, 8))

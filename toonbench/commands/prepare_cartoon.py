@@ -22,6 +22,7 @@ def prepare(
     crop: Literal["union", "smoothed"] = "union",
     detector: Literal["fused", "drawn", "mtcnn", "yunet", "blazeface"] = "fused",
     animals: Annotated[bool, Parameter(negative="")] = False,
+    margin: Annotated[float, between(0, 2)] = 0.1,
     size: Size = 256,
     fps: Annotated[float, between(0, 1000)] = 0.0,
     shortest: Annotated[float, between(0.04, 3600)] = 1.5,
@@ -48,6 +49,8 @@ def prepare(
         The data set's folder. Open OUT/review.html to look at all clips, and to keep, drop, merge and rename.
     crop
         union cuts one square around the whole track; smoothed moves it with the face.
+    margin
+        Room around the face, at each side of the square, as a share of the face's longer side; 0.3 shows whole heads.
     detector
         fused asks all detectors that are available.
     animals
@@ -86,7 +89,7 @@ def prepare(
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         return 0
     options = Curation(
-        detector=detector, animals=animals, crop=crop, size=size, fps=fps, shortest=shortest, longest=longest,
+        detector=detector, animals=animals, crop=crop, margin=margin, size=size, fps=fps, shortest=shortest, longest=longest,
         split_by=split_by, test_share=test_share, seed=seed, domain=domain,
     )  # fmt: skip
     made = prepare_films(

@@ -27,7 +27,7 @@ from toonbench.prepare.face import cut_out
 from toonbench.prepare.names import legible
 from toonbench.prepare.output import Summary, folders_to_read, own_folder, write_set
 from toonbench.sealed import read_sealed, write_sealed
-from toonbench.types import ToonbenchError
+from toonbench.types import CannotWrite, ToonbenchError
 
 VERSION = 1  # of the preparation; a new version prepares every image again
 WHOLE = 30_000  # images of CelebA-HQ
@@ -235,6 +235,8 @@ def _prepare(item: _Item) -> Row:
     row: Row = {"id": item.id, "domain": "real", "kind": "image", "identity": item.identity}
     try:
         row |= _prepared(item)
+    except CannotWrite:
+        raise
     except ToonbenchError as error:
         row |= {"file": item.original, "reason": str(error).removeprefix(f"{item.source}: ")}
     write_sealed(item.done, {"stamp": stamp, "row": row})

@@ -17,22 +17,26 @@ LEAST_CHANGE = 0.75  # pixels between a smooth value and the whole number for it
 CUT_OFF = 4.0  # standard deviations at which the Gaussian filter ends
 
 
-def squares_of(track: FaceTrack, rule: Rule) -> list[Square]:
+def squares_of(track: FaceTrack, rule: Rule, *, margin: float = ENLARGE) -> list[Square]:
     """One square ("union"), or one for each frame of [first, last) ("smoothed"), in pixels of the track's boxes.
+
+    `margin` is the room at each side, as a share of the longer side of what the boxes cover.
 
     "smoothed": the box's centre and longer side, linear between detections, are filtered by a Gaussian whose standard deviation is
     the usual time between two detections, with the ends repeated. Raises ValueError for a track without a face.
     """
     frames = np.arange(track.first, track.last)
     boxes = np.array([track.box_at(int(frame)) for frame in frames]).reshape(-1, 4)
-    return [square_around(boxes)] if rule == "union" else _smoothed(boxes, spacing=_spacing(track))
+    if rule == "union":
+        return [square_around(boxes, margin=margin)]
+    return _smoothed(boxes, spacing=_spacing(track), margin=margin)
 
 
-def square_around(boxes: Sequence[Sequence[float]] | NDArray[np.float64]) -> Square:
-    """The square around all boxes, (k, 4): its side is 1.2 times the longer side of what they cover together, their centre is its own."""
+def square_around(boxes: Sequence[Sequence[float]] | NDArray[np.float64], *, margin: float = ENLARGE) -> Square:
+    """The square around all boxes, (k, 4), with their centre: its side is the longer one of what they cover, and twice the margin."""
     array = np.asarray(boxes, np.float64)
     left, top, right, bottom = (*array[:, :2].min(axis=0), *array[:, 2:].max(axis=0))
-    side = max(1, int((1 + 2 * ENLARGE) * max(right - left, bottom - top)))
+    side = max(1, int((1 + 2 * margin) * max(right - left, bottom - top)))
     return int(np.floor((left + right - side) / 2)), int(np.floor((top + bottom - side) / 2)), side
 
 
@@ -40,13 +44,13 @@ def _spacing(track: FaceTrack) -> float:
     return float(np.median(np.diff(track.at))) if len(track.at) > 1 else 1.0
 
 
-def _smoothed(boxes: NDArray[np.float64], *, spacing: float) -> list[Square]:
+def _smoothed(boxes: NDArray[np.float64], *, spacing: float, margin: float) -> list[Square]:
     from scipy.ndimage import gaussian_filter1d
 
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)
     values = gaussian_filter1d(
-        np.hstack([centres, (1 + 2 * ENLARGE) * sides]), spacing, axis=0, mode="nearest", truncate=CUT_OFF
+        np.hstack([centres, (1 + 2 * margin) * sides]), spacing, axis=0, mode="nearest", truncate=CUT_OFF
     )
     side = _steady(values[:, 2])
     left, top = (_steady(values[:, edge] - side / 2) for edge in (0, 1))

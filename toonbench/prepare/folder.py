@@ -30,7 +30,7 @@ from toonbench.prepare.metadata import read_stated
 from toonbench.prepare.names import RULES, legible
 from toonbench.prepare.options import Options
 from toonbench.sealed import read_sealed, write_sealed
-from toonbench.types import Clip, Frame, Kind, ToonbenchError
+from toonbench.types import CannotWrite, Clip, Frame, Kind, ToonbenchError
 
 VERSION = 4  # of the preparation; a new version prepares every clip again
 
@@ -208,6 +208,8 @@ def _prepare(item: _Item) -> Row:
     row: Row = {"id": item.id, "domain": item.listed.domain, "kind": item.kind, "identity": item.listed.identity}
     try:
         made = _prepared(item)
+    except CannotWrite:
+        raise
     except ToonbenchError as error:
         reason = str(error).replace(f"{item.root}/", "")
         row |= {"file": item.original, "reason": reason if item.original in reason else f"{item.original}: {reason}"}

@@ -36,7 +36,7 @@ from toonbench.prepare.output import Summary, folders_to_read, own_folder, write
 from toonbench.prepare.splits import leaks
 from toonbench.prepare.vox_metadata import Partition, VoxClip, read_vox_metadata
 from toonbench.sealed import read_sealed, write_sealed
-from toonbench.types import Frame, ToonbenchError
+from toonbench.types import CannotWrite, Frame, ToonbenchError
 
 VERSION = 1  # of the preparation; a new version prepares every clip again
 SUFFIXES = (".mp4", ".mkv", ".webm", ".m4v", ".mov", ".avi")
@@ -231,6 +231,8 @@ def _cut_all(item: _Item) -> Iterator[tuple[VoxClip, Row | str]]:
                 if broken:
                     raise ToonbenchError(broken)
                 yield clip, _cut(item, clip, frames, info, conversions)
+            except CannotWrite:
+                raise
             except ToonbenchError as error:
                 broken = broken or ("" if isinstance(error, _NoFrames) else _reason(error, item))
                 yield clip, _reason(error, item)

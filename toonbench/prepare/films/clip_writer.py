@@ -80,7 +80,7 @@ class ClipWriter:
     def _encode(self) -> None:
         try:
             chunks = in_chunks(self._received(), chunk_frames(self._size, self._size))
-            video.write_lossless_chunks(self._path, chunks, fps=self._fps)
+            video.write_lossless_chunks(self._path, chunks, fps=self._fps, codec="ffv1-fast")
         except _Stopped:
             pass
         except (ToonbenchError, OSError, ValueError, MemoryError) as error:

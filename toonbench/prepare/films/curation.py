@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from toonbench.prepare.crops import ENLARGE
 from toonbench.prepare.detection import Box, overlap
 from toonbench.prepare.detectors import detector, missing_detectors
 from toonbench.prepare.quality import Limits
@@ -26,6 +27,7 @@ class Curation:
     detector: a name from `detectors()`.
     animals: faces of animals count, too.
     crop: "union" cuts one square around all boxes of a part of a track, "smoothed" one that moves with the face.
+    margin: room around the faces, at each side of the square, as a share of their longer side.
     size: side of the clips in pixels.
     fps: the rate of the clips; 0 keeps the film's own.
     shortest, longest: seconds of a clip; longer tracks are divided.
@@ -37,6 +39,7 @@ class Curation:
     detector: str = "fused"
     animals: bool = False
     crop: CropRule = "union"
+    margin: float = ENLARGE
     size: int = 256
     fps: float = 0.0
     shortest: float = 1.5
@@ -58,6 +61,8 @@ class Curation:
             raise ToonbenchError(
                 f"fps is {self.fps}: give frames per second above 0, at most 1000, or 0 for the film's own"
             )
+        if not 0 <= self.margin <= 2:
+            raise ToonbenchError(f"margin is {self.margin}: give 0 to 2 sides of the face")
         if not 16 <= self.size <= 2048:
             raise ToonbenchError(f"size is {self.size}: give 16 to 2048 pixels")
         if not 0 < self.shortest <= self.longest:
@@ -79,6 +84,7 @@ class Curation:
         """What the clips of a film depend on."""
         own = {
             "crop": self.crop,
+            "margin": self.margin,
             "size": self.size,
             "fps": self.fps,
             "shortest": self.shortest,

@@ -36,7 +36,7 @@ from toonbench.prepare.shots.small import HEIGHT, WIDTH, shrink
 from toonbench.prepare.tracks import FaceTrack, find_tracks
 from toonbench.sealed import read_sealed, write_sealed
 from toonbench.store import partial_file
-from toonbench.types import Frame, ToonbenchError
+from toonbench.types import CannotWrite, Frame, ToonbenchError
 
 SMALL_SIDE = 480  # pixels: frames are reduced to it as they are decoded, and then to the pictures for the shots
 
@@ -104,6 +104,8 @@ def _shots(job: Job, stamp: str) -> dict[str, Any]:
         if not job.source.is_file():
             raise ToonbenchError("it is missing, or is no regular file")
         facts = _facts(job)
+    except CannotWrite:
+        raise
     except (ToonbenchError, OSError) as error:
         reason = str(error).replace(f"{job.root}/", "")
         named = job.film.original in reason
@@ -210,6 +212,8 @@ def cut_clips(job: Job) -> str:
         return ""
     try:
         _cut_all(job, missing, key)
+    except CannotWrite:
+        raise
     except ToonbenchError as error:
         return str(error)
     return ""
@@ -229,7 +233,7 @@ def _cut_all(job: Job, missing: list[Candidate], key: Mapping[str, Any]) -> None
             path=job.clip(one.id),
             first=one.first,
             last=one.last,
-            squares=squares_of(one.track, job.options.crop),
+            squares=squares_of(one.track, job.options.crop, margin=job.options.margin),
             size=job.options.size,
             film_fps=facts["fps"],
             fps=job.options.fps or facts["fps"],

@@ -21,7 +21,7 @@ from toonbench.prepare.films.parts import Cutting, Meter, Part, cut_parts, neede
 from toonbench.prepare.output import own_folder
 from toonbench.sealed import read_sealed, write_sealed
 from toonbench.store import write_json
-from toonbench.types import Frame, ToonbenchError
+from toonbench.types import CannotWrite, Frame, ToonbenchError
 
 UNLIKE = 0.15  # share of different bits of the perceptual hashes, above which a clip shows something else; independent ones differ in half
 SAME_LENGTH = 0.02  # difference in seconds over the length, up to which a file may be a copy of a film
@@ -124,6 +124,8 @@ def _rebuild_film(job: _Job) -> list[Row]:
             break
         try:
             cut = _cut(job, path, missing, is_copy=path != job.exact)
+        except CannotWrite:
+            raise
         except ToonbenchError as error:
             reason = str(error)
             continue
