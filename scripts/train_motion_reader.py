@@ -23,7 +23,7 @@ from toonbench.networks.landmarks import write_weights
 from toonbench.networks.motion_reader import WEIGHTS, read_weights
 from toonbench.pool import Pool, progress_to
 from toonbench.reader_training.batches import Material
-from toonbench.reader_training.card import Bar, bars, card, measure_floors
+from toonbench.reader_training.card import Bar, bars, card, close_bars, measure_floors
 from toonbench.reader_training.clips import HELD_OUT, TRAINING, label_clips
 from toonbench.reader_training.measure import measure_clip, read_by_landmark_network, reader_of, share_found
 from toonbench.reader_training.training import Plan, train
@@ -64,15 +64,13 @@ def _material(options: argparse.Namespace, pool: Pool) -> Material:
 def _card(options: argparse.Namespace, pool: Pool) -> str:
     network = read_weights()
     readers = (read_by_landmark_network, reader_of(network), reader_of(network, closely=True))
-    measured = [measure_clip(options.clips / name, readers) for name in HELD_OUT]
+    measured = [measure_clip(options.clips / name, readers, work=options.work / "labels") for name in HELD_OUT]
     old, new, close = (list(part) for part in zip(*measured, strict=True))
     found = bars(old, new)
-    agree, _ = bars(old, close)[:2]
-    found.append(
-        dataclasses.replace(
-            agree, title=f"read closely: {agree.title.partition(': ')[2]}", landmark_network=float("nan")
-        )
-    )
+    found += [
+        dataclasses.replace(bar, title=f"read closely: {bar.title}", landmark_network=float("nan"))
+        for bar in close_bars(close)
+    ]
     if options.drawn:
         parts = [share_found(options.drawn, reader) for reader in readers[:2]]
         shares = [one / whole for one, whole in parts]
@@ -97,6 +95,8 @@ def _about(options: argparse.Namespace) -> str:
         "55 degrees, mostly hidden) teach the probability of a face.\n"
         "Held out as whole videos, never trained on: "
         f"{', '.join(Path(name).name for name in HELD_OUT)}; and every drawn video.\n"
+        "The labels behind these weights were made with the package mediapipe 0.10.21; the command labels with toonbench's own port,\n"
+        "whose points differ by less than 0.0006 of the eye distance and whose scores by at most 0.003 (29 frames of vt_529_2).\n"
         f"Floor: {options.floor_clips} clips of {options.floor_frames} frames of each style."
     )
 
@@ -117,8 +117,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--looks", type=int, default=300, help="looks of each style, a multiple of 25")
     parser.add_argument("--plates", type=int, default=200, help="pictures without a face")
     parser.add_argument("--steps", type=int, default=PLAN.steps, help="training steps")
-    parser.add_argument("--floor-clips", type=int, default=3, help="held-out puppets of each style")
-    parser.add_argument("--floor-frames", type=int, default=60, help="frames of each")
+    parser.add_argument("--floor-clips", type=int, default=2, help="held-out puppets of each style")
+    parser.add_argument("--floor-frames", type=int, default=40, help="frames of each")
     parser.add_argument("--workers", type=int, default=PLAN.workers, help="processes; another number gives other bytes")
     return parser.parse_args()
 

@@ -25,10 +25,11 @@ from toonbench.puppets.catalogue import make_look
 from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.rig import generate
 from toonbench.reader_training.batches import JAW, SMILE, VIEWS, Batch, Material, make_batch
+from toonbench.reader_training.card import bars
 from toonbench.reader_training.clips import SIDE, TRAINING, Labelled, label_clips
 from toonbench.reader_training.framing import ROLL, SIDED, Faces, frame_faces
-from toonbench.reader_training.labels import MESH, Labels, labels_of
-from toonbench.reader_training.measure import correlations, crop_face, curves_of_rig, landmark_error
+from toonbench.reader_training.labels import MESH, Labels, labels_of, stored_labels
+from toonbench.reader_training.measure import RealClip, correlations, crop_face, curves_of_rig, landmark_error
 from toonbench.reader_training.occluders import cover
 from toonbench.reader_training.stylise import pencil, smooth, stylise
 from toonbench.reader_training.training import Plan, begin, losses, train
@@ -424,3 +425,30 @@ def test_a_face_on_its_head_is_doubted(clip):
     upright, hanging = read_pictures(frames), read_pictures(np.ascontiguousarray(frames[:, ::-1, ::-1]))
     assert hanging.face.mean() < upright.face.mean() - 0.05
     assert hanging.doubt.mean() > upright.doubt.mean() + 0.7
+
+
+# the card
+
+
+def measured(name, value):
+    curves = np.full(7, value, np.float32)
+    curves[5] = np.nan
+    return RealClip(name=name, tight=curves, wide=curves, mean=curves, crops=curves, error=0.04, found=1.0)
+
+
+def test_bars_are_means_over_curves_that_move_and_over_videos():
+    found = bars([measured("a", 0.2), measured("b", 0.4)], [measured("a", 0.8), measured("b", 0.9)])
+    agreement = found[1]
+    assert agreement.landmark_network == pytest.approx(0.3)
+    assert agreement.reader == pytest.approx(0.85)
+    assert np.isnan(found[3].reader)  # no video has a smile
+
+
+def test_labels_of_a_video_are_read_once(tmp_path, monkeypatch):
+    labels = Labels(landmarks=np.ones((3, 70, 2), np.float32), curves=np.ones((3, 7), np.float32))
+    monkeypatch.setattr("toonbench.reader_training.labels.read_labels", lambda _: labels)
+    frames = np.zeros((3, 8, 8, 3), np.uint8)
+    stored_labels(frames, tmp_path / "labels" / "one.npz")
+    monkeypatch.setattr("toonbench.reader_training.labels.read_labels", lambda _: pytest.fail("read twice"))
+    again = stored_labels(frames, tmp_path / "labels" / "one.npz")
+    assert np.array_equal(again.curves, labels.curves)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toonbench.store import writing
 from toonbench.types import Frames
 
 Values = NDArray[np.float32]
@@ -43,6 +45,17 @@ def read_labels(frames: Frames) -> Labels:
 
     read = read_faces(frames)
     return labels_of(read.points, dict(zip(NAMES, read.blendshapes.T, strict=True)))
+
+
+def stored_labels(frames: Frames, path: Path) -> Labels:
+    """`read_labels` of the frames of a video, or what an earlier call left at `path`."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        labels = read_labels(frames)
+        with writing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, landmarks=labels.landmarks, curves=labels.curves)
+    with np.load(path) as stored:
+        return Labels(landmarks=stored["landmarks"], curves=stored["curves"])
 
 
 def labels_of(points: Values, scores: dict[str, Values]) -> Labels:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from toonbench.networks.motion_reader import CURVES, MIRRORED, MotionReader, read_closely, read_pictures
 from toonbench.puppets.rig import INDEX
-from toonbench.reader_training.labels import read_labels
+from toonbench.reader_training.labels import stored_labels
 from toonbench.types import Frames
 
 Values = NDArray[np.float32]
@@ -102,12 +102,12 @@ def _warp(frame: NDArray[np.uint8], places: NDArray[np.float64], *, shrink: floa
     return np.asarray(image.transform((SIDE, SIDE), Image.Transform.AFFINE, tuple(places), Image.Resampling.BILINEAR))
 
 
-def measure_clip(video: Path, readers: Sequence[Reader]) -> list[RealClip]:
-    """Every reader on one real video. Raises WeightsMissing without the face landmarker's file."""
+def measure_clip(video: Path, readers: Sequence[Reader], *, work: Path) -> list[RealClip]:
+    """Every reader on one real video; its labels are kept in `work`. Raises WeightsMissing without the face landmarker's file."""
     from toonbench.video.read import read_video
 
     frames = read_video(video).frames
-    labels = read_labels(frames)
+    labels = stored_labels(frames, work / f"{video.stem}.npz")
     frames, landmarks, true = frames[labels.found], labels.landmarks[labels.found], labels.curves[labels.found]
     crops = [crop_face(frames, landmarks, room) for room in (TIGHT, WIDE)]
     return [_measure(video.stem, reader, crops, true) for reader in readers]
