@@ -67,10 +67,7 @@ def _card(options: argparse.Namespace, pool: Pool) -> str:
     measured = [measure_clip(options.clips / name, readers, work=options.work / "labels") for name in HELD_OUT]
     old, new, close = (list(part) for part in zip(*measured, strict=True))
     found = bars(old, new)
-    found += [
-        dataclasses.replace(bar, title=f"read closely: {bar.title}", landmark_network=float("nan"))
-        for bar in close_bars(close)
-    ]
+    found += close_bars(close)
     if options.drawn:
         parts = [share_found(options.drawn, reader) for reader in readers[:2]]
         shares = [one / whole for one, whole in parts]

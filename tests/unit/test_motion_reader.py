@@ -307,6 +307,7 @@ def test_an_offset_of_a_face_is_no_change_and_another_motion_is():
     assert change(true * 0.5) > 0.01
 
 
+@pytest.mark.slow
 def test_training_resumes_to_the_same_bytes(material, tmp_path):
     plan = Plan(steps=2, batch=8, save_every=1, warmup=1)
     whole = train(material, plan, folder=tmp_path / "whole")

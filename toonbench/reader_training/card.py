@@ -149,6 +149,26 @@ def bars(old: Sequence[RealClip], new: Sequence[RealClip]) -> list[Bar]:
     ]
 
 
+def close_bars(close: Sequence[RealClip]) -> list[Bar]:
+    """The bars again, for a reader that reads closely; the landmark network is not read in that way."""
+    blink, smile = CURVES.index("blink"), CURVES.index("smile")
+    both = [mean([clip.tight, clip.wide]) for clip in close]  # a video is in one of these framings, not in both
+    values = {
+        f"crop {TIGHT} against crop {WIDE}": ("≥ 0.92", overall(close, "crops")),
+        "against the face landmarker, mean of both crops' values": (
+            "≥ 0.85",
+            float(np.mean([np.nanmean(clip) for clip in both])),
+        ),
+        "blink, the same": ("≥ 0.80", float(mean(both)[blink])),
+        "smile, the same": ("≥ 0.80", float(mean(both)[smile])),
+        "landmark error": ("≤ 0.05", float(np.mean([clip.error for clip in close]))),
+    }
+    return [
+        Bar(title=f"read closely: {title}", goal=goal, landmark_network=float("nan"), reader=value)
+        for title, (goal, value) in values.items()
+    ]  # fmt: skip
+
+
 def card(
     found: Sequence[Bar], *, old: Sequence[RealClip], new: Sequence[RealClip], floors: Sequence[Floor], about: str
 ) -> str:
