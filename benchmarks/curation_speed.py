@@ -54,6 +54,8 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=720)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--memory", type=float, nargs="*", default=[], help="minutes of films whose memory is measured")
+    parser.add_argument("--films", type=Path, help="a folder of films that are measured instead of new ones")
+    parser.add_argument("--detectors", nargs="+", default=DETECTORS)
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
 
@@ -63,17 +65,18 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        films = _films(root, height=options.height, seconds=options.seconds, count=1 if options.memory else FILMS)
+        count = 1 if options.memory else FILMS
+        films = options.films or _films(root, height=options.height, seconds=options.seconds, count=count)
         film = min(films.glob("*.mp4"))
         for minutes in options.memory:
             add(
                 {"minutes": minutes} | _run(_longer(film, root / f"{minutes}.mp4", minutes=minutes), "drawn", workers=1)
             )
         if not options.memory:
-            for name in DETECTORS:
+            for name in options.detectors:
                 add(_run(film, name, workers=1))
             for workers in (1, 2):
-                add(_run(films, DETECTORS[0], workers=workers))
+                add(_run(films, options.detectors[0], workers=workers))
     about = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": platform.machine(),
