@@ -127,7 +127,7 @@ class Sample:
     All arrays are RGB uint8 of one size; `target`, `driving` and `ground_truth` have as many frames as `generated`, or are
     None. `ground_truth` is the motion of the target. `start` is the index in the clip of the first frame given here.
     `features` holds stored features of dataset frames, by what they show and the features' name:
-    ("target", "fan68@1") to a row for each frame of `target`, ("source", ...) to one row.
+    ("target", "fan68@1") to a row for each frame of `target`, ("driving", ...) likewise, ("source", ...) to one row.
     """
 
     pair: Pair
@@ -217,7 +217,7 @@ class Metric:
     `bounds` are the lowest and highest value; a missing pair counts as the worst of the two.
     `weights` are names in the manifest of weights that it needs, `packages` maps a module to the package to install for it.
     `features` is the name (`inception@1`) under which the result of `extract_features` on dataset frames is stored once for
-    all methods and tasks; `features_of` says which of {"source", "target"} it compares with.
+    all methods and tasks; `features_of` says which of {"source", "target", "driving"} it compares with.
     `calibrated` holds the domains whose faces its network was made for. `remark` is a sentence printed beside every value.
     `unranked(sources)` says why methods must not be ranked by it.
     `device` is where its network runs; `on(device)` gives a copy on another one.

@@ -28,7 +28,7 @@ LAYERS = [
         "text",
     },
     {"networks"},
-    {"training"},
+    {"training", "motion"},
     {"tasks", "metrics", "data", "stats"},
     {"prepare"},
     {"data.open"},

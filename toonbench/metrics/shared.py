@@ -11,7 +11,7 @@ from toonbench.types import Frames, Metric, Need, Rows, Sample, ToonbenchError
 
 
 def dataset_features(metric: Metric, sample: Sample, need: Need) -> Rows:
-    """Features of the sample's target (a row a frame) or source (one row): those stored before, or made here.
+    """Features of the sample's target or driving video (a row a frame) or source (one row): those stored before, or made here.
 
     Raises ToonbenchError if the sample has no such frames.
     """
@@ -20,6 +20,8 @@ def dataset_features(metric: Metric, sample: Sample, need: Need) -> Rows:
         return stored
     if need == "target":
         return metric.extract_features(target_of(sample, metric.name))
+    if need == "driving" and sample.driving is not None:
+        return metric.extract_features(sample.driving)
     if need != "source" or sample.source is None:
         raise ToonbenchError(
             f"{metric.name} needs a {need} and pair '{sample.pair.id}' has none; leave this metric out"

@@ -245,17 +245,18 @@ def _sample(pair: Pair, chunk: Chunk, *, source: Frame, skip: int, start: int) -
 
 
 def _features(job: Job, metric: Metric) -> dict[tuple[Need, str], Rows]:
-    """Features of the pair's source and target for a metric that uses them, stored for all methods."""
+    """Features of the pair's source, target and driving video for a metric that uses them, stored for all methods."""
     found: dict[tuple[Need, str], Rows] = {}
     pair = job.pair
     if "source" in metric.features_of:
         found["source", metric.features] = dataset_features(
             job.run, metric, pair.source, part=FIRST, read=lambda: iter([read_source(pair.source)[None]])
         )
-    if "target" in metric.features_of and (target := pair.target) is not None:
-        found["target", metric.features] = dataset_features(
-            job.run, metric, target, part=ALL, read=lambda: iter_chunks(target)
-        )
+    for need, clip in (("target", pair.target), ("driving", pair.driving)):
+        if need in metric.features_of and clip is not None:
+            found[need, metric.features] = dataset_features(
+                job.run, metric, clip, part=ALL, read=functools.partial(iter_chunks, clip)
+            )
     return found
 
 

@@ -12,7 +12,7 @@ from toonbench import weights
 from toonbench.adapted import AdaptedMetric
 from toonbench.testing.inputs import cut
 from toonbench.testing.laws import only_if
-from toonbench.testing.metric_subject import FIELDS, MetricSubject
+from toonbench.testing.metric_subject import FIELDS, STORED, MetricSubject
 from toonbench.types import DOMAINS, Aggregate, Metric, Need, Rows, Sample, ToonbenchError
 
 WRITES = "measure writes into the frames that it is given; change a copy of them"
@@ -30,7 +30,7 @@ def declares_itself(subject: MetricSubject) -> str:
         (not metric.needs <= set(get_args(Need)), f"needs {sorted(metric.needs)} must be among {get_args(Need)}"),
         (metric.aggregate not in get_args(Aggregate), f"aggregate '{metric.aggregate}' is not one of {get_args(Aggregate)}"),
         (not metric.bounds[0] < metric.bounds[1], f"bounds {metric.bounds} must be (lowest, highest)"),
-        (not metric.features_of <= {"source", "target"}, f"features_of {sorted(metric.features_of)} must be among 'source' and 'target'"),
+        (not metric.features_of <= set(STORED), f"features_of {sorted(metric.features_of)} must be among {STORED}"),
         (bool(metric.features_of) and not metric.features, "features_of is given without a name of the features"),
         (not metric.__doc__ or metric.__doc__ == Metric.__doc__, "its class has no docstring"),
     ]  # fmt: skip
@@ -46,7 +46,7 @@ def _wrong_types(metric: Any) -> str:
         "version": (isinstance(metric.version, int), "a whole number, 1 or more"),
         "higher_is_better": (isinstance(metric.higher_is_better, bool), "True or False"),
         "needs": (isinstance(metric.needs, sets), f"a frozenset with names among {get_args(Need)}"),
-        "features_of": (isinstance(metric.features_of, sets), "a frozenset with names among 'source' and 'target'"),
+        "features_of": (isinstance(metric.features_of, sets), f"a frozenset with names among {STORED}"),
         "calibrated": (isinstance(metric.calibrated, sets), f"a frozenset with names among {DOMAINS}"),
         "bounds": (_is_range(metric.bounds), "a tuple of two numbers, (lowest, highest)"),
         "weights": (isinstance(metric.weights, names), "a tuple of names of the manifest of weights"),
@@ -175,7 +175,7 @@ def any_size(subject: MetricSubject) -> str:
 
 
 def stored_features(subject: MetricSubject) -> str:
-    """Stored features of source and target give the rows that the frames themselves give."""
+    """Stored features of source, target and driving video give the rows that the frames themselves give."""
     only_if(subject.metric.features_of, "it compares with no stored features")
     sample = subject.noisy()
     apart = _apart(subject.metric.measure(sample), subject.rows(sample))
@@ -186,8 +186,7 @@ def uses_only_its_needs(subject: MetricSubject) -> str:
     """The metric measures a sample that holds only what `needs` names."""
     sample = cut(subject.with_features(subject.noisy()), 0, 1)
     absent = {field: None for need, field in FIELDS.items() if need not in subject.metric.needs}
-    if "target" not in subject.metric.needs:
-        absent["features"] = {key: rows for key, rows in sample.features.items() if key[0] != "target"}  # pyright: ignore
+    absent["features"] = {key: rows for key, rows in sample.features.items() if key[0] in subject.metric.needs}  # pyright: ignore
     subject.metric.measure(replace(sample, **absent))
     return ""
 

@@ -16,7 +16,7 @@ from toonbench.testing.inputs import FEW, FEWEST, MANY, Shown, cut, face, noisy,
 from toonbench.types import Frames, GroundTruth, Metric, Need, Rows, Sample, ToonbenchError
 
 FIELDS: dict[Need, str] = {"target": "target", "driving": "driving", "source": "source", "motion": "ground_truth"}
-STORED: tuple[Literal["source", "target"], ...] = ("source", "target")
+STORED: tuple[Literal["source", "target", "driving"], ...] = ("source", "target", "driving")
 
 
 class MetricSubject:
@@ -36,7 +36,7 @@ class MetricSubject:
 
     def clip(self, seed: int = 0) -> Shown:
         """The clip number `seed` on which this metric is checked."""
-        if "motion" in self.metric.needs:
+        if "motion" in self.metric.needs or "driving" in self.metric.features_of:
             return face(seed, frames=MANY)
         frames = FEWEST if self.metric.weights else FEW
         return face(seed, frames=frames) if self.metric.features_of else texture(seed, frames=frames)
@@ -55,10 +55,10 @@ class MetricSubject:
         return sample_of(generated.copy(), target=target.copy(), truth=truth)
 
     def with_features(self, sample: Sample) -> Sample:
-        """The sample with stored features of its source and target, as the pipeline gives them."""
+        """The sample with stored features of its source, target and driving video, as the pipeline gives them."""
         metric, stored = self.metric, dict(sample.features)
-        for what in STORED:
-            frames = sample.target if what == "target" else None if sample.source is None else sample.source[None]
+        source = None if sample.source is None else sample.source[None]
+        for what, frames in zip(STORED, (source, sample.target, sample.driving), strict=True):
             if what in metric.features_of and frames is not None:
                 stored[what, metric.features] = self.features(frames)
         return replace(sample, features=stored)

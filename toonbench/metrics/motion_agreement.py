@@ -1,0 +1,133 @@
+"""Motion agreement: does the output move when and as the driving video does? For real clips, without ground truth."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from toonbench.metrics._guard import shows_driving
+from toonbench.metrics.shared import dataset_features
+from toonbench.motion.agreement import Agreement, agreement, mean_of_moving
+from toonbench.motion.curves import CURVES, WIDTH, Curves, unread
+from toonbench.motion.drawn import read_drawn
+from toonbench.motion.photographed import read_photographed
+from toonbench.motion.readers import by, other, reader_of_driving, reader_of_output
+from toonbench.networks.face_motion import estimate
+from toonbench.types import Frames, Metric, Need, Rows, Sample, ToonbenchError
+
+Read = Callable[[Frames], Curves]
+
+_OUTPUT, _DRIVING, _OUTPUT_2, _DRIVING_2 = (slice(at * WIDTH, (at + 1) * WIDTH) for at in range(4))
+_REFUSED = 4 * WIDTH
+_UNREAD = np.float32(-1e4)  # in the second readings, whose missing values are no missing measurement
+_OTHERS = 5  # wrong driving videos that every output is compared with
+_REVERSED = -0.5  # agreement of yaw without lag below which an output turns the other way
+
+
+class MotionAgreement(Metric):
+    """Mean rank agreement of seven motion curves of the output with those of its driving video; -1 (reversed) to 1 (same order).
+
+    The curves are yaw, pitch, roll, jaw, blink, smile and horizontal gaze (`toonbench.motion`). One reader reads the driving
+    video and another one, of another network and other training data, reads the output; a table in `toonbench/motion/readers.py` says
+    which. Each channel that moves in the driving video has the best of five agreements, with lags of -2 to 2 frames: Gini's
+    correlation (`toonbench/motion/agreement.py`). A frame of the output without a face, or with the driving video's own face,
+    disagrees with all others. The pair's value is the mean of these channels; with fewer than three, or fewer than 12 frames in
+    which the driving video's face was read, the pair is not measured. It needs no target and no ground truth.
+    """
+
+    name = "motion_agreement"
+    version = 1
+    higher_is_better = True
+    needs: frozenset[Need] = frozenset({"driving"})
+    weights = ("face-landmarker",)
+    features = "motion_curves@1"
+    features_of: frozenset[Need] = frozenset({"driving"})
+    temporal = True
+    bounds = (-1.0, 1.0)
+
+    def __init__(self, *, photographs: Read = read_photographed) -> None:
+        self._photographs = photographs
+
+    @classmethod
+    def with_test_weights(cls) -> MotionAgreement:
+        """The metric with one reader in place of both: it runs without any download, and a reader's errors are on both sides."""
+        return cls(photographs=read_drawn)
+
+    def extract_features(self, frames: Frames) -> Rows:
+        """(frames, 14) float32: the curves by the reader of photographs, then by that of drawings; NaN where none finds a face."""
+        return np.concatenate([self._photographs(frames), read_drawn(frames)], axis=1)
+
+    def add(self, state: Any, chunk: Sample) -> Rows:
+        """Rows of the chunk's frames: each frame is read alone."""
+        del state
+        return self.measure(chunk)
+
+    def measure(self, sample: Sample) -> Rows:
+        """(frames, 29) float32: curves of the output and of the driving video, NaN where no face was read; the same by the other
+        reader of each, -10000 where that finds none; 1 in frames that show the driving video's face, else 0.
+        """
+        driving = dataset_features(self, sample, "driving")
+        if len(driving) != len(sample.generated):
+            raise ToonbenchError(
+                f"{self.name} of pair '{sample.pair.id}': {len(sample.generated)} frames were generated and the driving video has "
+                f"{len(driving)}; generate one frame for every driving frame"
+            )
+        output = self.extract_features(sample.generated)
+        refused = shows_driving(sample, estimate(sample.generated).landmarks)
+        output[refused] = np.nan
+        source, driver = sample.pair.source.domain, sample.pair.driving.domain
+        first, second = reader_of_driving(driver), reader_of_output(source, driver)
+        parts = [by(second, output), by(first, driving), by(other(second), output), by(other(first), driving)]
+        parts[2:] = [np.where(np.isfinite(part), part, _UNREAD) for part in parts[2:]]
+        return np.concatenate([*parts, refused[:, None]], axis=1, dtype=np.float32)
+
+    def value(self, rows: Rows) -> float:
+        """The mean over channels that move in the driving video; NaN where that was not measured."""
+        return _compared(rows).value
+
+    def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> Mapping[str, float]:  # noqa: ARG002
+        """What the value is compared with (another driving video, two readers of one video), and its parts."""
+        pairs = [one for one in rows if one.shape[1] > _REFUSED and np.isfinite(self.value(one))]
+        found = [_compared(one) for one in pairs]
+        best = np.array([one.best for one in found]).reshape(-1, WIDTH)
+        return {
+            "wrong driving video": _mean(_wrong(pairs)),
+            "two readers on the driving video": _mean(agreement(one[:, _DRIVING], _second(one, _DRIVING_2)).value for one in pairs),
+            "without lag": _mean(mean_of_moving(one.at_once) for one in found),
+            "amplitude": _mean(mean_of_moving(one.amplitude) for one in found),
+            "readers exchanged": _mean(agreement(_second(one, _DRIVING_2), _second(one, _OUTPUT_2)).value for one in pairs),
+            **{name: _mean(best[:, at]) for at, name in enumerate(CURVES)},
+            "pairs that turn the other way (mirrored)": _mean(float(one.at_once[0] <= _REVERSED) for one in found),
+            "frames that show the driving video": _mean(one[:, _REFUSED].mean() for one in pairs),
+        }  # fmt: skip
+
+
+def _compared(rows: Rows) -> Agreement:
+    if rows.shape[1] <= _REFUSED:  # a pair whose measurement failed altogether
+        return agreement(unread(len(rows)), unread(len(rows)))
+    return agreement(rows[:, _DRIVING], rows[:, _OUTPUT])
+
+
+def _second(rows: Rows, part: slice) -> Curves:
+    """The second reader's curves, NaN where it found no face."""
+    return np.where(rows[:, part] == _UNREAD, np.float32(np.nan), rows[:, part])
+
+
+def _wrong(pairs: Sequence[Rows]) -> Iterator[float]:
+    """The value of each output against other driving videos, at most _OTHERS."""
+    driving = [one[:, _DRIVING] for one in pairs]
+    for at, one in enumerate(pairs):
+        turns = (driving[(at + step) % len(pairs)] for step in range(1, len(pairs)))
+        different = (curves for curves in turns if not np.array_equal(curves, driving[at], equal_nan=True))
+        for curves in itertools.islice(different, _OTHERS):
+            frames = min(len(one), len(curves))
+            yield agreement(curves[:frames], one[:frames, _OUTPUT]).value
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = [value for value in values if math.isfinite(value)]
+    return math.fsum(found) / len(found) if found else math.nan

@@ -1,0 +1,1 @@
+"""Motion of faces without ground truth: curves read from videos, and how far two curves agree."""

@@ -1,0 +1,42 @@
+"""Which reader reads which video: the face landmarker photographs, the network drawings and everything generated.
+
+| driving video | source | driving video's reader | output's reader |
+|---|---|---|---|
+| real | real or cartoon | photographs | drawings |
+| cartoon | real | drawings | photographs |
+| cartoon | cartoon | drawings | drawings |
+
+The two readers share no data and no network, so what they agree on was seen twice. Where both videos are drawn one reader reads both, and
+its errors may be common to both sides.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from toonbench.motion.curves import WIDTH, Curves
+from toonbench.types import Domain
+
+Reader = Literal["photographs", "drawings"]
+READERS: tuple[Reader, Reader] = ("photographs", "drawings")
+
+
+def reader_of_driving(driving: Domain) -> Reader:
+    """The reader of a driving video."""
+    return "photographs" if driving == "real" else "drawings"
+
+
+def reader_of_output(source: Domain, driving: Domain) -> Reader:
+    """The reader of an output: never the driving video's, except where both videos are drawn."""
+    return "photographs" if (source, driving) == ("real", "cartoon") else "drawings"
+
+
+def other(reader: Reader) -> Reader:
+    """The other one of READERS."""
+    return "drawings" if reader == "photographs" else "photographs"
+
+
+def by(reader: Reader, both: Curves) -> Curves:
+    """One reader's curves out of those by both READERS, (frames, 2 * WIDTH)."""
+    start = READERS.index(reader) * WIDTH
+    return both[:, start : start + WIDTH]
