@@ -51,10 +51,11 @@ def _curves(found: Estimate) -> Curves:
 
 
 def _squares(frames: Frames, landmarks: NDArray[np.float32]) -> Frames:
-    """A square around each face, (n, _SIZE, _SIZE, 3); black outside the frame."""
+    """A square around each face, (n, _SIZE, _SIZE, 3), in half pixels; black outside the frame."""
     points = landmarks[:, :68].astype(np.float64)
     low, high = points.min(axis=1), points.max(axis=1)
     middle, half = (low + high) / 2, (high - low).max(axis=1, keepdims=True) * ROOM / 2
+    middle, half = np.round(middle * 2) / 2, np.round(half * 2) / 2  # else last bits of the landmarks would move pixels
     return np.stack([_cut(frame, *ends) for frame, *ends in zip(frames, middle - half, middle + half, strict=True)])
 
 
