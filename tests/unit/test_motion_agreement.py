@@ -8,8 +8,8 @@ import pytest
 
 from toonbench.metrics.motion_agreement import MotionAgreement
 from toonbench.motion.agreement import FEWEST_FRAMES, MOVES, agreement, correlation
-from toonbench.motion.curves import CURVES, WIDTH
 from toonbench.motion.readers import by, other, reader_of_driving, reader_of_output
+from toonbench.networks.curves import CURVES, WIDTH
 from toonbench.testing.inputs import face
 from toonbench.types import Clip, Pair, Sample, ToonbenchError
 

@@ -1,6 +1,5 @@
 """The tests of motion_agreement's validity: their lines, bars and report."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,8 @@ from toonbench.calibrate.validity.copies import COPIES
 from toonbench.calibrate.validity.lines import LOST, copy_lines, puppet_lines, ranking_lines
 from toonbench.calibrate.validity.puppets import DAMAGES, METRICS, MUTED, SYSTEMS, WEAKER
 from toonbench.motion.agreement import MOVES
-from toonbench.motion.curves import CURVES, WIDTH
-from toonbench.report.validity import BARS, write_validity
+from toonbench.networks.curves import CURVES, WIDTH
+from toonbench.report.validity import write_validity
 from toonbench.types import CHANNELS, ToonbenchError
 
 PUBLISHED = Path(__file__).parent.parent.parent / "docs" / "metrics" / "calibration" / "validity.csv"

@@ -66,6 +66,11 @@ def detected(sample: Sample) -> Estimate:
     )
 
 
+def refused(sample: Sample) -> NDArray[np.bool_]:
+    """(frames,) whether a generated frame shows the driving video's face (`_guard`)."""
+    return _shows_driving(sample, estimate(sample.generated))
+
+
 def _shows_driving(sample: Sample, found: Estimate) -> NDArray[np.bool_]:
     """`shows_driving`, once for all motion metrics of a chunk: they have the same estimate and the same arrays."""
     others = [frames for frames in (sample.driving, sample.target, sample.source) if frames is not None]

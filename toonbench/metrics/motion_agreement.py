@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from toonbench.metrics._guard import shows_driving
+from toonbench.metrics._motion import refused
 from toonbench.metrics.shared import dataset_features
 from toonbench.motion.agreement import Agreement, agreement, mean_of_moving
-from toonbench.motion.curves import CURVES, WIDTH, Curves, unread
 from toonbench.motion.drawn import read_drawn
 from toonbench.motion.photographed import read_photographed
 from toonbench.motion.readers import by, other, reader_of_driving, reader_of_output
-from toonbench.networks.face_motion import estimate
+from toonbench.networks.curves import CURVES, WIDTH, Curves, unread
 from toonbench.types import Frames, Metric, Need, Rows, Sample, ToonbenchError
 
 Read = Callable[[Frames], Curves]
@@ -77,13 +76,13 @@ class MotionAgreement(Metric):
                 f"{len(driving)}; generate one frame for every driving frame"
             )
         output = self.extract_features(sample.generated)
-        refused = shows_driving(sample, estimate(sample.generated).landmarks)
-        output[refused] = np.nan
+        lost = refused(sample)
+        output[lost] = np.nan
         source, driver = sample.pair.source.domain, sample.pair.driving.domain
         first, second = reader_of_driving(driver), reader_of_output(source, driver)
         parts = [by(second, output), by(first, driving), by(other(second), output), by(other(first), driving)]
         parts[2:] = [np.where(np.isfinite(part), part, _UNREAD) for part in parts[2:]]
-        return np.concatenate([*parts, refused[:, None]], axis=1, dtype=np.float32)
+        return np.concatenate([*parts, lost[:, None]], axis=1, dtype=np.float32)
 
     def value(self, rows: Rows) -> float:
         """The mean over channels that move in the driving video; NaN where that was not measured."""

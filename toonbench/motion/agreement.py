@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.motion.curves import WIDTH
+from toonbench.networks.curves import WIDTH
 
 Values = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.motion.curves import Curves, unread
+from toonbench.networks.curves import Curves, unread
 from toonbench.types import Frames
 
 _CHEEKS, _MIDDLE = (234, 454), (10, 152)  # left and right in the picture; top of the forehead and chin

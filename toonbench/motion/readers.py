@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from toonbench.motion.curves import WIDTH, Curves
+from toonbench.networks.curves import WIDTH, Curves
 from toonbench.types import Domain
 
 Reader = Literal["photographs", "drawings"]

@@ -19,18 +19,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from toonbench.networks.curves import CURVES, MIRRORED
 from toonbench.networks.face_motion import network_pictures
 from toonbench.networks.landmarks import SIZE, LandmarkNet, load_folded, mirror_landmarks
 from toonbench.types import Frames
 
 WEIGHTS = Path(__file__).parent / "weights" / "motion_reader.safetensors"
-CURVES = ("yaw", "pitch", "roll", "jaw", "blink", "smile", "gaze_x")
-"""yaw, pitch and roll in degrees, with the rig's signs; jaw: gap of the inner lips, divided by the distance of the eyes' outer
-corners; blink: mean of both eyes, 0 open to 1 closed; smile: 0 to 1; gaze_x: -1 (left of the picture) to 1 (right)."""
 UNITS = (35.0, 20.0, 30.0, 0.4, 1.0, 1.0, 1.0)
 """The change of each curve that the network's last layer calls 1."""
-MIRRORED = np.array([-1, 1, -1, 1, 1, 1, -1], np.float32)
-"""What a mirror does to each curve."""
 ROOM = 1.45  # side of the square of `read_closely` over the longer side of the landmarks' box
 FACE = 0.5  # probability of a face below which nothing is read
 _BATCH = 16

@@ -9,7 +9,7 @@ from typing import Any
 
 from toonbench.calibrate.validity.lines import LATE, LOST, Line
 from toonbench.calibrate.validity.puppets import DAMAGES
-from toonbench.motion.curves import CURVES
+from toonbench.networks.curves import CURVES
 from toonbench.store import write_bytes, writing
 
 ABOUT = (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from toonbench import registry
 from toonbench.calibrate.validity.puppets import DAMAGES, METRICS, MUTED, SYSTEMS, WEAKER
 from toonbench.motion.agreement import agreement
-from toonbench.motion.curves import CURVES, WIDTH
+from toonbench.networks.curves import CURVES, WIDTH
 from toonbench.types import Rows
 
 COLUMNS: tuple[str, ...] = ("test", "group", "case", "value", "low", "high", "clips")

@@ -15,7 +15,7 @@ CURVES = ("yaw", "pitch", "roll", "jaw", "blink", "smile", "gaze_x")
 """yaw, pitch, roll in degrees; jaw: gap of the inner lips, divided by the distance of the eyes' outer corners; blink: mean of both
 eyes, 0 open to 1 closed; smile: 0 to 1; gaze_x: -1 (left of the picture) to 1 (right)."""
 WIDTH = len(CURVES)
-SIDED = np.array([-1, 1, -1, 1, 1, 1, -1], np.float32)
+MIRRORED = np.array([-1, 1, -1, 1, 1, 1, -1], np.float32)
 """What a mirror does to each curve."""
 
 Curves: TypeAlias = "NDArray[np.float32]"
