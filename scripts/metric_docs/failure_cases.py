@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from metric_docs.failure_inputs import input_cases
+from metric_docs.failure_motion import motion_cases
 from metric_docs.failure_shared import (
     FACE,
     OPEN,
@@ -50,7 +51,7 @@ def cases() -> dict[str, Callable[[], Case]]:
     made = (
         l1, psnr, ssim, cpbd, cpbd_edges, landmark_nme, rig_error, rig_corr, mouth_f1_case, blink_f1_case, head_pose_deg,
     )  # fmt: skip
-    return {**{one.__name__.removesuffix("_case"): one for one in made}, **input_cases()}
+    return {**{one.__name__.removesuffix("_case"): one for one in made}, **input_cases(), **motion_cases()}
 
 
 def l1() -> Case:

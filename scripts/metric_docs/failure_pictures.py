@@ -108,20 +108,19 @@ def _plots(path: Path, case: Case, panels: Sequence[Curves]) -> None:
     from PIL import Image
 
     figure = Figure(figsize=(3.0 * len(panels), 2.9), dpi=100, layout="constrained")
-    every: Any = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    every: Any = figure.subplots(1, len(panels), sharey=len({panel.channel for panel in panels}) == 1, squeeze=False)[0]
     for axes, panel in zip(every, panels, strict=True):
-        axes.plot(panel.truth, color="#239b56", linewidth=1.8, label="ground truth")
-        axes.plot(
-            panel.estimate, color="#c0392b", linewidth=1.3, marker="o", markersize=2.5, label="estimated by the network"
-        )
+        axes.plot(panel.truth, color="#239b56", linewidth=1.8, label=case.lines[0])
+        axes.plot(panel.estimate, color="#c0392b", linewidth=1.3, marker="o", markersize=2.5, label=case.lines[1])
         for limit in panel.limits:
             axes.axhline(limit, color="#999999", linestyle=":", linewidth=1)
         values = "   ".join(f"{name} {short(value)}" for name, value in panel.values.items())
         axes.set_title(f"{panel.title}\n{values}", fontsize=9, loc="left")
-        axes.set_xlabel("frame, 15 a second", fontsize=8)
+        axes.set_xlabel(f"frame, {case.rate} a second", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    every[0].set_ylabel("blink, mean of both eyes" if panels[0].channel == "blink" else panels[0].channel, fontsize=9)
+        if axes is every[0] or panel.channel != panels[0].channel:
+            axes.set_ylabel("blink, mean of both eyes" if panel.channel == "blink" else panel.channel, fontsize=9)
     handles, labels = every[0].get_legend_handles_labels()
     figure.suptitle(case.title, fontsize=10.5, x=0.01, ha="left")
     figure.legend(handles, labels, loc="outside lower left", ncols=2, fontsize=8, frameon=False)

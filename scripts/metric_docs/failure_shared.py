@@ -56,6 +56,8 @@ class Case:
     title: str
     panels: tuple[Panel, ...] | tuple[Curves, ...]
     note: str = ""
+    lines: tuple[str, str] = ("ground truth", "estimated by the network")
+    rate: int = 15  # frames a second of plots
     further: Values = field(default_factory=dict[str, float])
 
 

@@ -63,7 +63,7 @@ def test_a_list_names_clips_by_id_or_by_the_users_own_files(renamed, tmp_path):
         "cartoon-image-3~real-video-1",
     ]
     assert all(pair.target is not None for pair in pairs)
-    assert re.fullmatch(r"real2cartoon\+mine-[0-9a-f]{8}@3", task.id)
+    assert re.fullmatch(r"real2cartoon\+mine-[0-9a-f]{8}@4", task.id)
 
 
 def test_rows_of_two_fields_under_a_header_of_three_are_source_and_driving_in_its_order(tmp_path):

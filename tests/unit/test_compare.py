@@ -23,7 +23,7 @@ from toonbench.types import ToonbenchError
 PLUGINS = Path(__file__).parent.parent / "plugins"
 COLOUR = "toonbench_test_metrics:Colour"
 VIDEOS, IMAGES = 10, 3
-TASK = "real2cartoon@3"
+TASK = "real2cartoon@4"
 
 
 @pytest.fixture(autouse=True)
@@ -286,7 +286,7 @@ def test_a_metric_that_only_one_method_has_rows_of_is_left_out_or_refused(tmp_pa
     [
         ({"seed": 1}, "seed is 0 in a and 1 in b"),
         ({"data_fingerprint": "e"}, "data_fingerprint is d in a and e in b"),
-        ({"task": "real_self@2"}, "task is real2cartoon@3 in a and real_self@2 in b"),
+        ({"task": "real_self@2"}, "task is real2cartoon@4 in a and real_self@2 in b"),
         ({"pairs_fingerprint": "q"}, "pairs_fingerprint is p in a and q in b"),
         ({"pairs_fingerprint": "q", "limit": 5}, "limit is None in a and 5 in b"),
     ],

@@ -49,7 +49,7 @@ _ALIKE = 0.995  # correlations above count as this
 LIMITS = {"inner": (0.18, 0.2), "eyes": (0.35, 0.35), "mouth": (0.3, 0.35)}
 """Of `explains`, above which a frame is refused: the mean over the bands; the finest band, where the mean is above 0."""
 _MIRRORED = ("eyes", "mouth")  # windows that a mirrored driving frame moves as well as the driving frame
-_WITHOUT_TARGET = 4.0  # times the limits: only a target has the expressions of the driving face
+_WITHOUT_TARGET = 2.5  # times the limits: only a target has the expressions of the driving face
 
 
 def shows_driving(sample: Sample, landmarks: Points) -> NDArray[np.bool_]:

@@ -30,12 +30,12 @@ _REVERSED = -0.5  # agreement of yaw without lag below which an output turns the
 class MotionAgreement(Metric):
     """Mean rank agreement of seven motion curves of the output with those of its driving video; -1 (reversed) to 1 (same order).
 
-    The curves are yaw, pitch, roll, jaw, blink, smile and horizontal gaze (`toonbench.motion`). One reader reads the driving
-    video and another one, of another network and other training data, reads the output; a table in `toonbench/motion/readers.py` says
-    which. Each channel that moves in the driving video has the best of five agreements, with lags of -2 to 2 frames: Gini's
-    correlation (`toonbench/motion/agreement.py`). A frame of the output without a face, or with the driving video's own face,
-    disagrees with all others. The pair's value is the mean of these channels; with fewer than three, or fewer than 12 frames in
-    which the driving video's face was read, the pair is not measured. It needs no target and no ground truth.
+    The curves are yaw, pitch, roll, jaw, blink, smile and horizontal gaze (`toonbench.motion`). One network reads the driving
+    video and another one the output, except where both are drawn; a table in `toonbench/motion/readers.py` says which. Each
+    channel that moves in the driving video has the best of five agreements, with lags of -2 to 2 frames: Gini's correlation
+    (`toonbench/motion/agreement.py`). A frame of the output without a face, or with the driving video's own face, disagrees with
+    all others. The pair's value is the mean of these channels; with fewer than three, or fewer than 12 frames in which the
+    driving video's face was read, the pair is not measured. It needs no target and no ground truth.
     """
 
     name = "motion_agreement"
@@ -67,7 +67,7 @@ class MotionAgreement(Metric):
 
     def measure(self, sample: Sample) -> Rows:
         """(frames, 29) float32: curves of the output and of the driving video, NaN where no face was read; the same by the other
-        reader of each, -10000 where that finds none; 1 in frames that show the driving video's face, else 0.
+        reader of each, -10000 where that finds none; 1 in frames that show the driving video's face, 0 in others.
         """
         driving = dataset_features(self, sample, "driving")
         if len(driving) != len(sample.generated):
@@ -78,8 +78,9 @@ class MotionAgreement(Metric):
         output = self.extract_features(sample.generated)
         lost = refused(sample)
         output[lost] = np.nan
-        source, driver = sample.pair.source.domain, sample.pair.driving.domain
-        first, second = reader_of_driving(driver), reader_of_output(source, driver)
+        pair = sample.pair
+        first = reader_of_driving(pair.driving.domain)
+        second = reader_of_output(pair.source.domain, pair.driving.domain)
         parts = [by(second, output), by(first, driving), by(other(second), output), by(other(first), driving)]
         parts[2:] = [np.where(np.isfinite(part), part, _UNREAD) for part in parts[2:]]
         return np.concatenate([*parts, lost[:, None]], axis=1, dtype=np.float32)

@@ -56,13 +56,13 @@ def agreement(driving: NDArray[np.floating], output: NDArray[np.floating]) -> Ag
     given, followed = driving.astype(np.float64), output.astype(np.float64)
     followed[~np.isfinite(followed).all(axis=1)] = np.nan
     best, at_once, amplitude = (np.full(WIDTH, np.nan) for _ in range(3))
-    known = np.isfinite(given).all(axis=1)
-    if known.sum() >= FEWEST_FRAMES:
-        for channel in np.flatnonzero(given[known].std(axis=0) >= MOVES).tolist():
+    usable = np.isfinite(given).all(axis=1)
+    if usable.sum() >= FEWEST_FRAMES:
+        for channel in np.flatnonzero(given[usable].std(axis=0) >= MOVES).tolist():
             a, b = given[:, channel], followed[:, channel]
             found = [_cap(b, channel, correlation(*_shifted(a, b, lag))) for lag in LAGS]
             best[channel], at_once[channel] = max(found), found[0]
-            amplitude[channel] = _spread(b[known]) / _spread(a[known])
+            amplitude[channel] = _spread(b[usable]) / _spread(a[usable])
     return Agreement(best=best, at_once=at_once, amplitude=amplitude)
 
 
@@ -93,11 +93,11 @@ def _net_rank(values: Values) -> Values:
 
 
 def _shifted(driving: Values, output: Values, lag: int) -> tuple[Values, Values]:
-    """Both curves where the output is `lag` frames late, at the frames where the driving curve is known."""
+    """Both curves where the output is `lag` frames late, at the frames in which the driving curve was read."""
     length = len(driving) - abs(lag)
     a, b = driving[max(-lag, 0) :][:length], output[max(lag, 0) :][:length]
-    known = np.isfinite(a)
-    return a[known], b[known]
+    usable = np.isfinite(a)
+    return a[usable], b[usable]
 
 
 def _cap(output: Values, channel: int, value: float) -> float:

@@ -6,8 +6,9 @@
 | cartoon | real | drawings | photographs |
 | cartoon | cartoon | drawings | drawings |
 
-The two readers share no data and no network, so what they agree on was seen twice. Where both videos are drawn one reader reads both, and
-its errors may be common to both sides.
+The readers are different networks. The one of drawings learned puppets from their exact motion, and real faces from what the face
+landmarker reads of other videos, so an error of the landmarker on photographs may be on both sides. Where both videos are drawn
+one reader reads both, and its errors are common to both sides.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from toonbench.types import Task
 
 task = Task(
     name="cartoon2real",
-    version=3,
+    version=4,
     source="real",
     driving="cartoon",
     videos=55,

@@ -5,7 +5,7 @@ from toonbench.types import Task
 
 task = Task(
     name="cartoon_cross",
-    version=3,
+    version=4,
     source="cartoon",
     driving="cartoon",
     videos=55,

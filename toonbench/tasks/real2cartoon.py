@@ -5,7 +5,7 @@ from toonbench.types import Task
 
 task = Task(
     name="real2cartoon",
-    version=3,
+    version=4,
     source="cartoon",
     driving="real",
     videos=60,

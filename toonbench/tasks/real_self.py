@@ -5,7 +5,7 @@ from toonbench.types import Task
 
 task = Task(
     name="real_self",
-    version=3,
+    version=4,
     source="real",
     driving="real",
     videos=200,

@@ -97,17 +97,17 @@ def _scene(job: Puppets) -> _Scene:
     seed = seed_of("validity", job.style, job.index)
     domain = every[job.style].domain
     others = [name for name, style in every.items() if style.domain != domain]
-    actor = others[job.index % len(others)]
+    performer = others[job.index % len(others)]
     driving, other = (generate(seed_of(seed, who), frames=job.frames) for who in ("driving", "other"))
     pose = first_pose(seed_of(seed, "source"))
     rig = relative(pose, driving)
     return _Scene(
-        driving=render_clip(make_look(actor, seed_of(seed, "actor")), driving, size=job.size).frames,
+        driving=render_clip(make_look(performer, seed_of(seed, "actor")), driving, size=job.size).frames,
         target=render_clip(make_look(job.style, seed), rig, size=job.size),
         rig=rig,
         other=relative(pose, other),
         domain=domain,
-        driving_domain=every[actor].domain,
+        driving_domain=every[performer].domain,
     )
 
 
