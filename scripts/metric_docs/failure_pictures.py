@@ -114,8 +114,9 @@ def _plots(path: Path, case: Case, panels: Sequence[Curves]) -> None:
         axes.plot(panel.estimate, color="#c0392b", linewidth=1.3, marker="o", markersize=2.5, label=case.lines[1])
         for limit in panel.limits:
             axes.axhline(limit, color="#999999", linestyle=":", linewidth=1)
-        values = "   ".join(f"{name} {short(value)}" for name, value in panel.values.items())
-        axes.set_title(f"{panel.title}\n{values}", fontsize=9, loc="left")
+        values = [f"{name} {short(value)}" for name, value in panel.values.items()]
+        lines = ["   ".join(values[at : at + 2]) for at in range(0, len(values), 2)]
+        axes.set_title("\n".join([panel.title, *lines]), fontsize=9, loc="left")
         axes.set_xlabel(f"frame, {case.rate} a second", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)

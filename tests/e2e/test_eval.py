@@ -335,12 +335,12 @@ def test_metrics_without_targets_are_skipped_with_the_reason(tiny_data, tmp_path
     assert cli.run(arguments) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert (
-        "l1@1, psnr@1, ssim@1, lpips_alex@1, akd_fan68@1, aed_identity@1, aed_expression@1: not measured, because the pairs have no target"
+        "l1@1, psnr@1, ssim@1, lpips_alex@1, stlpips_alex@1, akd_fan68@1, aed_identity@1, aed_expression@1: not measured, because the pairs have no target"
         in shown
     )
     assert (
-        "fid@1, kid@1, csim_arcface@1, csim_dinov2@1: skipped, their weights are missing: "
-        "run toonbench weights fetch --for fid kid csim_arcface csim_dinov2" in shown
+        "fid@1, kid@1, csim_arcface@1, csim_dinov2@1, csim_sface@1, motion_agreement@1: skipped, their weights are missing: "
+        "run toonbench weights fetch --for fid kid csim_arcface csim_dinov2 csim_sface motion_agreement" in shown
     )
     assert set(results(tmp_path)) == {"cpbd@1"}
 
@@ -364,7 +364,7 @@ def test_a_run_of_another_version_is_refused_and_fresh_begins_anew(tiny_data, tm
         (["eval", "--method", "oracle", "--task", "real2carton"], "did you mean real2cartoon"),
         (["eval", "--method", "oracle", "--metrics", "psnrr"], "did you mean psnr"),
         (["eval", "--method", "oracle", "--metrics", "psnr@7"], "metric psnr has version 1, not 7"),
-        (["eval", "--method", "oracle", "--task", "real2cartoon@9"], "has version 3, not 9"),
+        (["eval", "--method", "oracle", "--task", "real2cartoon@9"], "has version 4, not 9"),
         (["eval", "--method", "oracle", "--data", "no/such/folder"], "no/such/folder does not exist"),
         (["eval", "--method", "oracle", "--data", "pupets@0"], "unknown data set"),
         (["eval", "--method", "oracle", "--shard", "3/2"], "--shard 3/2: write i/n with 1 <= i <= n"),

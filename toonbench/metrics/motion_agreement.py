@@ -24,6 +24,7 @@ _OUTPUT, _DRIVING, _OUTPUT_2, _DRIVING_2 = (slice(at * WIDTH, (at + 1) * WIDTH) 
 _REFUSED = 4 * WIDTH
 _UNREAD = np.float32(-1e4)  # in the second readings, whose missing values are no missing measurement
 _OTHERS = 5  # wrong driving videos that every output is compared with
+_SUSPECTED = 0.1  # share of a clip's frames that must show the driving video before they are refused
 _REVERSED = -0.5  # agreement of yaw without lag below which an output turns the other way
 
 
@@ -33,9 +34,10 @@ class MotionAgreement(Metric):
     The curves are yaw, pitch, roll, jaw, blink, smile and horizontal gaze (`toonbench.motion`). One network reads the driving
     video and another one the output, except where both are drawn; a table in `toonbench/motion/readers.py` says which. Each
     channel that moves in the driving video has the best of five agreements, with lags of -2 to 2 frames: Gini's correlation
-    (`toonbench/motion/agreement.py`). A frame of the output without a face, or with the driving video's own face, disagrees with
-    all others. The pair's value is the mean of these channels; with fewer than three, or fewer than 12 frames in which the
-    driving video's face was read, the pair is not measured. It needs no target and no ground truth.
+    (`toonbench/motion/agreement.py`). A frame of the output without a face disagrees with all others, and so do frames with the
+    driving video's own face, if a tenth of the clip's frames or more have it. The pair's value is the mean of these channels;
+    with fewer than three, or fewer than 12 frames in which the driving video's face was read, the pair is not measured. It needs
+    no target and no ground truth.
     """
 
     name = "motion_agreement"
@@ -76,14 +78,13 @@ class MotionAgreement(Metric):
                 f"{len(driving)}; generate one frame for every driving frame"
             )
         output = self.extract_features(sample.generated)
-        lost = refused(sample)
-        output[lost] = np.nan
+        shows_driving = refused(sample)
         pair = sample.pair
         first = reader_of_driving(pair.driving.domain)
         second = reader_of_output(pair.source.domain, pair.driving.domain)
         parts = [by(second, output), by(first, driving), by(other(second), output), by(other(first), driving)]
         parts[2:] = [np.where(np.isfinite(part), part, _UNREAD) for part in parts[2:]]
-        return np.concatenate([*parts, lost[:, None]], axis=1, dtype=np.float32)
+        return np.concatenate([*parts, shows_driving[:, None]], axis=1, dtype=np.float32)
 
     def value(self, rows: Rows) -> float:
         """The mean over channels that move in the driving video; NaN where that was not measured."""
@@ -109,7 +110,15 @@ class MotionAgreement(Metric):
 def _compared(rows: Rows) -> Agreement:
     if rows.shape[1] <= _REFUSED:  # a pair whose measurement failed altogether
         return agreement(unread(len(rows)), unread(len(rows)))
-    return agreement(rows[:, _DRIVING], rows[:, _OUTPUT])
+    return agreement(rows[:, _DRIVING], _accepted(rows))
+
+
+def _accepted(rows: Rows) -> Curves:
+    """The output's curves, NaN in frames that show the driving video; a few such frames of a clip are taken for chance."""
+    suspected = rows[:, _REFUSED] > 0
+    if suspected.mean() < _SUSPECTED:
+        return rows[:, _OUTPUT]
+    return np.where(suspected[:, None], np.float32(np.nan), rows[:, _OUTPUT])
 
 
 def _second(rows: Rows, part: slice) -> Curves:
@@ -125,7 +134,7 @@ def _wrong(pairs: Sequence[Rows]) -> Iterator[float]:
         different = (curves for curves in turns if not np.array_equal(curves, driving[at], equal_nan=True))
         for curves in itertools.islice(different, _OTHERS):
             frames = min(len(one), len(curves))
-            yield agreement(curves[:frames], one[:frames, _OUTPUT]).value
+            yield agreement(curves[:frames], _accepted(one)[:frames]).value
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -24,7 +24,7 @@ FEWEST_FRAMES = 12  # measured in both videos, below which nothing is said
 FEWEST_CHANNELS = 3  # that move in the driving video, below which nothing is said
 MOVES: Values = np.array([2.0, 1.6, 1.2, 0.02, 0.06, 0.05, 0.06])
 """Standard deviation of each driving curve above which its channel counts as moving; above what readers find in still faces."""
-FLAT: Values = np.array([0.5, 0.5, 0.4, 0.004, 0.01, 0.01, 0.01])
+FLAT: Values = np.array([1.2, 1.0, 0.7, 0.015, 0.04, 0.03, 0.04])
 """Range (highest minus lowest) of each output curve below which it does not move at all."""
 
 
