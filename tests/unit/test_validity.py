@@ -116,3 +116,30 @@ def test_a_folder_without_videos_is_refused_before_anything_is_measured(tmp_path
     with pytest.raises(ToonbenchError, match="holds no videos"):
         measure_validity(tmp_path / "out", Plan(pairs=1, frames=12, size=64, real=tmp_path))
     assert not (tmp_path / "out" / "rows").exists()
+
+
+@pytest.fixture(scope="module")
+def published():
+    with PUBLISHED.open() as file:
+        return [{**line, **{key: float(line[key]) for key in ("value", "low", "high")}} for line in csv.DictReader(file)]
+
+
+# Bars that are missed, with the number that was measured: docs/metrics/motion_agreement.md says why. Anything else must reach its bar.
+MISSED: dict[str, set[str]] = {}
+
+
+@pytest.mark.parametrize("bar", BARS, ids=lambda bar: bar.about)
+def test_published_values_reach_their_bars_apart_from_those_that_the_page_names(bar, published):
+    failing = {line["group"] for line in bar.failing(published)}
+    assert [line for line in published if (line["test"], line["case"]) == (bar.test, bar.case)]
+    assert failing == MISSED.get(bar.about, set())
+
+
+def test_published_values_fall_with_delay_and_with_lost_frames_in_every_style(published):
+    def of(style, case):
+        return next(line["value"] for line in published if (line["group"], line["case"]) == (style, case))
+
+    for style in dict.fromkeys(line["group"] for line in published if line["test"] == "puppets"):
+        late = [of(style, case) for case in ("target", "late 2", "late 4", "late 6", "late 12")]
+        assert late == sorted(late, reverse=True), style
+        assert of(style, "target") >= of(style, "lost 0.1") >= of(style, "lost 0.3"), style

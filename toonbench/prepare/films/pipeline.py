@@ -74,13 +74,22 @@ def prepare_films(
 
 
 def _run_stages(jobs: Sequence[Job], pool: Pool) -> dict[str, str]:
-    """Run the stages over all films, and return why films cannot be used, by their ids."""
+    """Run the stages over all films, and return why films cannot be used, by their ids.
+
+    Several processes take whole films, so that they start once and wait for no other film between stages.
+    """
     failed: dict[str, str] = {}
-    for title, stage in STAGES:
+    whole = pool.workers > 1 and len(jobs) > 1
+    for title, stage in (("preparing films", _every_stage),) if whole else STAGES:
         sound = [job for job in jobs if job.film.id not in failed]
         reasons = pool.map(stage, sound, title=title)
         failed |= {job.film.id: reason for job, reason in zip(sound, reasons, strict=True) if reason}
     return failed
+
+
+def _every_stage(job: Job) -> str:
+    """Run all stages of one film; why it cannot be used, or an empty string."""
+    return next((reason for _, stage in STAGES if (reason := stage(job))), "")
 
 
 def _place_files(jobs: Sequence[Job], fates: Sequence[Fate]) -> None:
