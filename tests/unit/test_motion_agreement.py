@@ -190,6 +190,17 @@ def test_a_black_output_has_the_worst_value_and_a_driving_video_without_a_face_n
     assert np.isnan(metric.value(metric.measure(sample_of(shown, black))))
 
 
+def test_the_driving_video_itself_is_the_worst_output_and_a_few_such_frames_are_chance(metric, shown, own):
+    other = sample_of(shown, shown, source="cartoon")
+    pasted = metric.measure(replace(other, target=None, source=np.ascontiguousarray(255 - shown[0])))
+    assert metric.value(pasted) == -1
+    assert metric.details([pasted])["frames that show the driving video"] == 1
+    once = own.copy()
+    once[3, -1] = 1
+    assert metric.value(once) == metric.value(own)
+    assert np.isnan(metric.value(own[:0]))
+
+
 def test_another_number_of_frames_is_an_error_that_names_the_pair(metric, shown):
     few = replace(sample_of(shown[:2], shown[:2]), driving=shown[:1])
     with pytest.raises(ToonbenchError, match=r"pair 'pair': 2 frames were generated and the driving video has 1"):

@@ -116,7 +116,7 @@ def _compared(rows: Rows) -> Agreement:
 def _accepted(rows: Rows) -> Curves:
     """The output's curves, NaN in frames that show the driving video; a few such frames of a clip are taken for chance."""
     suspected = rows[:, _REFUSED] > 0
-    if suspected.mean() < _SUSPECTED:
+    if suspected.sum() < _SUSPECTED * len(rows):
         return rows[:, _OUTPUT]
     return np.where(suspected[:, None], np.float32(np.nan), rows[:, _OUTPUT])
 
