@@ -196,7 +196,7 @@ def test_real_frames_are_described_once_and_generated_ones_once(whole):
     described = {name: sorted(counts) for name, counts in whole[2].items()}
     assert described == {
         "inception": [1] * 2 + [2] * 4,  # sources, then videos, for fid and kid alike
-        "csim_arcface": [1] * 2 + [2] * 4,
+        "csim_arcface": [1] * 4 + [2] * 8,  # and csim_sface, which has this function from it
         "csim_dinov2": [1] * 2 + [2] * 4,
         "akd_fan68": [2] * 4 + [3] * 4,  # videos without their first frame, whole targets
         "aed_identity": [2] * 4 + [3] * 4,

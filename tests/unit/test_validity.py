@@ -1,5 +1,6 @@
 """The tests of motion_agreement's validity: their lines, bars and report."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from toonbench.calibrate.validity.lines import LOST, copy_lines, puppet_lines, r
 from toonbench.calibrate.validity.puppets import DAMAGES, METRICS, MUTED, SYSTEMS, WEAKER
 from toonbench.motion.agreement import MOVES
 from toonbench.networks.curves import CURVES, WIDTH
-from toonbench.report.validity import write_validity
+from toonbench.report.validity import BARS, write_validity
 from toonbench.types import CHANNELS, ToonbenchError
 
 PUBLISHED = Path(__file__).parent.parent.parent / "docs" / "metrics" / "calibration" / "validity.csv"
@@ -121,11 +122,18 @@ def test_a_folder_without_videos_is_refused_before_anything_is_measured(tmp_path
 @pytest.fixture(scope="module")
 def published():
     with PUBLISHED.open() as file:
-        return [{**line, **{key: float(line[key]) for key in ("value", "low", "high")}} for line in csv.DictReader(file)]
+        return [
+            {**line, **{key: float(line[key]) for key in ("value", "low", "high")}} for line in csv.DictReader(file)
+        ]
 
 
 # Bars that are missed, with the number that was measured: docs/metrics/motion_agreement.md says why. Anything else must reach its bar.
-MISSED: dict[str, set[str]] = {}
+MISSED: dict[str, set[str]] = {
+    "the target": {"disney3d", "lineart"},
+    "the target in reversed order": {"clay", "creature", "disney3d", "lineart", "real"},
+    "the target of another driving video": {"cel"},
+    "Kendall's tau with rig_corr": {"without oracle, static, paste"},
+}
 
 
 @pytest.mark.parametrize("bar", BARS, ids=lambda bar: bar.about)
@@ -140,6 +148,7 @@ def test_published_values_fall_with_delay_and_with_lost_frames_in_every_style(pu
         return next(line["value"] for line in published if (line["group"], line["case"]) == (style, case))
 
     for style in dict.fromkeys(line["group"] for line in published if line["test"] == "puppets"):
-        late = [of(style, case) for case in ("target", "late 2", "late 4", "late 6", "late 12")]
+        late = [of(style, case) for case in ("late 2", "late 4", "late 6", "late 12")]
         assert late == sorted(late, reverse=True), style
+        assert of(style, "target") == pytest.approx(late[0], abs=0.02), "two frames are forgiven"
         assert of(style, "target") >= of(style, "lost 0.1") >= of(style, "lost 0.3"), style

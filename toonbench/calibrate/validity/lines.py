@@ -41,7 +41,9 @@ def puppet_lines(stored: Stored) -> Iterator[Line]:
             yield _line("puppets", style, f"late {frames}", _values([_output(one, _late(frames)) for one in own]))
         wrong = _wrong(own)
         yield _line("puppets", style, "wrong driving video", wrong)
-        yield _line("puppets", style, "target above wrong", np.where(np.isfinite(target - wrong), target > wrong, np.nan))
+        yield _line(
+            "puppets", style, "target above wrong", np.where(np.isfinite(target - wrong), target > wrong, np.nan)
+        )
         for name, _ in DAMAGES:
             yield _line("puppets", style, name, _values([pair[f"{METRICS[0]}|{name}"] for pair in pairs]))
         for share in LOST:
