@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -215,10 +216,18 @@ def _as_completed(futures: Sequence[Future[Value]]) -> Iterator[None]:
             yield
 
 
+def _end_if_stopped(ignored: sys.UnraisableHookArgs) -> None:
+    """End a worker whose stop was raised where Python ignores exceptions (a callback of its garbage collector)."""
+    if isinstance(ignored.exc_value, _Stopped):
+        os._exit(1)
+    sys.__unraisablehook__(ignored)
+
+
 def _end_with_parent(parent: int) -> None:
     """End this worker when its parent is gone. Ctrl-C is handled by the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _raise_stopped)
+    sys.unraisablehook = _end_if_stopped
 
     def watch() -> None:
         while os.getppid() == parent:

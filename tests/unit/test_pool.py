@@ -143,3 +143,18 @@ def test_an_address_without_ray_is_refused(capsys, tmp_path):
 def test_a_numbered_gpu_is_refused_for_a_cluster():
     with pytest.raises(ToonbenchError, match="--device cuda:1 with --pool ray: give cuda, as Ray chooses the GPU"):
         Terminal().pool(Processes(pool="ray"), device="cuda:1")
+
+
+def test_a_stop_that_python_ignores_ends_the_worker_without_a_traceback():
+    code = """
+import os, signal, weakref
+from toonbench.pool import _end_with_parent
+_end_with_parent(os.getppid())
+class Thing: pass
+thing = Thing()
+ref = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM) or [n for n in range(10_000)])
+del thing
+print("goes on")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
