@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,11 +22,16 @@ def read_photographed(frames: Frames) -> Curves:
     from toonbench.networks.face_landmarker import NAMES, read_faces
 
     read = read_faces(frames)
-    points, scores = read.points.astype(np.float64), read.blendshapes.astype(np.float64)
-    curves = unread(len(frames))
-    curves[:, :3] = _head(points)
-    curves[:, 3] = _distance(points, _LIPS) / np.maximum(_distance(points, _CORNERS), 1.0)
-    column = {name: scores[:, at] for at, name in enumerate(NAMES)}
+    return curves_of(read.points, dict(zip(NAMES, read.blendshapes.T, strict=True)))
+
+
+def curves_of(points: NDArray[np.float32], scores: Mapping[str, NDArray[np.float32]]) -> Curves:
+    """The curves of the landmarker's points (frames, 478, 3) and the scores (frames,) of each blendshape; NaN where these are."""
+    places = points.astype(np.float64)
+    column = {name: values.astype(np.float64) for name, values in scores.items()}
+    curves = unread(len(points))
+    curves[:, :3] = _head(places)
+    curves[:, 3] = _distance(places, _LIPS) / np.maximum(_distance(places, _CORNERS), 1.0)
     curves[:, 4] = (column["eyeBlinkLeft"] + column["eyeBlinkRight"]) / 2
     curves[:, 5] = (column["mouthSmileLeft"] + column["mouthSmileRight"]) / 2
     to_right = column["eyeLookOutLeft"] + column["eyeLookInRight"]

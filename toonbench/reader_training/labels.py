@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from toonbench.motion.photographed import curves_of
 from toonbench.store import writing
 from toonbench.types import Frames
 
@@ -22,8 +23,6 @@ MESH = (
     468, 473,  # pupils
 )  # fmt: skip
 """The point of the face landmarker's mesh for each of our landmarks."""
-_CHEEKS, _MIDDLE = (234, 454), (10, 152)  # left and right in the picture; top of the forehead and chin
-_LIPS, _CORNERS = (13, 14), (33, 263)  # inner lips; outer corners of the eyes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,25 +59,4 @@ def stored_labels(frames: Frames, path: Path) -> Labels:
 
 def labels_of(points: Values, scores: dict[str, Values]) -> Labels:
     """Our landmarks and curves out of the mesh's points (n, 478, 3) and the scores (n,) of each blendshape."""
-    curves = np.empty((len(points), 7), np.float32)
-    curves[:, :3] = _head(points.astype(np.float64))
-    curves[:, 3] = _distance(points, _LIPS) / np.maximum(_distance(points, _CORNERS), 1.0)
-    curves[:, 4] = (scores["eyeBlinkLeft"] + scores["eyeBlinkRight"]) / 2
-    curves[:, 5] = (scores["mouthSmileLeft"] + scores["mouthSmileRight"]) / 2
-    right = scores["eyeLookOutLeft"] + scores["eyeLookInRight"]
-    curves[:, 6] = (right - scores["eyeLookInLeft"] - scores["eyeLookOutRight"]) / 2
-    return Labels(landmarks=np.ascontiguousarray(points[:, MESH, :2]), curves=curves)
-
-
-def _head(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 3) yaw, pitch and roll in degrees, from the axes through both cheeks, and through forehead and chin."""
-    across = points[:, _CHEEKS[1]] - points[:, _CHEEKS[0]]
-    down = points[:, _MIDDLE[1]] - points[:, _MIDDLE[0]]
-    yaw = np.arctan2(across[:, 2], np.hypot(across[:, 0], across[:, 1]))
-    pitch = np.arctan2(-down[:, 2], np.hypot(down[:, 0], down[:, 1]))
-    roll = np.arctan2(across[:, 1], across[:, 0])
-    return np.degrees(np.stack([yaw, pitch, roll], axis=1))
-
-
-def _distance(points: Values, ends: tuple[int, int]) -> Values:
-    return np.linalg.norm(points[:, ends[0]] - points[:, ends[1]], axis=1)
+    return Labels(landmarks=np.ascontiguousarray(points[:, MESH, :2]), curves=curves_of(points, scores))
