@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from toonbench import registry
@@ -94,3 +97,18 @@ def test_an_acronym_of_several_metrics_may_be_in_upper_case(name):
 def test_a_method_with_the_name_of_a_metric_of_papers_is_not_answered_with_metrics():
     with pytest.raises(ToonbenchError, match="unknown method 'fvd': "):
         registry.load("methods", "fvd")
+
+
+IMPORTERS = """
+import sys
+from toonbench import registry
+for name in registry.names("metrics"):
+    registry.load_metric(name)
+    if "torch" in sys.modules:
+        sys.exit(name)
+"""
+
+
+def test_loading_a_metric_does_not_import_torch():
+    made = subprocess.run([sys.executable, "-c", IMPORTERS], check=False, capture_output=True, text=True)
+    assert (made.returncode, made.stderr) == (0, "")

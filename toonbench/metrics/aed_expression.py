@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from toonbench import weights
 from toonbench.metrics._faces import generated_and_target
 from toonbench.metrics.shared import mean_of_found, share_found, value_with_losses, with_worst
-from toonbench.networks import face_landmarker
 from toonbench.types import Domain, Frames, Metric, Need, Rows, Sample
 
-SHAPES = len(face_landmarker.NAMES) - 1  # without `_neutral`, which says how little the others are there
+SHAPES = 51  # without `_neutral`, which says how little the others are there
 Reader = Callable[[Frames], Rows]
 
 
@@ -76,6 +75,8 @@ class AEDExpression(Metric):
 
 
 def _reader() -> Reader:
+    from toonbench.networks import face_landmarker
+
     landmarker = face_landmarker.from_file(weights.path(face_landmarker.NAME))
 
     def read(frames: Frames) -> Rows:

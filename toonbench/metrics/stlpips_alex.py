@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from toonbench.metrics._lpips import LearnedDistance
-from toonbench.networks import stlpips
 
 
 class STLPIPSAlex(LearnedDistance):
@@ -20,14 +19,18 @@ class STLPIPSAlex(LearnedDistance):
     """
 
     name = "stlpips_alex"
-    weights = (stlpips.NAME,)
-    smallest = stlpips.SMALLEST
+    weights = ("stlpips-alex",)
+    smallest = 21  # pixels: a shorter side leaves nothing to reflect
 
     @classmethod
     def with_test_weights(cls) -> Self:
         """With deterministic test weights: it runs without any download and measures nothing."""
+        from toonbench.networks import stlpips
+
         return cls(network=stlpips.with_test_weights())
 
     def from_file(self, path: Path) -> Any:
         """The network with the package's weights."""
+        from toonbench.networks import stlpips
+
         return stlpips.from_file(path)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAME = "stlpips-alex"
-SMALLEST = 21  # pixels: a shorter side leaves nothing to reflect
 
 
 class _Blur(nn.Module):

@@ -22,7 +22,7 @@ ALONE = "fewer than two complete runs of these pairs: no ranks"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """All runs of the same pairs of one task. `about` is what they share; `names` are the names that tell the runs apart.
+    """All runs of the same pairs of one task. `about` is what they share; `names` are different names for the runs.
 
     `metrics` are the ids of all metrics with a result, in the order of the results. `comparison` holds ranks and differences of the
     sound entries, or None if there are none; a method that lacks a metric has no row there. `notes` says what has no ranks, and why.

@@ -152,7 +152,7 @@ def result_of(fields: Mapping[str, Any]) -> Result:
 
 
 def label_of(entries: Iterable[Entry]) -> dict[Path, str]:
-    """Each entry's folder to the shortest name that tells it apart: the method, with its revision, or the folder's path."""
+    """Each entry's folder to the shortest name that no other has: the method, with its revision, or the folder's path."""
     entries = list(entries)
     choices = [{entry.root: form(entry) for entry in entries} for form in (_method, _method_revision, _folder)]
     counts = [_counted(choice.values()) for choice in choices]
