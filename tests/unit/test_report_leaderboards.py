@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toonbench.report.boards import boards, missing_of, rank_of
 from toonbench.report.entries import find_entries, label_of, read_entry
+from toonbench.report.leaderboards import leaderboards, missing_of, rank_of
 from toonbench.score.stored import SCHEMA, with_checksum
 from toonbench.store import Run, write_json
 from toonbench.types import ToonbenchError
@@ -81,32 +81,34 @@ def test_a_place_without_runs_is_an_error(tmp_path, name, what):
 
 
 def test_the_better_method_has_rank_one_in_the_direction_of_the_metric(out):
-    (board,) = boards(find_entries([out]))
-    ranks = {(e.method, m): rank_of(board, e, m) for e in board.entries for m in board.metrics}
+    (leaderboard,) = leaderboards(find_entries([out]))
+    ranks = {(e.method, m): rank_of(leaderboard, e, m) for e in leaderboard.entries for m in leaderboard.metrics}
     assert ranks == {("good", "l1@1"): 1, ("bad", "l1@1"): 2, ("good", "ssim@1"): 2, ("bad", "ssim@1"): 1}
-    assert missing_of(board.entries[0].results["l1@1"]) == (0, PAIRS)
+    assert missing_of(leaderboard.entries[0].results["l1@1"]) == (0, PAIRS)
 
 
 def test_a_metric_of_only_some_runs_ranks_those(out):
     write_run(out, "other@1", level=0.3, metrics=("l1@1",))
-    (board,) = boards(find_entries([out]))
-    ranks = {e.method: (rank_of(board, e, "l1@1"), rank_of(board, e, "ssim@1")) for e in board.entries}
+    (leaderboard,) = leaderboards(find_entries([out]))
+    ranks = {
+        e.method: (rank_of(leaderboard, e, "l1@1"), rank_of(leaderboard, e, "ssim@1")) for e in leaderboard.entries
+    }
     assert ranks == {"good": (1, 2), "other": (2, None), "bad": (3, 1)}
 
 
 def test_a_metric_of_one_run_has_no_ranks_and_a_note(out):
     write_run(out, "other@1", level=0.3, metrics=("psnr@1",))
-    (board,) = boards(find_entries([out]))
-    assert board.metrics == ("l1@1", "ssim@1", "psnr@1")
-    assert "psnr@1 has no ranks: fewer than two complete runs have rows of it" in board.notes
+    (leaderboard,) = leaderboards(find_entries([out]))
+    assert leaderboard.metrics == ("l1@1", "ssim@1", "psnr@1")
+    assert "psnr@1 has no ranks: fewer than two complete runs have rows of it" in leaderboard.notes
 
 
 def test_a_metric_that_is_not_installed_has_no_ranks_and_a_note(out):
     for level, method in enumerate(("a@1", "b@1")):
         write_run(out, method, level=level, metrics=("l1@1", "nobodys@7"))
-    (board,) = boards(find_entries([out]))
-    assert rank_of(board, board.entries[0], "nobodys@7") is None
-    assert any(note.startswith("nobodys@7 has no ranks: unknown metric 'nobodys'") for note in board.notes)
+    (leaderboard,) = leaderboards(find_entries([out]))
+    assert rank_of(leaderboard, leaderboard.entries[0], "nobodys@7") is None
+    assert any(note.startswith("nobodys@7 has no ranks: unknown metric 'nobodys'") for note in leaderboard.notes)
 
 
 def rewrite(root: Path, **changes) -> None:
@@ -138,12 +140,12 @@ def test_a_run_with_a_fault_is_listed_without_ranks_and_with_the_reason(out, dam
     make, reason = DAMAGES[damage]
     root = write_run(out, "third@1", level=0.3)
     make(root)
-    found = boards(find_entries([out]))
-    board = next(one for one in found if len(one.entries) > 1)
+    found = leaderboards(find_entries([out]))
+    leaderboard = next(one for one in found if len(one.entries) > 1)
     third = next(entry for one in found for entry in one.entries if entry.method == "third")
     assert third.problem
     assert re.search(reason, third.problem)
-    ranks = {entry.method: rank_of(board, entry, "l1@1") for entry in board.entries}
+    ranks = {entry.method: rank_of(leaderboard, entry, "l1@1") for entry in leaderboard.entries}
     assert ranks | {"third": None} == {"good": 1, "bad": 2, "third": None}
 
 

@@ -21,7 +21,7 @@ ALONE = "fewer than two complete runs of these pairs: no ranks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
+class Leaderboard:
     """All runs of the same pairs of one task. `about` is what they share; `names` are different names for the runs.
 
     `metrics` are the ids of all metrics with a result, in the order of the results. `comparison` holds ranks and differences of the
@@ -38,17 +38,17 @@ class Board:
     notes: tuple[str, ...] = ()
 
 
-def boards(
+def leaderboards(
     entries: Sequence[Entry],
     *,
     metrics: Sequence[str] | None = None,
     ranks: bool = True,
     references: References | None = None,
-) -> list[Board]:
-    """One board for every set of equal pairs, in the order of `entries`.
+) -> list[Leaderboard]:
+    """One leaderboard for every set of equal pairs, in the order of `entries`.
 
     `metrics` (names or ids) are the metrics to rank and list; by default all. An entry whose result cannot be read belongs to the
-    largest board of its data set and task, or to a board of its own. `ranks` False computes no comparison. `references` gives
+    largest leaderboard of its data set and task, or to a leaderboard of its own. `ranks` False computes no comparison. `references` gives
     the reference rows of metrics such as FID for runs; without it these have no ranks.
     """
     groups: dict[tuple[Any, ...], list[Entry]] = {}
@@ -58,14 +58,14 @@ def boards(
     for entry in entries:
         if not entry.stored:
             groups.setdefault(_place(groups, entry), []).append(entry)
-    return [_board(group, metrics=metrics, ranks=ranks, references=references) for group in groups.values()]
+    return [_leaderboard(group, metrics=metrics, ranks=ranks, references=references) for group in groups.values()]
 
 
-def rank_of(board: Board, entry: Entry, metric: str) -> int | None:
+def rank_of(leaderboard: Leaderboard, entry: Entry, metric: str) -> int | None:
     """The shared rank of an entry on a metric (1 is best); None where it has none."""
-    found = board.comparison.metrics if board.comparison else ()
+    found = leaderboard.comparison.metrics if leaderboard.comparison else ()
     rows = (row for one in found if one.metric == metric for row in one.methods)
-    return next((row.rank for row in rows if row.method == board.names[entry.root]), None)
+    return next((row.rank for row in rows if row.method == leaderboard.names[entry.root]), None)
 
 
 def missing_of(result: Result) -> tuple[int, int]:
@@ -82,9 +82,9 @@ def _place(groups: Mapping[tuple[Any, ...], Sequence[Entry]], entry: Entry) -> t
     return max(own, key=lambda key: len(groups[key]), default=(entry.data, None, entry.task))
 
 
-def _board(
+def _leaderboard(
     group: Sequence[Entry], *, metrics: Sequence[str] | None, ranks: bool, references: References | None
-) -> Board:
+) -> Leaderboard:
     names = label_of(group)
     listed = list(dict.fromkeys(name for entry in group for name in entry.results))
     if metrics is not None:
@@ -92,7 +92,7 @@ def _board(
     ranking = _Ranking(names=names, references=references)
     entries, comparison = ranking.rank(group, listed) if ranks else (tuple(group), None)
     caveats = [str(one) for entry in group for one in entry.stored.get("caveats", ())]
-    return Board(
+    return Leaderboard(
         data=group[0].data,
         task=group[0].task,
         about={key: group[0].stored.get(key) for key in SAME},
@@ -106,7 +106,7 @@ def _board(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ranking:
-    """Ranks of the sound entries of a board, and notes about what has none."""
+    """Ranks of the sound entries of a leaderboard, and notes about what has none."""
 
     names: Mapping[Path, str]
     references: References | None
