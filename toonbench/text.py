@@ -18,7 +18,9 @@ UNSHOWN = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 BREAKS = re.compile(r"\n(?!  )|\t")  # a line break before two spaces begins an item of a list
-PLAIN = str.maketrans({"↑": "^", "↓": "v", "—": "-", "–": "-", "…": "~", "×": "x", "±": "~", "·": "-", "→": ">", "−": "-"})
+PLAIN = str.maketrans(
+    {"↑": "^", "↓": "v", "—": "-", "–": "-", "…": "~", "×": "x", "±": "~", "·": "-", "→": ">", "−": "-"}
+)
 
 
 def legible(text: str) -> str:
