@@ -155,17 +155,17 @@ def _ascii(text: str) -> str:
 def _foreign(text: str) -> str:
     """Characters outside ASCII: a symbol, an accented letter, or the code points of those that pdflatex cannot set."""
     out: list[str] = []
-    unknown: list[str] = []
+    others: list[str] = []
     for one in text:
-        known = SYMBOLS.get(one) or _accented(one)
-        if known and unknown:
-            out.append(_points(unknown))
-            unknown = []
-        if known:
-            out.append(known)
+        symbol = SYMBOLS.get(one) or _accented(one)
+        if symbol and others:
+            out.append(_points(others))
+            others = []
+        if symbol:
+            out.append(symbol)
         else:
-            unknown.append(one)
-    return "".join([*out, *([_points(unknown)] if unknown else [])])
+            others.append(one)
+    return "".join([*out, *([_points(others)] if others else [])])
 
 
 def _points(characters: Sequence[str]) -> str:
