@@ -44,6 +44,8 @@ for name, place, about in (
     ("reenact", "reenact:reenact", "Animate one picture with one video, with any method."),
     ("train", "train:train", "Train a method."),
     ("validate", "validate:validate", "Check a data folder, a folder of videos, or a result."),
+    ("submit", "leaderboard:submit", "Write the entry of a run for a leaderboard."),
+    ("export", "leaderboard:export", "Write results in another format (Every Eval Ever)."),
     ("check", "check:check", "Check a metric, method or task, yours or ours, against the laws of the benchmark."),
     ("doctor", "doctor:doctor", "Check this machine: versions, devices, goldens."),
 ):

@@ -1,4 +1,4 @@
-"""`validate`: checks a data folder, a folder of videos, or a result."""
+"""`validate`: checks a data folder, a folder of videos, a result, or an entry of a leaderboard."""
 
 from __future__ import annotations
 
@@ -38,15 +38,17 @@ class Report:
 def validate(
     path: str, *, what: What | None = None, outputs: Outputs | None = None, terminal: Terminal | None = None
 ) -> int:
-    """Check a data folder, a folder of videos for a task, or a result.
+    """Check a data folder, a folder of videos for a task, a result, or an entry of a leaderboard.
 
     Parameters
     ----------
     path
-        A data set's folder or name, a folder of videos (checked against --task and --data), a run's folder, or a result.json.
+        A data set's folder or name, a folder of videos (checked against --task and --data), a run's folder, a result.json, or an entry of a
+        leaderboard.
     """
     from toonbench.data import is_plain_folder, shipped
     from toonbench.data.folder import hidden_by_shipped
+    from toonbench.leaderboard import is_entry
 
     terminal = terminal or Terminal()
     if note := hidden_by_shipped(path):
@@ -57,7 +59,9 @@ def validate(
             f"{place} does not exist: give a data folder, a shipped data set ({', '.join(shipped())}), a folder of videos, "
             "a run's folder or a result.json"
         )
-    if place.name == "result.json" or (place / "run.json").exists():
+    if is_entry(place):
+        report = _entry(place)
+    elif place.name == "result.json" or (place / "run.json").exists():
         report = _result(place if place.is_file() else place / "result.json")
     elif place.is_file():
         raise ToonbenchError(f"{place} cannot be checked: give a folder or a result.json")
@@ -165,6 +169,14 @@ def _lint_row(pair: Pair, made: Reading, *, problems: list[str]) -> Rows:
             f"expected {expected} of {width}x{height}"
         )
     return linter.row()
+
+
+def _entry(root: Path) -> Report:
+    """Check an entry of a leaderboard by its own files alone."""
+    from toonbench.leaderboard import check_entry
+
+    found = check_entry(root)
+    return Report(about="entry of a leaderboard", problems=found.problems, unchecked=found.unchecked)
 
 
 def _result(path: Path) -> Report:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 from toonbench import lint
@@ -21,6 +22,7 @@ from toonbench.types import Clip, Metric, Pair, Rows, ToonbenchError
 
 log = logging.getLogger(__name__)
 SAME = 1e-9
+NOTHING: Mapping[str, str] = MappingProxyType({})
 ENDS = ("pair", "source", "driving"), "failure"  # the columns of scores.csv before and after the metrics
 
 
@@ -41,8 +43,10 @@ class _Table:
     failures: Mapping[str, str]
 
 
-def recount(root: Path, result: Mapping[str, Any]) -> Recount:
+def recount(root: Path, result: Mapping[str, Any], *, left_out: Mapping[str, str] = NOTHING) -> Recount:
     """Check values, intervals, coverage and table of the run in `root` against its rows; `result` is its result.json.
+
+    `left_out` names rows (a folder in `rows/`) that were not published with the result, and the reason: they are not checked.
 
     Every number that depends on the rows alone is checked. Distances between sets of features need the data set's features, and
     some metrics cannot be loaded on this machine: these are not checked. Only registered metrics are imported, never another
@@ -64,11 +68,16 @@ def recount(root: Path, result: Mapping[str, Any]) -> Recount:
     found.problems.extend(_from_rows(Run(root), result, table))
     foreign = [name for name in table.cells if ":" in name]  # written as module:Class; its id in result.json may be any
     for stored in result["results"]:
-        _one(Run(root), stored, table, foreign=foreign, found=found)
+        _one(Run(root), stored, table, foreign=foreign, left_out=left_out, found=found)
     listed = {stored["metric"] for stored in result["results"]}
     lost = [name for name in table.cells if name not in listed and name not in foreign]
     found.problems.extend(f"{name}: this metric is in scores.csv and not in result.json" for name in lost)
     return found
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """The pairs of `scores.csv`, with clips that have an id only. Raises ToonbenchError for a table that scoring has not written."""
+    return _read(path).pairs
 
 
 def _from_rows(run: Run, result: Mapping[str, Any], table: _Table) -> list[str]:
@@ -88,7 +97,15 @@ def _from_rows(run: Run, result: Mapping[str, Any], table: _Table) -> list[str]:
     return problems
 
 
-def _one(run: Run, stored: Mapping[str, Any], table: _Table, *, foreign: Sequence[str], found: Recount) -> None:
+def _one(
+    run: Run,
+    stored: Mapping[str, Any],
+    table: _Table,
+    *,
+    foreign: Sequence[str],
+    left_out: Mapping[str, str],
+    found: Recount,
+) -> None:
     """Compare one metric's stored numbers with those of its rows."""
     from toonbench import registry
 
@@ -104,6 +121,9 @@ def _one(run: Run, stored: Mapping[str, Any], table: _Table, *, foreign: Sequenc
         return
     if needs_reference(metric):
         found.unchecked.append(f"{name}: a distance between sets, which needs the features of the data")
+        return
+    if reason := left_out.get(rows_name(metric)):
+        found.unchecked.append(f"{name}: {reason}")
         return
     if cells is None:
         found.problems.append(f"{name}: this metric is in result.json and not in scores.csv")
