@@ -13,7 +13,7 @@ NUMBERS = ("", "-1", "nan", "inf", "1e9", "abc")
 COMMANDS = (
     "eval", "generate", "score", "pairs", "compare", "list", "make-puppets", "make-films", "calibrate", "train", "validate",
     "check", "doctor", "prepared", "prepare-cartoon", "rebuild", "prepare-voxceleb", "prepare-celebahq", "reenact",
-    "weights fetch", "weights verify", "weights path",
+    "weights fetch", "weights verify", "weights path", "submit", "export",
 )  # fmt: skip
 
 
@@ -52,6 +52,8 @@ def test_what_no_option_takes_is_refused_in_one_line_with_the_value(command, cap
         "rebuild": {"--manifest": "x", "--films": "x", "--out": "y"},
         "prepare-voxceleb": {"--mirror": "x", "--metadata": "x", "--out": "y"},
         "prepare-celebahq": {"--images": "x", "--out": "y"},
+        "submit": {"--run": "x"},
+        "export": {"--out": "y"},
         "reenact": {"--source": "x", "--driving": "y", "--out": "z.mp4"},
     }.get(command, {})
     required = {"--out": "y"} if command in ("make-puppets", "make-films", "calibrate") else required

@@ -320,7 +320,16 @@ def test_a_record_of_every_eval_ever_has_the_numbers_their_intervals_and_what_th
         assert one["metric_config"]["lower_is_better"] is not result["higher_is_better"]
         assert one["source_data"]["additional_details"]["pairs_fingerprint"] == stored["pairs_fingerprint"]
     assert by_name["real2cartoon@4 ssim@1"]["metric_config"]["max_score"] == 1.0
-    assert "score_type" not in by_name["real2cartoon@4 psnr@1"]["metric_config"]  # it has no finite bounds
+
+
+def test_a_metric_without_finite_bounds_has_no_type_of_score_because_that_requires_bounds(run, tmp_path):
+    results = read_json(run / "result.json")["results"]
+    results[0]["metric"] = "fid@1"
+    rewrite(run / "result.json", results=results)
+    (record,) = exported(tmp_path / "out", run)
+    fid, psnr, _ = (one["metric_config"] for one in record["evaluation_results"])
+    assert "score_type" not in fid
+    assert (psnr["score_type"], psnr["min_score"], psnr["max_score"]) == ("continuous", 0.0, 100.0)
 
 
 def test_an_entry_and_its_run_give_the_same_scores_in_files_of_fixed_names(run, entry, tmp_path):

@@ -1,4 +1,4 @@
-"""The rows of a run in one small file, whose bytes depend on nothing but the rows.
+"""The rows of a run in one small file, whose bytes depend on the rows only.
 
 `rows.npz` holds, without compression, an array `<metric>@<v>` for each metric: the rows of all its pairs below each other, in the
 order of `scores.csv`; and `lengths`, (metrics, pairs) int32, sorted by metric: how many of them belong to a pair, -1 for a pair

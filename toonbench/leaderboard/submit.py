@@ -84,7 +84,7 @@ def _sound_result(root: Path) -> dict[str, Any]:
     if not ((root / "result.json").is_file() and (root / "scores.csv").is_file()):
         raise ToonbenchError(f"{root} is not scored: run `toonbench eval` or `toonbench score` for it first")
     if not (root / "rows").is_dir():
-        raise ToonbenchError(f"{root} has no rows, so that nobody can check its numbers: score the run again")
+        raise ToonbenchError(f"{root} has no rows, so that its numbers cannot be checked: score the run again")
     result = read_json(root / "result.json")
     if wrong := shape_problems(result):
         raise ToonbenchError(f"{root} cannot be submitted: result.json: {wrong[0]}; score the run again")
