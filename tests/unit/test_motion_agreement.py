@@ -8,6 +8,7 @@ import pytest
 
 from toonbench.metrics.motion_agreement import MotionAgreement
 from toonbench.motion.agreement import FEWEST_FRAMES, MOVES, agreement, correlation
+from toonbench.motion.drawn import read_drawn
 from toonbench.motion.readers import by, other, reader_of_driving, reader_of_output
 from toonbench.networks.curves import CURVES, WIDTH
 from toonbench.testing.inputs import face
@@ -171,6 +172,47 @@ def test_a_mirrored_output_is_named_by_its_yaw(metric, shown, own):
     assert metric.details([own])["pairs that turn the other way (mirrored)"] == 0
 
 
+def rows_of(output, driving):
+    """Rows of the metric from curves, read alike by both readers."""
+    return np.concatenate([output, driving, output, driving, np.zeros((len(driving), 1))], axis=1, dtype=np.float32)
+
+
+MIRRORED_PAIRS = "pairs that turn the other way (mirrored)"
+
+
+def test_lost_faces_and_a_still_head_are_not_named_as_mirrored(metric):
+    driving = moving(8)
+    lost, still, turned, held = (driving.copy() for _ in range(4))
+    lost[::2] = np.nan
+    still[:, 0] = 1e-2 * -driving[:, 0]
+    turned[:, 0] *= -1
+    turned[::4] = np.nan
+    held[:, 0] = driving[0, 0]
+    named = [metric.details([rows_of(output, driving)])[MIRRORED_PAIRS] for output in (driving, lost, turned)]
+    assert named == [0, 0, 1]
+    unknown = [(np.full_like(driving, np.nan), driving), (still, driving), (driving, held)]
+    assert all(np.isnan(metric.details([rows_of(*one)])[MIRRORED_PAIRS]) for one in unknown)
+    both = [rows_of(turned, driving), rows_of(still, driving)]
+    assert metric.details(both)[MIRRORED_PAIRS] == 1, "a share of the pairs in which it can be known"
+
+
+def test_an_output_is_compared_with_each_other_driving_video_once_however_many_pairs_that_drives(metric):
+    first, second, third = (moving(seed) for seed in (9, 10, 11))
+    pairs = [rows_of(first, first), *[rows_of(second, second)] * 6, rows_of(third, third)]
+    own = [agreement(*two).value for two in ((second, first), (third, first), (third, second), (first, second))]
+    rest = [agreement(*two).value for two in ((first, third), (second, third))]
+    expected = np.mean([*own[:2], *[own[2], own[3]] * 6, *rest])
+    assert metric.details(pairs)["wrong driving video"] == pytest.approx(expected, abs=1e-6)
+    assert np.isnan(metric.details(pairs[1:-1])["wrong driving video"])
+
+
+def test_the_amplitude_of_an_output_without_a_face_is_unknown(metric):
+    driving = moving(12)
+    nothing = np.full_like(driving, np.nan)
+    assert np.isnan(agreement(driving, nothing).amplitude).all()
+    assert metric.details([rows_of(nothing, driving), rows_of(driving, driving)])["amplitude"] == pytest.approx(1)
+
+
 def test_details_say_what_the_value_is_to_be_compared_with(metric, own):
     details = metric.details([own, own[::-1]])
     assert details["wrong driving video"] < 0.5
@@ -182,6 +224,12 @@ def test_details_say_what_the_value_is_to_be_compared_with(metric, own):
 def test_chunks_give_the_rows_of_the_whole_clip(metric, shown, own):
     parts = [metric.add(None, sample_of(shown[at : at + 9], shown[at : at + 9])) for at in range(0, FRAMES, 9)]
     assert np.concatenate(parts) == pytest.approx(own, abs=1e-4)
+
+
+@pytest.mark.parametrize("frames", [1, 5, 16])
+def test_curves_of_drawn_faces_are_the_same_bytes_in_any_chunks(shown, frames):
+    parts = [read_drawn(shown[at : at + frames]) for at in range(0, FRAMES, frames)]
+    np.testing.assert_array_equal(np.concatenate(parts), read_drawn(shown))
 
 
 def test_a_black_output_has_the_worst_value_and_a_driving_video_without_a_face_none(metric, shown):

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from toonbench.metrics.events import counts, matched, onsets
 from toonbench.metrics.head_pose_deg import HeadPoseDeg, angles, rotations
 from toonbench.metrics.landmark_nme import LandmarkNME
 from toonbench.metrics.mouth_f1 import MouthF1
-from toonbench.metrics.rig_corr import RigCorr, channel_concordance, concordance
+from toonbench.metrics.rig_corr import RigCorr, gini_correlations
 from toonbench.metrics.rig_error import RigError, breakdown
+from toonbench.motion.agreement import correlation
 from toonbench.puppets.body.parts import rotation
 from toonbench.puppets.rig import generate
 from toonbench.types import CHANNEL_LIMITS, CHANNELS, Clip, GroundTruth, Pair, Sample, ToonbenchError
@@ -133,31 +135,62 @@ def test_rig_error_without_a_face_is_as_bad_as_the_truth_allows(measure):
     assert parts["smile"] == 1
 
 
-def test_concordance_of_three_frames_by_hand():
+def test_the_gini_correlation_of_three_frames_by_hand():
     truth_, seen = np.array([0.0, 1.0, 3.0]), np.array([0.0, 5.0, 4.0])
-    assert concordance(seen, truth_) == pytest.approx((1 + 3 - 2) / 6)
-    assert concordance(np.array([0.0, np.nan, 4.0]), truth_) == pytest.approx((-1 + 3 - 2) / 6)
+    assert correlation(truth_, seen) == pytest.approx((1 + 3 - 2) / 6)
+    assert correlation(truth_, np.array([0.0, np.nan, 4.0])) == pytest.approx((-1 + 3 - 2) / 6)
 
 
-def test_concordance_is_free_of_offset_scale_and_any_rising_function():
+def test_the_gini_correlation_is_free_of_offset_scale_and_any_rising_function():
     b = generate(5, frames=60)[:, 0].astype(float)
-    assert concordance(b, b) == 1
-    assert concordance(0.1 * b + 3, b) == 1
-    assert concordance(np.tanh(b / 10), b) == 1
-    assert concordance(-b, b) == -1
-    assert concordance(np.full(60, 0.4), b) == 0
+    assert correlation(b, b) == 1
+    assert correlation(b, 0.1 * b + 3) == 1
+    assert correlation(b, np.tanh(b / 10)) == 1
+    assert correlation(b, -b) == -1
+    assert correlation(b, np.full(60, 0.4)) == 0
 
 
-def test_concordance_of_noise_is_about_zero():
+@pytest.mark.parametrize("seed", range(4))
+def test_rig_corr_is_the_mean_of_its_formula_over_all_pairs_of_frames(seed):
+    random = np.random.default_rng(seed)
+    truth_ = generate(seed, frames=90)
+    estimate = truth_ + random.normal(size=truth_.shape) * (HIGH - LOW) * 0.1
+    estimate[random.random(90) < 0.1] = np.nan
+    estimate[:, :4] = np.round(estimate[:, :4])  # equal estimates have no order
+    first, second = np.triu_indices(90, k=1)
+    found = []
+    for b, a, reach in zip(
+        truth_.T.astype(float), estimate.astype(np.float32).T.astype(float), HIGH - LOW, strict=True
+    ):
+        if np.ptp(b) >= 0.15 * reach:
+            rise, step = b[first] - b[second], a[first] - a[second]
+            agree = np.where(np.isfinite(step), np.sign(step) * np.sign(rise), -1.0)
+            found.append((np.abs(rise) * agree).sum() / np.abs(rise).sum())
+    rows = np.concatenate([estimate, truth_], axis=1).astype(np.float32)
+    assert RigCorr().value(rows) == pytest.approx(np.mean(found), abs=1e-12)
+
+
+def test_rig_corr_of_a_long_clip_needs_no_memory_for_pairs_of_frames():
+    truth_ = generate(1, frames=6000)
+    rows = np.concatenate([truth_, truth_], axis=1)
+    tracemalloc.start()
+    try:
+        assert RigCorr().value(rows) == 1
+        assert tracemalloc.get_traced_memory()[1] < 20 * rows.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_gini_correlation_of_noise_is_about_zero():
     b = generate(5, frames=100)[:, 0].astype(float)
-    values = [concordance(np.random.default_rng(seed).normal(size=100), b) for seed in range(60)]
+    values = [correlation(b, np.random.default_rng(seed).normal(size=100)) for seed in range(60)]
     assert abs(np.mean(values)) < 0.03
 
 
-def test_only_channels_that_move_count_for_concordance(measure):
+def test_only_channels_that_move_count_for_rig_corr(measure):
     wanted = known(curve(yaw=np.linspace(0, 20, 9), smile=np.linspace(0, 0.1, 9)))
     rows = measure(RigCorr(), wanted, rig=curve(yaw=np.linspace(0, 20, 9), smile=np.linspace(0.1, 0, 9)))
-    assert channel_concordance(rows) == {"yaw": 1.0}
+    assert gini_correlations(rows) == {"yaw": 1.0}
     assert RigCorr().reduce([rows]) == 1
     still = measure(RigCorr(), known(curve(yaw=np.zeros(9))))
     assert math.isnan(RigCorr().reduce([still]))

@@ -14,7 +14,7 @@ from toonbench.metrics.blink_f1 import BlinkF1
 from toonbench.metrics.head_pose_deg import HeadPoseDeg
 from toonbench.metrics.landmark_nme import LandmarkNME
 from toonbench.metrics.mouth_f1 import MouthF1
-from toonbench.metrics.rig_corr import RigCorr, channel_concordance
+from toonbench.metrics.rig_corr import RigCorr, gini_correlations
 from toonbench.metrics.rig_error import RigError, breakdown
 from toonbench.metrics.shared import share_found
 from toonbench.networks.landmarks import SIZE, LandmarkNet
@@ -139,7 +139,7 @@ def _channels(floors: Sequence[Floor]) -> list[str]:
         "|---" * (len(clean) + 1) + "|",
     ]
     errors = [breakdown(floor.rows["rig_error"]) for floor in clean]
-    agree = [[channel_concordance(rows) for rows in floor.rows["rig_corr"]] for floor in clean]
+    agree = [[gini_correlations(rows) for rows in floor.rows["rig_corr"]] for floor in clean]
     for channel in CHANNELS:
         cells: list[str] = []
         for error, clips in zip(errors, agree, strict=True):

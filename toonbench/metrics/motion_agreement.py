@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from toonbench.metrics._motion import refused
 from toonbench.metrics.shared import dataset_features
-from toonbench.motion.agreement import Agreement, agreement, mean_of_moving
+from toonbench.motion.agreement import FLAT, Agreement, agreement, mean_of_moving
 from toonbench.motion.drawn import read_drawn
 from toonbench.motion.photographed import read_photographed
 from toonbench.motion.readers import by, other, reader_of_driving, reader_of_output
@@ -25,7 +24,8 @@ _REFUSED = 4 * WIDTH
 _UNREAD = np.float32(-1e4)  # in the second readings, whose missing values are no missing measurement
 _OTHERS = 5  # wrong driving videos that every output is compared with
 _SUSPECTED = 0.1  # share of a clip's frames that must show the driving video before they are refused
-_REVERSED = -0.5  # agreement of yaw without lag below which an output turns the other way
+_YAW = CURVES.index("yaw")
+_REVERSED = -0.5  # agreement of yaw without lag, in frames that were read, up to which an output turns the other way
 
 
 class MotionAgreement(Metric):
@@ -102,7 +102,7 @@ class MotionAgreement(Metric):
             "amplitude": _mean(mean_of_moving(one.amplitude) for one in found),
             "readers exchanged": _mean(agreement(_second(one, _DRIVING_2), _second(one, _OUTPUT_2)).value for one in pairs),
             **{name: _mean(best[:, at]) for at, name in enumerate(CURVES)},
-            "pairs that turn the other way (mirrored)": _mean(float(one.at_once[0] <= _REVERSED) for one in found),
+            "pairs that turn the other way (mirrored)": _mean(map(_mirrored, pairs)),
             "frames that show the driving video": _mean(one[:, _REFUSED].mean() for one in pairs),
         }  # fmt: skip
 
@@ -126,15 +126,26 @@ def _second(rows: Rows, part: slice) -> Curves:
     return np.where(rows[:, part] == _UNREAD, np.float32(np.nan), rows[:, part])
 
 
+def _mirrored(rows: Rows) -> float:
+    """1 if the output turns the other way; NaN if it cannot be known. Lost frames and a head that is still are no mirror."""
+    output = _accepted(rows)
+    read = np.isfinite(output).all(axis=1)
+    turned = agreement(rows[read, _DRIVING], output[read])
+    known = np.isfinite(turned.at_once[_YAW]) and np.ptp(output[read, _YAW]) >= FLAT[_YAW]
+    return float(turned.at_once[_YAW] <= _REVERSED) if known else math.nan
+
+
 def _wrong(pairs: Sequence[Rows]) -> Iterator[float]:
-    """The value of each output against other driving videos, at most _OTHERS."""
-    driving = [one[:, _DRIVING] for one in pairs]
-    for at, one in enumerate(pairs):
-        turns = (driving[(at + step) % len(pairs)] for step in range(1, len(pairs)))
-        different = (curves for curves in turns if not np.array_equal(curves, driving[at], equal_nan=True))
-        for curves in itertools.islice(different, _OTHERS):
-            frames = min(len(one), len(curves))
-            yield agreement(curves[:frames], _accepted(one)[:frames]).value
+    """The value of each output against the next _OTHERS of the run's driving videos, each of which counts once."""
+    curves = [np.ascontiguousarray(one[:, _DRIVING]) for one in pairs]
+    numbers: dict[bytes, int] = {}
+    own = [numbers.setdefault(one.tobytes(), len(numbers)) for one in curves]
+    distinct = [curves[own.index(number)] for number in range(len(numbers))]
+    for at, one in zip(own, pairs, strict=True):
+        for step in range(1, min(_OTHERS, len(distinct) - 1) + 1):
+            driving = distinct[(at + step) % len(distinct)]
+            frames = min(len(one), len(driving))
+            yield agreement(driving[:frames], _accepted(one)[:frames]).value
 
 
 def _mean(values: Iterable[float]) -> float:

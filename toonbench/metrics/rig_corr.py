@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from toonbench.metrics._motion import MotionMetric, curves, estimate_and_truth
+from toonbench.motion.agreement import correlation
 from toonbench.networks.face_motion import LIMITS
 from toonbench.types import CHANNELS, Rows, Sample
 
 MOVES = 0.15  # of a channel's range: a channel whose ground truth moves less in a clip is not measured
-Values = NDArray[np.float64]
 
 
 class RigCorr(MotionMetric):
@@ -38,22 +37,14 @@ class RigCorr(MotionMetric):
 
     def value(self, rows: Rows) -> float:
         """Mean over the channels that move; NaN if none does."""
-        found = channel_concordance(rows)
+        found = gini_correlations(rows)
         return float(np.mean(list(found.values()))) if found else float("nan")
 
 
-def channel_concordance(rows: Rows) -> dict[str, float]:
+def gini_correlations(rows: Rows) -> dict[str, float]:
     """The Gini correlation of every channel that moves in one clip, by name."""
     estimate, truth = estimate_and_truth(rows, width=len(CHANNELS))
     if len(truth) < 2:
         return {}
     moves = np.ptp(truth, axis=0) >= MOVES * (LIMITS[:, 1] - LIMITS[:, 0])
-    return {name: concordance(estimate[:, i], truth[:, i]) for i, name in enumerate(CHANNELS) if moves[i]}
-
-
-def concordance(estimate: Values, truth: Values) -> float:
-    """The formula of `RigCorr` for two curves (frames,), NaN in `estimate` where a frame was not measured."""
-    first, second = np.triu_indices(len(truth), k=1)
-    rise, expected = estimate[first] - estimate[second], truth[first] - truth[second]
-    agree = np.where(np.isfinite(rise), np.sign(rise) * np.sign(expected), -1.0)
-    return float((np.abs(expected) * agree).sum() / np.abs(expected).sum())
+    return {name: correlation(truth[:, i], estimate[:, i]) for i, name in enumerate(CHANNELS) if moves[i]}

@@ -20,8 +20,8 @@ from toonbench.networks.curves import WIDTH
 Values = NDArray[np.float64]
 
 LAGS = (0, -1, 1, -2, 2)  # frames by which the output may be late or early
-FEWEST_FRAMES = 12  # measured in both videos, below which nothing is said
-FEWEST_CHANNELS = 3  # that move in the driving video, below which nothing is said
+FEWEST_FRAMES = 12  # in which the driving video's face was read, below which nothing is measured
+FEWEST_CHANNELS = 3  # that move in the driving video, below which nothing is measured
 MOVES: Values = np.array([2.0, 1.6, 1.2, 0.02, 0.06, 0.05, 0.06])
 """Standard deviation of each driving curve above which its channel counts as moving; above what readers find in still faces."""
 FLAT: Values = np.array([1.2, 1.0, 0.7, 0.015, 0.04, 0.03, 0.04])
@@ -34,7 +34,9 @@ class Agreement:
 
     best: Values  # (WIDTH,) the best agreement of all LAGS, -1 to 1
     at_once: Values  # (WIDTH,) the agreement without lag
-    amplitude: Values  # (WIDTH,) standard deviation of the output's curve divided by the driving curve's
+    amplitude: (
+        Values  # (WIDTH,) standard deviation of the output's curve divided by the driving curve's; NaN if none was read
+    )
 
     @property
     def value(self) -> float:
@@ -62,7 +64,7 @@ def agreement(driving: NDArray[np.floating], output: NDArray[np.floating]) -> Ag
             a, b = given[:, channel], followed[:, channel]
             found = [_cap(b, channel, correlation(*_shifted(a, b, lag))) for lag in LAGS]
             best[channel], at_once[channel] = max(found), found[0]
-            amplitude[channel] = _spread(b[usable]) / _spread(a[usable])
+            amplitude[channel] = _spread(b[usable]) / a[usable].std()
     return Agreement(best=best, at_once=at_once, amplitude=amplitude)
 
 
@@ -71,18 +73,19 @@ def correlation(driving: Values, output: Values) -> float:
 
         sum_{i<j} |d_i - d_j| sign(d_i - d_j) sign(o_i - o_j) / sum_{i<j} |d_i - d_j|
 
-    A pair of frames of which one has no output counts -1. NaN if the driving curve is constant, or has NaN.
+    A pair of frames of which one has no output counts -1. NaN if the driving curve is constant, or has NaN. Ranks replace the
+    pairs, so time is that of sorting the curves, and memory that of the curves.
     """
     read = np.isfinite(output)
     whole, part = _differences(driving), _differences(driving[read])
     if not whole > 0:
         return float("nan")
-    return float((driving[read] @ _net_rank(output[read]) - (whole - part)) / whole)
+    return float(np.clip((driving[read] @ _net_rank(output[read]) - (whole - part)) / whole, -1, 1))
 
 
 def _differences(values: Values) -> float:
     """The sum of |a - b| over all pairs."""
-    return float(np.sort(values) @ (2 * np.arange(len(values)) - len(values) + 1))
+    return float(values @ _net_rank(values))
 
 
 def _net_rank(values: Values) -> Values:
@@ -109,4 +112,4 @@ def _cap(output: Values, channel: int, value: float) -> float:
 
 def _spread(values: Values) -> float:
     read = values[np.isfinite(values)]
-    return float(read.std()) if read.size else 0.0
+    return float(read.std()) if read.size else float("nan")

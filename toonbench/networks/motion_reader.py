@@ -87,7 +87,7 @@ def _network() -> MotionReader:
 def read_pictures(frames: Frames, *, network: MotionReader | None = None) -> Reading:
     """Read every frame (n, height, width, 3) uint8 RGB of any size once, as it is; by default with the stored network.
 
-    The network runs on one thread of the CPU: sums in another order are other bytes.
+    The network runs on one thread of the CPU, and on full batches: sums in another order are other bytes.
     """
     reader = network or _network()
     threads = torch.get_num_threads()
@@ -156,7 +156,11 @@ def _mean(parts: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
 
 
 def _look(network: MotionReader, frames: Frames) -> tuple[NDArray[np.floating], ...]:
+    """Landmarks, curves, probability of a face and doubt of at most _BATCH frames, in a batch that is always full."""
+    count = len(frames)
     pictures, scale, corner = network_pictures(frames, size=SIZE)
-    output = network.read(pictures)
+    full = torch.cat([pictures, pictures.new_zeros(_BATCH - count, *pictures.shape[1:])])
+    output = network.read(full.contiguous(memory_format=torch.channels_last))
     landmarks = output.landmarks.numpy() / scale - corner
-    return landmarks, output.curves.numpy(), output.face.sigmoid().numpy(), output.log_scale.mean(1).numpy()
+    found = landmarks, output.curves.numpy(), output.face.sigmoid().numpy(), output.log_scale.mean(1).numpy()
+    return tuple(values[:count] for values in found)
