@@ -219,7 +219,7 @@ class Metric:
     `features` is the name (`inception@1`) under which the result of `extract_features` on dataset frames is stored once for
     all methods and tasks; `features_of` says which of {"source", "target", "driving"} it compares with.
     `calibrated` holds the domains whose faces its network was made for. `remark` is a sentence printed beside every value.
-    `unranked(sources)` says why methods must not be ranked by it.
+    `unranked(sources)` says why methods must not be ranked by it, and `unmeasured(rows)` why a pair has no value.
     `device` is where its network runs; `on(device)` gives a copy on another one.
     """
 
@@ -275,6 +275,11 @@ class Metric:
     def unranked(self, sources: AbstractSet[Domain]) -> str:
         """Why methods must not be ranked by it, for sources of these domains; an empty string if they may be."""
         del sources
+        return ""
+
+    def unmeasured(self, rows: Rows) -> str:
+        """Why a pair with these rows has no value, for a note in the result; an empty string if there is nothing to say."""
+        del rows
         return ""
 
     def weight(self, rows: Rows) -> float:

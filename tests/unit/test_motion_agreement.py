@@ -101,6 +101,17 @@ def test_a_still_driving_video_is_not_measured_and_neither_are_two_channels_or_a
     assert np.isnan(agreement(driving[: FEWEST_FRAMES - 1], driving[: FEWEST_FRAMES - 1]).value)
 
 
+def test_a_pair_without_a_value_says_whether_the_driving_video_is_still_or_its_face_is_lost(metric):
+    driving = moving(6)
+    still = np.repeat(driving[:1], 40, 0)
+    assert metric.unmeasured(rows_of(driving, still)) == "fewer than 3 of the 7 curves move in the driving video"
+    lost = driving.copy()
+    lost[FEWEST_FRAMES - 1 :] = np.nan
+    short = driving[: FEWEST_FRAMES - 1]
+    for rows in (rows_of(driving, lost), rows_of(short, short), np.full((9, 1), np.nan)):
+        assert metric.unmeasured(rows) == "the driving video's face was read in fewer than 12 frames"
+
+
 def test_frames_in_which_the_driving_videos_face_is_lost_are_left_out():
     driving = moving(7)
     output = driving.copy()

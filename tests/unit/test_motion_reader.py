@@ -29,7 +29,14 @@ from toonbench.reader_training.card import bars
 from toonbench.reader_training.clips import SIDE, TRAINING, Labelled, label_clips
 from toonbench.reader_training.framing import ROLL, SIDED, Faces, frame_faces
 from toonbench.reader_training.labels import MESH, Labels, labels_of, stored_labels
-from toonbench.reader_training.measure import RealClip, correlations, crop_face, curves_of_rig, landmark_error
+from toonbench.reader_training.measure import (
+    RealClip,
+    correlations,
+    crop_face,
+    curves_of_rig,
+    landmark_error,
+    measure_clip,
+)
 from toonbench.reader_training.occluders import cover
 from toonbench.reader_training.stylise import pencil, smooth, stylise
 from toonbench.reader_training.training import Plan, begin, losses, train
@@ -267,11 +274,21 @@ def test_a_video_that_is_not_there_is_named(tmp_path):
         label_clips(tmp_path, [name for name in TRAINING if "d12" in name], work=tmp_path / "work")
 
 
-def test_a_video_without_a_face_is_refused(tmp_path):
-    write_lossless(tmp_path / "one.mp4", np.zeros((2, 64, 64, 3), np.uint8), fps=25)
-    nothing = Labels(landmarks=np.full((2, 70, 2), np.nan, np.float32), curves=np.full((2, 7), np.nan, np.float32))
-    with pytest.raises(ToonbenchError, match="no face"):
-        label_clips(tmp_path, ["one.mp4"], work=tmp_path, landmarker=lambda _: nothing)
+@pytest.mark.parametrize("faces", [0, 1])
+def test_a_video_with_fewer_faces_than_a_batch_needs_is_refused(tmp_path, faces):
+    write_lossless(tmp_path / "one.mp4", np.zeros((3, 64, 64, 3), np.uint8), fps=25)
+    few = Labels(landmarks=np.full((3, 70, 2), np.nan, np.float32), curves=np.full((3, 7), np.nan, np.float32))
+    few.landmarks[:faces], few.curves[:faces] = 30, 0
+    with pytest.raises(ToonbenchError, match=f"one.mp4: .* a face in {faces} of 3 frames; training needs 2"):
+        label_clips(tmp_path, ["one.mp4"], work=tmp_path, landmarker=lambda _: few)
+
+
+def test_a_video_without_a_face_is_not_measured(tmp_path):
+    write_lossless(tmp_path / "one.mp4", np.zeros((3, 64, 64, 3), np.uint8), fps=25)
+    nothing = np.full((3, 70, 2), np.nan, np.float32)
+    np.savez(tmp_path / "one.npz", landmarks=nothing, curves=nothing[:, :7, 0])
+    with pytest.raises(ToonbenchError, match=r"one.mp4: the face landmarker finds no face"):
+        measure_clip(tmp_path / "one.mp4", [], work=tmp_path)
 
 
 # training

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toonbench.calibrate.validity import Plan, measure_validity
+from toonbench.calibrate.validity import Plan, measure_validity, run
 from toonbench.calibrate.validity.copies import COPIES
 from toonbench.calibrate.validity.lines import LOST, copy_lines, puppet_lines, ranking_lines
 from toonbench.calibrate.validity.puppets import DAMAGES, METRICS, MUTED, SYSTEMS, WEAKER
@@ -117,6 +117,56 @@ def test_a_folder_without_videos_is_refused_before_anything_is_measured(tmp_path
     with pytest.raises(ToonbenchError, match="holds no videos"):
         measure_validity(tmp_path / "out", Plan(pairs=1, frames=12, size=64, real=tmp_path))
     assert not (tmp_path / "out" / "rows").exists()
+
+
+def measured(monkeypatch, real, out):
+    """The lines about copies; instead of faces, the names of files are read, and nothing of a file without content."""
+
+    def puppets(job):
+        job.path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(job.path, **pair_of(job.index))
+
+    def copies(job):
+        if not job.path.exists():
+            job.path.parent.mkdir(parents=True, exist_ok=True)
+            seed = job.video.read_bytes()
+            own = {"photographs": curves(seed[0]), "cel": curves(seed[0]) + 0.5 * curves(99)} if seed else {}
+            np.savez(job.path, **own)
+
+    monkeypatch.setattr(run, "measure_puppets", puppets)
+    monkeypatch.setattr(run, "measure_copies", copies)
+    lines = measure_validity(out, Plan(pairs=1, frames=60, size=64, real=real))
+    return [line for line in lines if line["test"] == "copies"]
+
+
+def test_clips_of_one_name_are_all_measured_and_a_changed_file_is_measured_again(monkeypatch, tmp_path):
+    real, out = tmp_path / "real", tmp_path / "out"
+    real.mkdir()
+    (real / "one.mp4").write_bytes(b"\x01")
+    (real / "one.mov").write_bytes(b"\x02")
+    first = measured(monkeypatch, real, out)
+    assert {line["clips"] for line in first} == {2}
+    assert measured(monkeypatch, real, out) == first
+    (real / "one.mov").write_bytes(b"\x03")
+    changed = measured(monkeypatch, real, out)
+    assert changed != first
+    assert changed == measured(monkeypatch, real, tmp_path / "new")
+
+
+def test_a_clip_without_a_face_is_named_and_left_out(monkeypatch, tmp_path, caplog):
+    (tmp_path / "one.mp4").write_bytes(b"\x01")
+    (tmp_path / "wall.mp4").write_bytes(b"")
+    lines = measured(monkeypatch, tmp_path, tmp_path / "out")
+    assert {line["clips"] for line in lines if line["case"] != "other clips"} == {1}
+    assert "wall.mp4: no face was found" in caplog.text
+
+
+def test_pairs_in_which_nothing_can_be_compared_have_no_value_and_no_warning():
+    nothing = pair_of(0)
+    for name in nothing:
+        nothing[name] = np.full_like(nothing[name], np.nan)
+    lines = [*puppet_lines({"cel": [nothing]}), *ranking_lines({"cel": [nothing]})]
+    assert all(np.isnan(line["value"]) for line in lines)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 
 from toonbench.metrics._motion import refused
 from toonbench.metrics.shared import dataset_features
-from toonbench.motion.agreement import FLAT, Agreement, agreement, mean_of_moving
+from toonbench.motion.agreement import FEWEST_CHANNELS, FEWEST_FRAMES, FLAT, Agreement, agreement, mean_of_moving
 from toonbench.motion.drawn import read_drawn
 from toonbench.motion.photographed import read_photographed
 from toonbench.motion.readers import by, other, reader_of_driving, reader_of_output
@@ -90,6 +90,12 @@ class MotionAgreement(Metric):
         """The mean over channels that move in the driving video; NaN where that was not measured."""
         return _compared(rows).value
 
+    def unmeasured(self, rows: Rows) -> str:
+        """Too few frames with a face in the driving video, or too little motion."""
+        if _readable(rows) < FEWEST_FRAMES:
+            return f"the driving video's face was read in fewer than {FEWEST_FRAMES} frames"
+        return f"fewer than {FEWEST_CHANNELS} of the {WIDTH} curves move in the driving video"
+
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> Mapping[str, float]:  # noqa: ARG002
         """What the value is compared with (another driving video, two readers of one video), and its parts."""
         pairs = [one for one in rows if one.shape[1] > _REFUSED and np.isfinite(self.value(one))]
@@ -113,6 +119,11 @@ def _compared(rows: Rows) -> Agreement:
     return agreement(rows[:, _DRIVING], _accepted(rows))
 
 
+def _readable(rows: Rows) -> int:
+    """The number of frames in which the driving video's face was read."""
+    return int(np.isfinite(rows[:, _DRIVING]).all(axis=1).sum()) if rows.shape[1] > _REFUSED else 0
+
+
 def _accepted(rows: Rows) -> Curves:
     """The output's curves, NaN in frames that show the driving video; a few such frames of a clip are taken for chance."""
     suspected = rows[:, _REFUSED] > 0
@@ -127,12 +138,12 @@ def _second(rows: Rows, part: slice) -> Curves:
 
 
 def _mirrored(rows: Rows) -> float:
-    """1 if the output turns the other way; NaN if it cannot be known. Lost frames and a head that is still are no mirror."""
+    """1 if the output turns the other way, 0 if not, judged by frames with a face; NaN unless both heads turn."""
     output = _accepted(rows)
     read = np.isfinite(output).all(axis=1)
     turned = agreement(rows[read, _DRIVING], output[read])
-    known = np.isfinite(turned.at_once[_YAW]) and np.ptp(output[read, _YAW]) >= FLAT[_YAW]
-    return float(turned.at_once[_YAW] <= _REVERSED) if known else math.nan
+    measured = np.isfinite(turned.at_once[_YAW]) and np.ptp(output[read, _YAW]) >= FLAT[_YAW]
+    return float(turned.at_once[_YAW] <= _REVERSED) if measured else math.nan
 
 
 def _wrong(pairs: Sequence[Rows]) -> Iterator[float]:

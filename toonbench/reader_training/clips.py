@@ -18,6 +18,7 @@ from toonbench.store import writing
 from toonbench.types import Frame, Frames, ToonbenchError
 
 SIDE = 256  # pixels of a stored square
+FEWEST = 2  # frames with a face: two frames of a clip are in each batch
 ROOM = 2.9  # side of the square over the longer side of the landmarks' box
 
 TRAINING = (
@@ -50,7 +51,7 @@ def label_clips(
 ) -> list[Labelled]:
     """Label the videos `names` in the folder `root`, or load what an earlier run left in `work`.
 
-    Raises ToonbenchError for a video that is not there, or in which no face is found.
+    Raises ToonbenchError for a video that is not there, or with fewer than FEWEST frames with a face.
     """
     return [_label(root / name, landmarker, path=work / f"{Path(name).stem}.npz") for name in names]
 
@@ -72,8 +73,10 @@ def _cut_all(video: Path, landmarker: Landmarker) -> Labelled:
     frames = read_video(video).frames
     labels = landmarker(frames)
     found = labels.found
-    if not found.size:
-        raise ToonbenchError(f"{video}: the face landmarker finds no face in it; it cannot be trained on")
+    if found.size < FEWEST:
+        raise ToonbenchError(
+            f"{video}: the face landmarker finds a face in {found.size} of {len(frames)} frames; training needs {FEWEST} or more"
+        )
     squares = [_cut(frames[at], labels.landmarks[at]) for at in found]
     return Labelled(
         name=video.stem,

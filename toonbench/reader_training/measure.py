@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from toonbench.motion.agreement import FEWEST_FRAMES, MOVES
 from toonbench.networks.motion_reader import CURVES, MIRRORED, MotionReader, read_closely, read_pictures
 from toonbench.puppets.rig import INDEX
 from toonbench.reader_training.labels import stored_labels
-from toonbench.types import Frames
+from toonbench.types import Frames, ToonbenchError
 
 Values = NDArray[np.float32]
 Reader = Callable[[Frames], tuple[Values, Values]]
@@ -22,8 +23,6 @@ Reader = Callable[[Frames], tuple[Values, Values]]
 TIGHT, WIDE = 1.2, 1.9  # side of a crop over the face's, whose box is that of the landmarks with a forehead
 FOREHEAD = 0.25  # of the height of the landmarks' box, above it
 SIDE = 256
-MOVES = np.array([2.0, 1.6, 1.2, 0.02, 0.06, 0.05, 0.06])  # standard deviation from which a curve counts as moving
-FEWEST = 12  # frames, below which no correlation is said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,7 @@ def correlations(true: NDArray[np.floating], read: NDArray[np.floating], *, move
     for curve in range(len(CURVES)):
         available = np.isfinite(true[:, curve]) & np.isfinite(read[:, curve])
         one, other = true[available, curve], read[available, curve]
-        if len(one) >= FEWEST and one.std() > moves * MOVES[curve]:
+        if len(one) >= FEWEST_FRAMES and one.std() > moves * MOVES[curve]:
             found[curve] = np.corrcoef(one, other)[0, 1] if other.std() > 0 else 0.0
     return found
 
@@ -103,11 +102,15 @@ def _warp(frame: NDArray[np.uint8], places: NDArray[np.float64], *, shrink: floa
 
 
 def measure_clip(video: Path, readers: Sequence[Reader], *, work: Path) -> list[RealClip]:
-    """Every reader on one real video; its labels are kept in `work`. Raises WeightsMissing without the face landmarker's file."""
+    """Every reader on one real video; its labels are kept in `work`. Raises WeightsMissing without the face landmarker's file,
+    and ToonbenchError for a video without a face.
+    """
     from toonbench.video.read import read_video
 
     frames = read_video(video).frames
     labels = stored_labels(frames, work / f"{video.stem}.npz")
+    if not labels.found.size:
+        raise ToonbenchError(f"{video}: the face landmarker finds no face in it; nothing can be compared with it")
     frames, landmarks, true = frames[labels.found], labels.landmarks[labels.found], labels.curves[labels.found]
     crops = [crop_face(frames, landmarks, room) for room in (TIGHT, WIDE)]
     return [_measure(video.stem, reader, crops, true) for reader in readers]

@@ -36,7 +36,7 @@ def measure_copies(job: RealClip) -> None:
     """Store the curves of the clip by both readers, and of each copy by the reader of drawings; nothing for a clip without a face."""
     if job.path.exists():
         return
-    frames = video.read_video(job.video).frames[: job.frames]
+    frames = video.read_video(job.video, max_frames=job.frames).frames
     points = read_faces(frames).points
     curves: dict[str, NDArray[np.float32]] = {}
     if np.isfinite(points).any():

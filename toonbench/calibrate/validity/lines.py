@@ -56,7 +56,7 @@ def _muted(style: str, own: Sequence[Rows], muted: Sequence[Rows]) -> Iterator[L
     others = [at for at in range(WIDTH) if at != _JAW]
     yield _line("puppets", style, "jaw", before[:, _JAW])
     yield _line("puppets", style, "jaw, muted", after[:, _JAW])
-    yield _line("puppets", style, "others, jaw muted", np.nanmean(after[:, others] - before[:, others], axis=1))
+    yield _line("puppets", style, "others, jaw muted", _means(after[:, others] - before[:, others], axis=1))
 
 
 def ranking_lines(stored: Stored) -> Iterator[Line]:
@@ -76,10 +76,8 @@ def ranking_lines(stored: Stored) -> Iterator[Line]:
         part = table[:, :, chosen]
         draws = np.random.default_rng(0).integers(0, len(part), (DRAWS, len(part)))
         found = [_tau(part[draw]) for draw in draws]
-        low, high = np.nanquantile(found, (0.025, 0.975))
-        yield dict(
-            zip(COLUMNS, ("tau", group, "rig_corr", _tau(part), float(low), float(high), len(part)), strict=True)
-        )
+        low, high = _ends(np.array(found))
+        yield dict(zip(COLUMNS, ("tau", group, "rig_corr", _tau(part), low, high, len(part)), strict=True))
 
 
 def copy_lines(curves: Mapping[str, Mapping[str, Rows]]) -> Iterator[Line]:
@@ -125,8 +123,7 @@ def _wrong(rows: Sequence[Rows]) -> Values:
     found = np.full(len(rows), np.nan)
     for at, one in enumerate(rows):
         others = [other for number, other in enumerate(rows) if number != at]
-        values = [_against(one, other) for other in others]
-        found[at] = np.nanmean(values) if np.isfinite(values).any() else np.nan
+        found[at] = _means(np.array([_against(one, other) for other in others]), axis=0)
     return found
 
 
@@ -143,8 +140,23 @@ def _tau(table: Values) -> float:
     """Kendall's tau of the two orders of systems, (pairs, 2, systems)."""
     from scipy.stats import kendalltau
 
-    first, second = np.nanmean(table, axis=0)
+    first, second = _means(table, axis=0)
     return float(kendalltau(first, second)[0])  # pyright: ignore[reportArgumentType]
+
+
+def _means(values: Values, *, axis: int) -> Values:
+    """The means of values without NaN; NaN where there are no others."""
+    available = np.isfinite(values)
+    count = available.sum(axis)
+    total = np.where(available, values, 0).sum(axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _ends(draws: Values) -> tuple[float, float]:
+    """The 95 % interval of values of resampled clips, without NaN; NaN where there are no others."""
+    found = draws[np.isfinite(draws)]
+    low, high = np.quantile(found, (0.025, 0.975)) if found.size else (np.nan, np.nan)
+    return float(low), float(high)
 
 
 def _line(test: str, group: str, case: str, values: Values) -> Line:
@@ -153,7 +165,5 @@ def _line(test: str, group: str, case: str, values: Values) -> Line:
     if not found.size:
         return dict(zip(COLUMNS, (test, group, case, *[float("nan")] * 3, 0), strict=True))
     draws = np.random.default_rng(0).integers(0, found.size, (DRAWS, found.size))
-    low, high = np.quantile(found[draws].mean(axis=1), (0.025, 0.975))
-    return dict(
-        zip(COLUMNS, (test, group, case, float(found.mean()), float(low), float(high), found.size), strict=True)
-    )
+    low, high = _ends(found[draws].mean(axis=1))
+    return dict(zip(COLUMNS, (test, group, case, float(found.mean()), low, high, found.size), strict=True))

@@ -1,14 +1,16 @@
 """Measure all pairs and clips, and reduce them to the lines of a table.
 
 DIR/rows/<style>-<index>.npz    rows of one puppet pair
-DIR/curves/<clip>.npz           curves of one real clip and its stylised copies
+DIR/curves/<clip>-<sum>.npz     curves of one real clip and its stylised copies; <sum> is of the clip's bytes
 DIR/validity.csv                one line for each test, group and case
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import styles
 from toonbench.store import write_bytes
 from toonbench.types import Rows, ToonbenchError
+
+log = logging.getLogger(__name__)
 
 VIDEOS = (".mp4", ".mkv", ".mov", ".webm", ".avi")
 
@@ -42,7 +46,7 @@ def measure_validity(out: Path, plan: Plan, *, pool: Pool = IN_PROCESS) -> list[
 
     Raises ToonbenchError for a folder of another plan, or one without videos.
     """
-    claim(out, {"frames": plan.frames, "size": plan.size}, file="plan.json")
+    claim(out, {"frames": plan.frames, "size": plan.size, "ranked": plan.ranked}, file="plan.json")
     pairs = [
         Puppets(
             path=out / "rows" / f"{style}-{index:03d}.npz", style=style, index=index, frames=plan.frames, size=plan.size,
@@ -58,6 +62,8 @@ def measure_validity(out: Path, plan: Plan, *, pool: Pool = IN_PROCESS) -> list[
     for job in pairs:
         rows[job.style].append(load_arrays(job.path))
     curves = {job.video.name: load_arrays(job.path) for job in clips}
+    for name in [name for name, found in curves.items() if not found]:
+        log.warning("%s: no face was found in its first %d frames; it is left out", name, plan.frames)
     lines = [*puppet_lines(rows), *ranking_lines(rows), *copy_lines({n: c for n, c in curves.items() if c})]
     write_bytes(out / "validity.csv", _csv(lines))
     return lines
@@ -69,7 +75,15 @@ def _clips(folder: Path, out: Path, *, frames: int) -> list[RealClip]:
         raise ToonbenchError(
             f"{folder} holds no videos ({', '.join(VIDEOS)}): give a folder of real clips with one face each"
         )
-    return [RealClip(path=out / "curves" / f"{path.stem}.npz", video=path, frames=frames) for path in found]
+    return [
+        RealClip(path=out / "curves" / f"{path.name}-{_sum(path)}.npz", video=path, frames=frames) for path in found
+    ]
+
+
+def _sum(path: Path) -> str:
+    """The start of a file's checksum: curves of another file of that name are measured anew."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def _csv(lines: Sequence[Line]) -> bytes:
