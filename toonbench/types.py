@@ -278,7 +278,7 @@ class Metric:
         return ""
 
     def unmeasured(self, rows: Rows) -> str:
-        """Why a pair with these rows has no value, for a note in the result; an empty string if there is nothing to say."""
+        """Why a pair with these rows has no value, for a note in the result; an empty string if that is not known."""
         del rows
         return ""
 

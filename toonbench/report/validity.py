@@ -158,10 +158,11 @@ def _figure(path: Path, lines: Sequence[Line]) -> None:
 
 def _points(axes: Any, lines: Sequence[Line], *, test: str, colours: dict[str, str], title: str) -> None:
     names = groups(lines, test)
-    for case, colour in colours.items():
+    for number, (case, colour) in enumerate(colours.items()):
+        aside = 0.16 * (number - (len(colours) - 1) / 2)  # cases of one style do not hide one another
         found = [value(lines, test, group, case) for group in names]
         own = [(at, line) for at, line in enumerate(found) if line is not None and line["clips"]]
-        places = [at for at, _ in own]
+        places = [at + aside for at, _ in own]
         low, middle, high = ([float(line[key]) for _, line in own] for key in ("low", "value", "high"))
         axes.vlines(places, low, high, color=colour, linewidth=1)
         axes.plot(places, middle, "o", color=colour, markersize=4, label=case)

@@ -81,7 +81,7 @@ def _clips(folder: Path, out: Path, *, frames: int) -> list[RealClip]:
 
 
 def _sum(path: Path) -> str:
-    """The start of a file's checksum: curves of another file of that name are measured anew."""
+    """The start of a file's checksum: another file of that name is measured, too."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
