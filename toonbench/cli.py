@@ -37,6 +37,7 @@ for name, place, about in (
     ("rebuild", "prepare_cartoon:rebuild", "Make the clips of a published list from your own films."),
     ("prepare-celebahq", "celebahq:prepare", "Choose source images from a local folder of CelebA-HQ."),
     ("compare", "compare:compare", "Compare scored methods: differences, p-values, shared ranks."),
+    ("table", "table:table", "Print the paper's tables from stored runs, with the paper's numbers beside ours."),
     ("list", "listing:show", "List methods, tasks, metrics or data."),
     ("make-puppets", "puppets:make", "Render puppets: paired clips with ground-truth motion."),
     ("make-films", "films:make", "Make films of puppets: exact shots, tracks and boxes."),

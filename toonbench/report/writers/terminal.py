@@ -51,7 +51,8 @@ def _parts(layout: Layout, width: int) -> Iterator[list[int]]:
     from rich.cells import cell_len
 
     names = [layout.table.head, *(_name(row) for section in layout.sections for row in section.rows)]
-    first = max(cell_len(name) + 6 for name in names) + PADDING
+    titles = [section.title for section in layout.sections]
+    first = max(*(cell_len(name) + 6 for name in names), *map(cell_len, titles)) + PADDING
     part: list[int] = []
     used = first
     for at, column in enumerate(layout.table.columns):

@@ -1,0 +1,54 @@
+"""What reports know about methods: which ones only check metrics, and which weights a run had, from its stored facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from toonbench import weights
+
+DUMMIES = ("oracle", "noisy-oracle", "static", "paste")
+"""Methods that check the metrics: they are shown beside others, and never ranked with them."""
+BASELINES = ("fomm", "lia", "dagan")
+"""The methods that the paper compares with."""
+MINI = "toontalker_mini.safetensors"
+TEST = "deterministic test weights"
+WeightsKind = Literal["", "official", "fine-tuned", "own", "mini", "test weights"]
+
+
+def weights_kind(method: str, checkpoint: Mapping[str, str]) -> WeightsKind:
+    """Which weights a run had, from the file's name and sha256 that it stored; empty for a method without weights.
+
+    official: a file of the manifest (by its sha256 where the manifest has one, otherwise by its name), or a .pt of ToonTalker.
+    fine-tuned: another file of a method of the paper. own: weights that `toonbench train` wrote. mini: those that toonbench includes.
+    """
+    file = checkpoint.get("file", "")
+    if checkpoint.get("variant") == TEST:
+        return "test weights"
+    if not file:
+        return ""
+    if file == MINI:
+        return "mini"
+    if method.startswith("toontalker"):
+        return "own" if file.endswith(".safetensors") else "official"
+    if is_official(method, file=file, sha256=checkpoint.get("sha256", "")):
+        return "official"
+    return "fine-tuned" if method in BASELINES else "own"
+
+
+def is_official(method: str, *, file: str, sha256: str) -> bool:
+    """Whether a checkpoint is one that the authors of a method published."""
+    for entry in official_files(method):
+        if len(entry.sha256) == 64 and sha256:
+            if entry.sha256 == sha256:
+                return True
+        elif entry.file == file:
+            return True
+    return False
+
+
+def official_files(method: str) -> list[weights.Entry]:
+    """The entries of the manifest for a method's own weights."""
+    return [
+        one for name, one in weights.entries().items() if name.startswith(f"{method}-") and "depth" not in name
+    ]  # the depth network of DaGAN is a part of all its checkpoints
