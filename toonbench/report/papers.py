@@ -117,7 +117,7 @@ def paper_folder() -> Path:
         if (place / "tables.csv").is_file():
             return place
     raise ToonbenchError(
-        f"the paper's numbers are missing: neither {PLACES[0]} nor {PLACES[1]} holds tables.csv; install toonbench again"
+        f"the paper's numbers are missing: no tables.csv in {' or '.join(map(str, PLACES))}; install toonbench again"
     )
 
 
