@@ -38,6 +38,7 @@ for name, place, about in (
     ("prepare-celebahq", "celebahq:prepare", "Choose source images from a local folder of CelebA-HQ."),
     ("compare", "compare:compare", "Compare scored methods: differences, p-values, shared ranks."),
     ("table", "table:table", "Print the paper's tables from stored runs, with the paper's numbers beside ours."),
+    ("reproduce", "reproduce:reproduce", "Run what a table of the paper needs, and print the table."),
     ("list", "listing:show", "List methods, tasks, metrics or data."),
     ("make-puppets", "puppets:make", "Render puppets: paired clips with ground-truth motion."),
     ("make-films", "films:make", "Make films of puppets: exact shots, tracks and boxes."),

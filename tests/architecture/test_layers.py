@@ -46,7 +46,7 @@ LAYERS = [
         "testing",
     },
     {"evaluate", "reenact"},
-    {"hub", "report", "leaderboard"},
+    {"reproduce", "hub", "report", "leaderboard"},
     {"cli", "commands"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Literal
 
 from toonbench import weights
@@ -52,3 +52,10 @@ def official_files(method: str) -> list[weights.Entry]:
     return [
         one for name, one in weights.entries().items() if name.startswith(f"{method}-") and "depth" not in name
     ]  # the depth network of DaGAN is a part of all its checkpoints
+
+
+def model_name(method: str, checkpoint: Mapping[str, str], *, variants: Container[str]) -> str:
+    """The method of a run, or `toontalker-<variant>` if its checkpoint's name says that it is an ablated ToonTalker."""
+    stem = checkpoint.get("file", "").partition(".")[0]
+    ablated = method == "toontalker" and stem.startswith("toontalker-") and stem.removeprefix("toontalker-") in variants
+    return stem if ablated else method

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from toonbench import registry
 from toonbench.report.entries import Entry
 from toonbench.report.leaderboards import References
-from toonbench.report.methods import BASELINES, DUMMIES, weights_kind
+from toonbench.report.methods import BASELINES, DUMMIES, model_name, weights_kind
 from toonbench.report.papers import HEADINGS, Paper, PaperTable, load_paper
 from toonbench.report.table import Better, Cell, Column, Row, Table
 from toonbench.report.task_runs import TaskRuns, on_puppets, protocol, runs_of
@@ -138,9 +138,10 @@ def _lines(runs: Mapping[str, TaskRuns], always: Sequence[str]) -> list[Line]:
     found: dict[tuple[str, str, str], dict[str, Entry]] = {}
     for task, one in runs.items():
         for entry in one.entries:
-            key = (entry.method, entry.revision, "")
+            name = model_name(entry.method, entry.checkpoint, variants=load_paper().variants)
+            key = (name, entry.revision, "")
             if task in found.get(key, {}):
-                key = (entry.method, entry.revision, str(entry.root))  # two runs of one name
+                key = (name, entry.revision, str(entry.root))  # two runs of one name
             found.setdefault(key, {})[task] = entry
     for method in always:
         if not any(key[0] == method for key in found):
@@ -259,8 +260,8 @@ def _no_run(line: Line, task: str, table: PaperTable, request: Request) -> str:
     tasks = f"--task {task}" if line.entries else " and ".join(f"--task {one}" for one in table.tasks)
     if table.ablation and line.method != "toontalker":
         return (
-            "no run: this version cannot train ablated models; with videos of one, toonbench score --videos DIR "
-            f"--name {line.method} {tasks} --data {request.data}"
+            f"no run, and this version cannot train it; with a checkpoint DIR/{line.method}.safetensors: "
+            f"toonbench reproduce table{table.number} --data {request.data} --weights DIR"
         )
     if line.method in BASELINES and not line.entries:
         return f"no run, and its weights are not included: toonbench reproduce table{table.number} --data {request.data} --weights DIR"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from toonbench.report.table import Layout, Section, Shown, ShownRow, Table, lay_out, name_of
@@ -21,14 +22,23 @@ STYLES = {"measured": "", "copied": "italic dim", "difference": "italic"}
 
 def print_tables(console: Console, tables: Sequence[Table]) -> None:
     """Print tables with titles, captions and notes."""
+    with unlimited(console):
+        for at, table in enumerate(tables):
+            if at:
+                console.print("")
+            _print(console, table)
+
+
+@contextmanager
+def unlimited(console: Console) -> Generator[None]:
+    """While the block runs, a console that is no terminal (a file, a pipe) cuts nothing."""
     before = console.width
     if not console.is_terminal:
         console.width = WIDEST
-    for at, table in enumerate(tables):
-        if at:
-            console.print("")
-        _print(console, table)
-    console.width = before
+    try:
+        yield
+    finally:
+        console.width = before
 
 
 def _print(console: Console, table: Table) -> None:
