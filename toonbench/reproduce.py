@@ -113,7 +113,7 @@ def _step(
     stored: Sequence[Entry],
 ) -> Step:
     name = f"{method}-{variant}" if variant else method
-    wanted = table.weights if method in BASELINES else "official or own"
+    expected = table.weights if method in BASELINES else "official or own"
     mini = name == "toontalker" and bool(made.data.caveats)  # puppets, on which the included weights were trained
     found = find_checkpoint(name, weights, kind=table.weights if method in BASELINES else "", number=table.number)
     frames = sum(pair.driving.frames or CLIP for pair in made.pairs)
@@ -130,7 +130,7 @@ def _step(
         name=name,
         method=method,
         task=task,
-        weights="mini" if found.path is None and mini else wanted,
+        weights="mini" if found.path is None and mini else expected,
         checkpoint=found.path,
         state=state,
         pairs=len(made.pairs),
