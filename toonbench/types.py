@@ -219,7 +219,7 @@ class Metric:
     `features` is the name (`inception@1`) under which the result of `extract_features` on dataset frames is stored once for
     all methods and tasks; `features_of` says which of {"source", "target", "driving"} it compares with.
     `calibrated` holds the domains whose faces its network was made for. `remark` is a sentence printed beside every value.
-    `unranked(sources)` says why methods must not be ranked by it, and `unmeasured(rows)` why a pair has no value.
+    `unranked(sources)` says why methods must not be ranked by it, `cautions(rows)` what its rows show about the value.
     `device` is where its network runs; `on(device)` gives a copy on another one.
     """
 
@@ -277,10 +277,10 @@ class Metric:
         del sources
         return ""
 
-    def unmeasured(self, rows: Rows) -> str:
-        """Why a pair with these rows has no value, for a note in the result; an empty string if that is not known."""
+    def cautions(self, rows: Sequence[Rows]) -> Sequence[str]:
+        """Sentences for the notes of a result, of all pairs that were measured: why pairs have no value, what seems to have failed."""
         del rows
-        return ""
+        return ()
 
     def weight(self, rows: Rows) -> float:
         """The weight of a pair with `aggregate` "frames": its frames whose last value is finite."""

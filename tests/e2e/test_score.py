@@ -224,6 +224,32 @@ def test_rows_and_features_of_two_weights_never_meet(tiny_data, tmp_path, monkey
     run(tiny_data, tmp_path / "other", "Unweighted")
 
 
+def test_cautions_of_a_metric_are_notes_with_its_name(tiny_data, tmp_path):
+    rows = rows_of(run(tiny_data, tmp_path, "Likeness", "Cautious"))
+    assert "cautious@1: 12 pairs look odd" in rows["cautious@1"]["notes"]
+    assert not any("odd" in note for note in rows["likeness@1"]["notes"])
+
+
+def test_damaged_weights_are_named_with_their_file_and_are_not_called_missing(tiny_data, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "face_landmarker.task").write_text("another file")
+    monkeypatch.setenv("TOONBENCH_WEIGHTS", str(folder))
+    metrics = ["l1@1", "motion_agreement@1", "csim_sface@1", "lpips_alex@1"]
+    result = run(tiny_data, tmp_path / "out", *metrics, method="static")
+    assert {name: skip["kind"] for name, skip in result["skipped"].items()} == {
+        "motion_agreement@1": "damaged", "csim_sface@1": "weights", "lpips_alex@1": "weights"
+    }  # fmt: skip
+    lines = capsys.readouterr().out.splitlines()
+    [named] = [line for line in lines if line.startswith("motion_agreement@1: skipped")]
+    assert "weights 'face-landmarker' are damaged" in named
+    assert str(folder / "face_landmarker.task") in named
+    assert named.endswith("run toonbench weights fetch face-landmarker")
+    assert cli.run(["list", "metrics", "--json"]) == 0
+    states = {row["metric"]: row["state"] for row in json.loads(capsys.readouterr().out)}
+    assert (states["motion_agreement@1"], states["csim_sface@1"]) == ("damaged weights", "no weights")
+
+
 def test_a_metric_that_fails_loses_its_own_rows_says_why_and_is_tried_again(tiny_data, tmp_path, monkeypatch):
     monkeypatch.setenv("MOODY", "generated")
     result = run(tiny_data, tmp_path, "l1@1", "Moody")

@@ -87,6 +87,15 @@ class Unpackaged(Likeness):
     packages = MappingProxyType({"no_such_package_here": "no-such-package"})
 
 
+class Cautious(Likeness):
+    """A metric whose rows show why its value needs care."""
+
+    name = "cautious"
+
+    def cautions(self, rows):
+        return [f"{len(rows)} pairs look odd"]
+
+
 class Moody(Likeness):
     """Fails on some videos, or on the real frames, as the environment says."""
 

@@ -104,12 +104,33 @@ def test_a_still_driving_video_is_not_measured_and_neither_are_two_channels_or_a
 def test_a_pair_without_a_value_says_whether_the_driving_video_is_still_or_its_face_is_lost(metric):
     driving = moving(6)
     still = np.repeat(driving[:1], 40, 0)
-    assert metric.unmeasured(rows_of(driving, still)) == "fewer than 3 of the 7 curves move in the driving video"
+    assert metric.cautions([rows_of(driving, still), rows_of(still, driving)]) == [
+        "1 of 2 measured pairs have no value: fewer than 3 of the 7 curves move in the driving video"
+    ]
     lost = driving.copy()
     lost[FEWEST_FRAMES - 1 :] = np.nan
     short = driving[: FEWEST_FRAMES - 1]
-    for rows in (rows_of(driving, lost), rows_of(short, short), np.full((9, 1), np.nan)):
-        assert metric.unmeasured(rows) == "the driving video's face was read in fewer than 12 frames"
+    assert metric.cautions([rows_of(driving, lost), rows_of(short, short), np.full((9, 1), np.nan)]) == [
+        "3 of 3 measured pairs have no value: the driving video's face was read in fewer than 12 frames"
+    ]
+    assert metric.cautions([rows_of(lost, driving), rows_of(driving, driving)]) == []
+
+
+@pytest.mark.parametrize("failed", [np.nan, 0.5])
+@pytest.mark.parametrize(("part", "what"), [(0, "outputs"), (1, "driving videos")])
+def test_a_reader_that_fails_without_an_error_is_named_unless_the_other_one_finds_nothing_either(
+    metric, failed, part, what
+):
+    pairs = [rows_of(moving(seed), moving(seed)) for seed in (13, 14)]
+    assert metric.cautions(pairs) == []
+    for rows in pairs:
+        rows[:, part * WIDTH :][:, :WIDTH] = failed
+    named = metric.cautions(pairs)
+    assert f"its reader finds {'no face' if np.isnan(failed) else 'constant curves'} in a" in named[-1]
+    assert what in named[-1]
+    for rows in pairs:
+        rows[:, (2 + part) * WIDTH :][:, :WIDTH] = -1e4 if np.isnan(failed) else failed
+    assert not [line for line in metric.cautions(pairs) if "its reader" in line]
 
 
 def test_frames_in_which_the_driving_videos_face_is_lost_are_left_out():
@@ -245,7 +266,9 @@ def test_curves_of_drawn_faces_are_the_same_bytes_in_any_chunks(shown, frames):
 
 def test_a_black_output_has_the_worst_value_and_a_driving_video_without_a_face_none(metric, shown):
     black = np.zeros_like(shown)
-    assert metric.value(metric.measure(sample_of(black, shown))) == -1
+    rows = metric.measure(replace(sample_of(black, shown), target=None))
+    assert metric.value(rows) == -1
+    assert metric.details([rows])["frames that show the driving video"] == 0
     assert np.isnan(metric.value(metric.measure(sample_of(shown, black))))
 
 

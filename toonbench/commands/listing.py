@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from toonbench.commands.shared import Terminal
 
+_STATES = {"weights": "no weights", "damaged": "damaged weights", "package": "no package"}
+
 What = Literal["methods", "tasks", "metrics", "data"]
 
 
@@ -66,7 +68,7 @@ def _metrics() -> list[dict[str, Any]]:
         better = "higher" if metric.higher_is_better else "lower"
         needs = ", ".join(sorted(metric.needs)) or "nothing else"
         reason = unavailable(metric)
-        state = "available" if not reason else "no weights" if reason.kind == "weights" else "no package"
+        state = _STATES[reason.kind] if reason else "available"
         rows.append(
             {
                 "metric": registry.metric_id(metric),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ _UNREAD = np.float32(-1e4)  # in the second readings, whose missing values are n
 _OTHERS = 5  # wrong driving videos that every output is compared with
 _SUSPECTED = 0.1  # share of a clip's frames that must show the driving video before they are refused
 _YAW = CURVES.index("yaw")
+_MOST = 0.5  # share of frames
 _REVERSED = -0.5  # agreement of yaw without lag, in frames that were read, up to which an output turns the other way
 
 
@@ -78,11 +80,11 @@ class MotionAgreement(Metric):
                 f"{len(driving)}; generate one frame for every driving frame"
             )
         output = self.extract_features(sample.generated)
-        shows_driving = refused(sample)
         pair = sample.pair
         first = reader_of_driving(pair.driving.domain)
         second = reader_of_output(pair.source.domain, pair.driving.domain)
         parts = [by(second, output), by(first, driving), by(other(second), output), by(other(first), driving)]
+        shows_driving = refused(sample) & np.isfinite(parts[0]).all(axis=1)  # a black frame shows nobody
         parts[2:] = [np.where(np.isfinite(part), part, _UNREAD) for part in parts[2:]]
         return np.concatenate([*parts, shows_driving[:, None]], axis=1, dtype=np.float32)
 
@@ -90,11 +92,19 @@ class MotionAgreement(Metric):
         """The mean over channels that move in the driving video; NaN where that was not measured."""
         return _compared(rows).value
 
-    def unmeasured(self, rows: Rows) -> str:
-        """Too few frames with a face in the driving video, or too little motion."""
-        if _readable(rows) < FEWEST_FRAMES:
-            return f"the driving video's face was read in fewer than {FEWEST_FRAMES} frames"
-        return f"fewer than {FEWEST_CHANNELS} of the {WIDTH} curves move in the driving video"
+    def cautions(self, rows: Sequence[Rows]) -> list[str]:
+        """Why pairs have no value, and a reader that seems to have failed without an error."""
+        reasons = Counter(_reason(one) for one in rows if not math.isfinite(self.value(one)))
+        silent = (
+            _silent(rows, *part) for part in (("outputs", _OUTPUT, _OUTPUT_2), ("driving videos", _DRIVING, _DRIVING_2))
+        )
+        return [
+            *(
+                f"{count} of {len(rows)} measured pairs have no value: {reason}"
+                for reason, count in reasons.most_common()
+            ),
+            *filter(None, silent),
+        ]
 
     def details(self, rows: Sequence[Rows], reference: Sequence[Rows] = ()) -> Mapping[str, float]:  # noqa: ARG002
         """What the value is compared with (another driving video, two readers of one video), and its parts."""
@@ -119,9 +129,30 @@ def _compared(rows: Rows) -> Agreement:
     return agreement(rows[:, _DRIVING], _accepted(rows))
 
 
-def _readable(rows: Rows) -> int:
-    """The number of frames in which the driving video's face was read."""
-    return int(np.isfinite(rows[:, _DRIVING]).all(axis=1).sum()) if rows.shape[1] > _REFUSED else 0
+def _reason(rows: Rows) -> str:
+    """Why a pair has no value."""
+    readable = rows.shape[1] > _REFUSED and np.isfinite(rows[:, _DRIVING]).all(axis=1).sum() >= FEWEST_FRAMES
+    if not readable:
+        return f"the driving video's face was read in fewer than {FEWEST_FRAMES} frames"
+    return f"fewer than {FEWEST_CHANNELS} of the {WIDTH} curves move in the driving video"
+
+
+def _silent(rows: Sequence[Rows], what: str, part: slice, again: slice) -> str:
+    """What a reader that fails on every pair leaves behind, where the other reader does not: no faces, or constant curves."""
+    pairs = [(one[:, part], _second(one, again)) for one in rows if one.shape[1] > _REFUSED]
+    read, checked = (np.array([np.isfinite(both[side]).all(axis=1).mean() for both in pairs]) for side in (0, 1))
+    if pairs and not read.any() and checked.mean() > _MOST:
+        return f"its reader finds no face in any of the {what}, and the other one in {checked.mean():.0%} of their frames: check it"
+    still, other_still = (all(_still(both[side]) for both in pairs) for side in (0, 1))
+    if read.any() and still and not other_still:
+        return f"its reader finds constant curves in all of the {what}, and the other one motion: check it"
+    return ""
+
+
+def _still(curves: Curves) -> bool:
+    """Whether curves are constant, or of no face."""
+    found = curves[np.isfinite(curves).all(axis=1)]
+    return not len(found) or not np.ptp(found, axis=0).any()
 
 
 def _accepted(rows: Rows) -> Curves:

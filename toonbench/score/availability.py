@@ -36,9 +36,9 @@ def applicable(metric: Metric, pair: Pair) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """Why a metric was skipped: what is missing (weights, packages, or a part of the data), and the message."""
+    """Why a metric was skipped: what is missing (weights, packages, or a part of the data) or damaged, and the message."""
 
-    kind: Literal["weights", "package", "data"]
+    kind: Literal["weights", "damaged", "package", "data"]
     missing: tuple[str, ...]
     reason: str
 
@@ -54,7 +54,8 @@ def unavailable(metric: Metric) -> Skip | None:
         reason = f"skipped, its package is not installed: pip install {' '.join(absent)}"
         return Skip(kind="package", missing=tuple(absent), reason=reason)
     reason = weights.missing(metric.weights)
-    return Skip(kind="weights", missing=metric.weights, reason=f"skipped, {reason}") if reason else None
+    kind = "damaged" if weights.damaged(metric.weights) else "weights"
+    return Skip(kind=kind, missing=metric.weights, reason=f"skipped, {reason}") if reason else None
 
 
 def claim_weights(run: Run, metric: Metric) -> None:

@@ -137,9 +137,11 @@ def _result(
     )
     shares = [share_measured(one) for one in stored]
     notes = [
-        *_why(metric, summary.printed), *_faults(run, metric, pairs), *_unmeasured(metric, stored), *_foreign(metric, pairs),
-        *_without(images),
+        *_why(metric, summary.printed), *_faults(run, metric, pairs), *_foreign(metric, pairs), *_without(images)
     ]  # fmt: skip
+    notes += [
+        f"{registry.metric_id(metric)}: {one}" for one in metric.cautions([one for one in stored if one is not None])
+    ]
     if metric.remark and np.isfinite(summary.printed.value):
         notes.append(f"{registry.metric_id(metric)}: {metric.remark}")
     unranked = metric.unranked({pair.source.domain for pair in pairs})
@@ -198,14 +200,6 @@ def _faults(run: Run, metric: Metric, pairs: Sequence[Pair]) -> list[str]:
     return [
         f"{name}: {len(reasons)} of {len(pairs)} pairs could not be measured; score again to retry ({' '.join(reason.split())})"
     ]
-
-
-def _unmeasured(metric: Metric, rows: Sequence[Rows | None]) -> list[str]:
-    """Why pairs that were measured have no value, the reason of most of them first."""
-    valueless = [one for one in rows if one is not None and not math.isfinite(pair_value(metric, one))]
-    reasons = Counter(reason for one in valueless if (reason := metric.unmeasured(one)))
-    name = registry.metric_id(metric)
-    return [f"{name}: {count} of {len(rows)} pairs have no value: {reason}" for reason, count in reasons.most_common()]
 
 
 def _foreign(metric: Metric, pairs: Sequence[Pair]) -> list[str]:

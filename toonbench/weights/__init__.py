@@ -18,6 +18,7 @@ __all__ = [
     "Entry",
     "WeightsMissing",
     "check",
+    "damaged",
     "entries",
     "entry",
     "folder",
@@ -53,6 +54,11 @@ def missing(names: Iterable[str]) -> str:
     problems = [f"weights {' and '.join(repr(found.entry.name) for found in absent)} are missing"] if absent else []
     problems += [_problem(found) for found in bad if found.state == "damaged"]
     return f"{'; '.join(problems)}: {_advice([found.entry.name for found in bad])}"
+
+
+def damaged(names: Iterable[str]) -> bool:
+    """Whether any of these is there and is not what the manifest says."""
+    return any(check(entry(name)).state == "damaged" for name in names)
 
 
 def used(names: Iterable[str]) -> dict[str, str]:
