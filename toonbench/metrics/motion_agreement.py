@@ -84,7 +84,7 @@ class MotionAgreement(Metric):
         first = reader_of_driving(pair.driving.domain)
         second = reader_of_output(pair.source.domain, pair.driving.domain)
         parts = [by(second, output), by(first, driving), by(other(second), output), by(other(first), driving)]
-        shows_driving = refused(sample) & np.isfinite(parts[0]).all(axis=1)  # a black frame shows nobody
+        shows_driving = refused(sample) & np.isfinite(parts[0]).all(axis=1)  # a black frame shows no face
         parts[2:] = [np.where(np.isfinite(part), part, _UNREAD) for part in parts[2:]]
         return np.concatenate([*parts, shows_driving[:, None]], axis=1, dtype=np.float32)
 
