@@ -217,11 +217,12 @@ def test_lost_faces_and_a_still_head_are_not_named_as_mirrored(metric):
     lost, still, turned, held = (driving.copy() for _ in range(4))
     lost[::2] = np.nan
     still[:, 0] = 1e-2 * -driving[:, 0]
-    turned[:, 0] *= -1
+    turned[:, [0, 2]] *= -1
     turned[::4] = np.nan
     held[:, 0] = driving[0, 0]
-    named = [metric.details([rows_of(output, driving)])[MIRRORED_PAIRS] for output in (driving, lost, turned)]
-    assert named == [0, 0, 1]
+    leaning = np.where(np.arange(WIDTH) == 2, driving, turned)  # yaw is wrong, and roll is right
+    named = [metric.details([rows_of(output, driving)])[MIRRORED_PAIRS] for output in (driving, lost, leaning, turned)]
+    assert named == [0, 0, 0, 1]
     unknown = [(np.full_like(driving, np.nan), driving), (still, driving), (driving, held)]
     assert all(np.isnan(metric.details([rows_of(*one)])[MIRRORED_PAIRS]) for one in unknown)
     both = [rows_of(turned, driving), rows_of(still, driving)]

@@ -25,7 +25,7 @@ _REFUSED = 4 * WIDTH
 _UNREAD = np.float32(-1e4)  # in the second readings, whose missing values are no missing measurement
 _OTHERS = 5  # wrong driving videos that every output is compared with
 _SUSPECTED = 0.1  # share of a clip's frames that must show the driving video before they are refused
-_YAW = CURVES.index("yaw")
+_YAW, _ROLL = CURVES.index("yaw"), CURVES.index("roll")
 _MOST = 0.5  # share of frames
 _REVERSED = -0.5  # agreement of yaw without lag, in frames that were read, up to which an output turns the other way
 
@@ -174,7 +174,8 @@ def _mirrored(rows: Rows) -> float:
     read = np.isfinite(output).all(axis=1)
     turned = agreement(rows[read, _DRIVING], output[read])
     measured = np.isfinite(turned.at_once[_YAW]) and np.ptp(output[read, _YAW]) >= FLAT[_YAW]
-    return float(turned.at_once[_YAW] <= _REVERSED) if measured else math.nan
+    leans_along = turned.at_once[_ROLL] > 0  # which no mirror does
+    return float(turned.at_once[_YAW] <= _REVERSED and not leans_along) if measured else math.nan
 
 
 def _wrong(pairs: Sequence[Rows]) -> Iterator[float]:
