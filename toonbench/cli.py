@@ -39,6 +39,8 @@ for name, place, about in (
     ("compare", "compare:compare", "Compare scored methods: differences, p-values, shared ranks."),
     ("table", "table:table", "Print the paper's tables from stored runs, with the paper's numbers beside ours."),
     ("reproduce", "reproduce:reproduce", "Run what a table of the paper needs, and print the table."),
+    ("site", "site:site", "Build a static site of results: leaderboards, videos in step, worst pairs."),
+    ("view", "site:view", "Show results in the browser; only what changed is built again."),
     ("list", "listing:show", "List methods, tasks, metrics or data."),
     ("make-puppets", "puppets:make", "Render puppets: paired clips with ground-truth motion."),
     ("make-films", "films:make", "Make films of puppets: exact shots, tracks and boxes."),

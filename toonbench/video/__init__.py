@@ -8,7 +8,7 @@ never gives fewer frames silently.
 """
 
 from toonbench.video.ahead import read_ahead
-from toonbench.video.image import iter_pictures, read_image, write_png
+from toonbench.video.image import iter_pictures, read_image, write_jpeg, write_png
 from toonbench.video.read import (
     Conversions,
     LazyFrame,
@@ -28,6 +28,7 @@ from toonbench.video.write import (
     write_lossless,
     write_lossless_chunks,
     write_viewable,
+    write_web_mp4,
 )
 
 __all__ = [
@@ -47,8 +48,10 @@ __all__ = [
     "write_exact_mp4",
     "write_film",
     "write_for_viewing",
+    "write_jpeg",
     "write_lossless",
     "write_lossless_chunks",
     "write_png",
     "write_viewable",
+    "write_web_mp4",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -68,12 +68,21 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def write_png(path: Path, frame: Frame) -> None:
     """Write one frame, (h, w, 3) uint8 RGB, as PNG."""
+    _write_image(path, frame, format="PNG")
+
+
+def write_jpeg(path: Path, frame: Frame, *, quality: int = 88) -> None:
+    """Write one frame, (h, w, 3) uint8 RGB, as JPEG without colour subsampling, for viewing."""
+    _write_image(path, frame, format="JPEG", quality=quality, subsampling=0, optimize=True)
+
+
+def _write_image(path: Path, frame: Frame, **options: Any) -> None:
     from PIL import Image
 
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
         raise ToonbenchError(f"{path}: an image must be uint8 (h, w, 3), got {frame.dtype} {frame.shape}")
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(frame)).save(buffer, format="PNG")
+    Image.fromarray(np.ascontiguousarray(frame)).save(buffer, **options)
     write_bytes(path, buffer.getvalue())
 
 

@@ -29,6 +29,8 @@ _LOSSLESS: dict[Codec, tuple[str, dict[str, str]]] = {
     "h264": ("libx264rgb", {"qp": "0", "preset": "veryslow", "g": "50"}),
 }
 _VIEWING = {"crf": "18", "preset": "medium"}
+# For pages: no frames out of order, so that frame k is shown at k / fps, and a key frame every 12, so that seeking is fast.
+_WEB = {"crf": "20", "preset": "veryfast", "bf": "0", "g": "12", "profile": "high"}
 
 
 def write_lossless(path: Path, frames: Frames, *, fps: float, codec: Codec = "ffv1") -> None:
@@ -151,6 +153,27 @@ def write_viewable(path: Path, frames: Iterable[Frame], *, fps: float) -> int:
     return count
 
 
+def write_web_mp4(path: Path, frames: Iterable[Frame], *, fps: float) -> int:
+    """Write at least one frame as an H.264 MP4 (4:2:0) for pages, with its index at the start of the file; return how many.
+
+    Frame k is shown from k / fps on. Odd sizes repeat their last row or column: nothing is scaled. The same frames give the same bytes.
+    """
+    source, count = iter(frames), 0
+    first = next(source)
+    height, width, _ = first.shape
+
+    def padded() -> Iterator[Frame]:
+        nonlocal count
+        for frame in itertools.chain([first], source):
+            count += 1
+            yield np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+    with writing(path) as temporary:
+        _encode_into(path, str(temporary), padded(), width=width + width % 2, height=height + height % 2, fps=fps,
+                     container="mp4", codec="libx264", pixels="yuv420p", options=_WEB, faststart=True)  # fmt: skip
+    return count
+
+
 def write_exact_mp4(path: Path, frames: Iterable[Frame], *, fps: float) -> None:
     """Write RGB frames bit-exactly as H.264 (RGB, quantiser 0) in MP4, which readers based on FFmpeg decode; streaming."""
     source = iter(frames)
@@ -229,6 +252,7 @@ def _encode_into(
     pixels: str,
     options: dict[str, str],
     tags: dict[str, str] | None = None,
+    faststart: bool = False,
 ) -> None:
     """Encode into a file. Bit-exact flags leave out dates and random ids; one thread gives the same bytes on every machine."""
     import av
@@ -237,8 +261,9 @@ def _encode_into(
     from av.video.reformatter import VideoReformatter
 
     reformatter = VideoReformatter()
+    muxing = {"fflags": "+bitexact", **({"movflags": "+faststart"} if faststart else {})}
     try:
-        with av.open(target, "w", format=container, container_options={"fflags": "+bitexact"}) as output:
+        with av.open(target, "w", format=container, container_options=muxing) as output:
             output.metadata.update(tags or {})
             rate = Fraction(fps).limit_denominator(1001)
             stream = cast("VideoStream", output.add_stream(codec, rate=rate, options=options))

@@ -1,0 +1,147 @@
+"""Build a site from stored results: encode what is new, write what has changed, remove what is gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toonbench.data import Dataset
+from toonbench.pool import IN_PROCESS, Pool
+from toonbench.report.boards import Board, boards
+from toonbench.report.entries import Entry
+from toonbench.report.site.clips import Clips, clips_of
+from toonbench.report.site.data import Worst, batches_of, board_files, pair_file, write_pairs
+from toonbench.report.site.folder import SiteFolder
+from toonbench.report.site.media import FOLDER, Media, MediaStore, Wanted
+from toonbench.report.site.model import BoardView, MethodView, PairRow, views
+from toonbench.report.site.pages import Site, pages
+from toonbench.types import ToonbenchError
+
+TITLE = "toonbench results"
+Shown = Wanted | str  # a file to show, or why there is none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A site: its first page, what it shows, and what the build did. `encoding` and `seconds` are times."""
+
+    page: Path
+    boards: int
+    runs: int
+    pairs: int
+    videos: int
+    encoded: int
+    written: int
+    encoding: float
+    seconds: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What is shown of the pairs of a board: by pair and role, and by label and pair."""
+
+    view: BoardView
+    clips: Clips
+    roles: Mapping[str, Mapping[str, Shown]]
+    videos: Mapping[tuple[str, str], Shown]
+
+
+def build_site(
+    entries: Sequence[Entry],
+    out: Path,
+    *,
+    data: Sequence[Dataset] = (),
+    title: str = TITLE,
+    media: Path | None = None,
+    ranked: Sequence[Board] | None = None,
+    pool: Pool = IN_PROCESS,
+) -> Built:
+    """Build the site of `entries` in `out`, a new folder or an earlier site; equal inputs give equal bytes.
+
+    `data` are data sets for clips that are not shipped. `media` is where encoded videos are kept, by default in the site itself.
+    `ranked` are the boards of `entries`, if they are known. Raises ToonbenchError for a folder that holds other files.
+    """
+    started = time.perf_counter()
+    folder = SiteFolder(out)
+    store = MediaStore(media or out / FOLDER, pool=pool)
+    plans = [_plan(view, data) for view in views(ranked if ranked is not None else boards(entries))]
+    if not plans:
+        raise ToonbenchError("no runs are given: give the folder of a run, or a folder of runs")
+    encoding = time.perf_counter()
+    keys = store.keys([one for plan in plans for one in _files(plan)])
+    folder.announce(name for key in keys.values() for name in (f"{FOLDER}/{key}.jpg", f"{FOLDER}/{key}.mp4"))
+    encoded = store.encode(keys)
+    store.publish([*encoded.values()], out / FOLDER)
+    encoding = time.perf_counter() - encoding
+    names = [pair_file(plan.view, pair.pair) for plan in plans for pair in plan.view.pairs]
+    folder.announce(names)
+    worst = {plan.view.slug: _write_pairs(plan, encoded, out=out, pool=pool) for plan in plans}
+    notes = {plan.view.slug: [plan.clips.reason] if plan.clips.reason else [] for plan in plans}
+    files: dict[str, str | bytes] = dict(pages(Site(title=title, boards=[p.view for p in plans], worst=worst, notes=notes)))
+    for plan in plans:
+        files |= board_files(plan.view)
+    folder.announce(files)
+    for name, content in files.items():
+        folder.write(name, content)
+    folder.finish()
+    return Built(
+        page=out / _first_page(plans),
+        boards=len(plans),
+        runs=len(entries),
+        pairs=sum(len(plan.view.pairs) for plan in plans),
+        videos=len(set(keys.values())),
+        encoded=store.encoded,
+        written=folder.written + sum(one.written for board in worst.values() for one in board.values()),
+        encoding=encoding,
+        seconds=time.perf_counter() - started,
+        notes=tuple(dict.fromkeys(note for lines in notes.values() for note in lines)),
+    )
+
+
+def _first_page(plans: Sequence[_Plan]) -> str:
+    return f"boards/{plans[0].view.slug}/index.html" if len(plans) == 1 else "index.html"
+
+
+def _plan(view: BoardView, data: Sequence[Dataset]) -> _Plan:
+    clips = clips_of(view.board, data)
+    return _Plan(
+        view=view,
+        clips=clips,
+        roles={pair.pair: clips.wanted(pair.source, pair.driving) for pair in view.pairs},
+        videos={(one.label, pair.pair): _video(one, pair) for one in view.methods for pair in view.pairs},
+    )
+
+
+def _video(method: MethodView, pair: PairRow) -> Shown:
+    """The video of a method for a pair, or why there is none."""
+    row = method.rows.get(pair.pair)
+    name = pair.pair
+    if "/" in name or "\\" in name or "\0" in name or name in ("", ".", ".."):  # a changed scores.csv must not name other files
+        return "the name of this pair cannot be that of a file"
+    path = method.entry.run.video(name)
+    if path.is_file():
+        return Wanted(path=path)
+    try:
+        reason = method.entry.run.reason(name)
+    except ToonbenchError as error:
+        reason = str(error)
+    if row is None:
+        return reason or "this run does not have this pair"
+    return row.failure or reason or "the video is missing: the run's folder holds its scores only"
+
+
+def _files(plan: _Plan) -> list[Wanted]:
+    shown = [one for roles in plan.roles.values() for one in roles.values()] + [*plan.videos.values()]
+    return [one for one in shown if isinstance(one, Wanted)]
+
+
+def _write_pairs(plan: _Plan, encoded: Mapping[Wanted, Media], *, out: Path, pool: Pool) -> Mapping[str, Worst]:
+    def media(one: Shown) -> Media | str:
+        return one if isinstance(one, str) else encoded.get(one, "the file is gone")
+
+    roles = {pair: {role: media(one) for role, one in found.items()} for pair, found in plan.roles.items()}
+    videos = {key: media(one) for key, one in plan.videos.items()}
+    return write_pairs(batches_of(plan.view, out=out, clips=roles, videos=videos, skip=plan.clips.skip), pool=pool)

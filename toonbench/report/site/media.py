@@ -1,0 +1,180 @@
+"""Videos of the site: H.264 and a poster for each, encoded once for each content and kept between builds."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from toonbench import video
+from toonbench.data.open import cache_folder
+from toonbench.pool import IN_PROCESS, Pool
+from toonbench.report.site.names import digest
+from toonbench.sealed import read_sealed, write_sealed
+from toonbench.store import reason_of, writing
+from toonbench.types import CannotWrite
+
+CODING = "1"  # changes with anything that changes the bytes of encoded files
+FEW = 24  # files that this process handles faster than new processes start
+FOLDER = "media"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A file to show: all frames of a video, or (`still`) the first one."""
+
+    path: Path
+    still: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """A file as the site has it: `media/<key>.jpg`, and `media/<key>.mp4` unless it is a still. `problem` says why it is not shown."""
+
+    key: str
+    frames: int = 0
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    problem: str = ""
+
+    @property
+    def files(self) -> list[str]:
+        """The files of the site."""
+        names = [f"{FOLDER}/{self.key}.jpg", *([f"{FOLDER}/{self.key}.mp4"] if self.fps else [])]
+        return [] if self.problem else names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    wanted: Wanted
+    key: str
+    store: Path
+
+
+class MediaStore:
+    """The encoded files in `store`, and what is remembered about files by path, size and time, so that they are not read again."""
+
+    def __init__(self, store: Path, *, pool: Pool = IN_PROCESS) -> None:
+        self.store, self._pool = store, pool
+        self._memory = cache_folder() / "site" / f"{digest(str(store.resolve()))}.json"
+        self._known: dict[str, Any] = read_sealed(self._memory) or {}
+        self.encoded = 0
+
+    def keys(self, wanted: Sequence[Wanted]) -> dict[Wanted, str]:
+        """The key of each file that exists: a checksum of its content."""
+        marks = {one: mark for one in dict.fromkeys(wanted) if (mark := _mark(one.path))}
+        unknown = [one for one, mark in marks.items() if self._remembered(one, mark) is None]
+        hashed = dict(zip(unknown, self._map(_key, unknown, title="reading videos"), strict=True))
+        return {one: hashed.get(one) or cast("str", self._known[_name(one)][1]["key"]) for one in marks}
+
+    def encode(self, keys: Mapping[Wanted, str]) -> dict[Wanted, Media]:
+        """Encode what the store lacks."""
+        todo, found = list[Wanted](), dict[Wanted, Media]()
+        for one, key in keys.items():
+            stored = self._remembered(one, _mark(one.path))
+            if stored is not None and stored.key == key and self._has(stored):
+                found[one] = stored
+            else:
+                todo.append(one)
+        first = {keys[one]: one for one in reversed(todo)}  # equal files are encoded once
+        jobs = [_Job(wanted=one, key=key, store=self.store) for key, one in sorted(first.items())]
+        made = {one.key: one for one in self._map(_encode, jobs, title="encoding videos")}
+        self.encoded += len(jobs)
+        found |= {one: made[keys[one]] for one in todo}
+        self._known |= {_name(one): [_mark(one.path), asdict(media)] for one, media in found.items()}
+        if todo:
+            write_sealed(self._memory, self._known)
+        return found
+
+    def publish(self, media: Sequence[Media], folder: Path) -> None:
+        """Put the encoded files into a site that has them elsewhere: as links to the same file, or copies."""
+        if folder.resolve() == self.store.resolve():
+            return
+        for name in sorted({Path(name).name for one in media for name in one.files}):
+            _link(self.store / name, folder / name)
+
+    def _has(self, media: Media) -> bool:
+        return bool(media.problem) or all((self.store.parent / name).is_file() for name in media.files)
+
+    def _remembered(self, one: Wanted, mark: list[int]) -> Media | None:
+        found = self._known.get(_name(one))
+        return Media(**found[1]) if found and found[0] == mark else None
+
+    def _map(self, function: Any, items: Sequence[Any], *, title: str) -> list[Any]:
+        return self._pool.at_most(1 if len(items) <= FEW else self._pool.workers).map(function, items, title=title)
+
+
+def _name(one: Wanted) -> str:
+    return f"{one.path.resolve()}{'|still' if one.still else ''}"
+
+
+def _mark(path: Path) -> list[int]:
+    """The size and time of a file; empty if it does not exist."""
+    try:
+        found = path.stat()
+    except OSError:
+        return []
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _key(one: Wanted) -> str:
+    try:
+        with one.path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        content = f"unreadable {error.errno} {one.path}"
+    return digest(f"{content} {CODING} {one.still}")
+
+
+def _encode(job: _Job) -> Media:
+    """Encode one file; a file that cannot be decoded has a problem."""
+    try:
+        return _still(job) if job.wanted.still else _video(job)
+    except (CannotWrite, MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # noqa: BLE001 - of the file, and shown on its page
+        return Media(key=job.key, problem=reason_of(error))
+
+
+def _still(job: _Job) -> Media:
+    path = job.wanted.path
+    frame = next(iter(video.iter_frames(path)))
+    video.write_jpeg(job.store / f"{job.key}.jpg", frame)
+    return Media(key=job.key, frames=1, width=frame.shape[1], height=frame.shape[0])
+
+
+def _video(job: _Job) -> Media:
+    path = job.wanted.path
+    fps = video.probe(path).fps or 25.0
+    frames = video.iter_frames(path)
+    first = next(frames)
+    count = video.write_web_mp4(job.store / f"{job.key}.mp4", _with(first, frames), fps=fps)
+    video.write_jpeg(job.store / f"{job.key}.jpg", first)
+    return Media(key=job.key, frames=count, width=first.shape[1], height=first.shape[0], fps=fps)
+
+
+def _with(first: Any, rest: Any) -> Any:
+    yield first
+    yield from rest
+
+
+@functools.cache
+def _folder(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    if target.exists():
+        return
+    _folder(target.parent)
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or a file system without links
+        with writing(target) as temporary:
+            shutil.copyfile(source, temporary)

@@ -1,0 +1,166 @@
+"""What the pages show of a board: its methods, metrics, pairs and their values, with an address for each."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toonbench.report.boards import Board
+from toonbench.report.entries import Entry
+from toonbench.report.site.names import digest, shared_start, shown, slugs
+from toonbench.types import Result
+
+REFERENCES = {
+    "static": "the source in every frame, without motion",
+    "paste": "the driving video itself",
+    "oracle": "the target itself",
+    "noisy-oracle": "the target with noise",
+    "landmark-warp": "a warp without training",
+}
+OTHER_COLUMNS = frozenset({"pair", "source", "driving", "failure"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRow:
+    """A row of a run's scores.csv: a pair, the ids of its clips, its value of each metric (NaN: none), and why it failed."""
+
+    pair: str
+    source: str
+    driving: str
+    values: Mapping[str, float] = field(default_factory=dict[str, float])
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodView:
+    """A run on a board. `slug` tells it apart in addresses; `reference` says what a reference method is, or is empty."""
+
+    entry: Entry
+    label: str
+    slug: str
+    page: str
+    rows: Mapping[str, PairRow]
+
+    @property
+    def reference(self) -> str:
+        """What a reference method does; empty for any other method."""
+        return REFERENCES.get(self.entry.method, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardView:
+    """A board with addresses. `pairs` are those of all its runs, in the task's order, `files` their names in addresses."""
+
+    board: Board
+    slug: str
+    methods: tuple[MethodView, ...]
+    pairs: tuple[PairRow, ...]
+    files: Mapping[str, str]
+    metric_pages: Mapping[str, str]
+    short: Mapping[str, str]
+    ranks: Mapping[tuple[str, str], int]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The ids of its metrics."""
+        return self.board.metrics
+
+    def result(self, metric: str) -> Result | None:
+        """Any result of a metric, for its direction."""
+        return next((one.entry.results[metric] for one in self.methods if metric in one.entry.results), None)
+
+    def higher_is_better(self, metric: str) -> bool:
+        """The direction of a metric."""
+        found = self.result(metric)
+        return bool(found and found.higher_is_better)
+
+
+def views(boards: Sequence[Board]) -> list[BoardView]:
+    """The boards with addresses that differ."""
+    keys = [_key(board) for board in boards]
+    names = slugs(keys)
+    pages = method_pages(entry for board in boards for entry in board.entries)
+    metrics = slugs(dict.fromkeys(name for board in boards for name in board.metrics))
+    return [_view(board, slug=names[key], pages=pages, metrics=metrics) for key, board in zip(keys, boards, strict=True)]
+
+
+def _key(board: Board) -> str:
+    """A text that differs for every board: data and task, and what else defines its pairs if they are not the usual ones."""
+    about = board.about
+    usual = not about.get("seed") and about.get("limit") is None and about.get("pairs_fingerprint")
+    extra = "" if usual else f"-seed{about.get('seed')}-limit{about.get('limit')}-{about.get('pairs_fingerprint') or ''}"
+    return f"{board.task}-{board.data}{extra}"
+
+
+def method_pages(entries: Iterable[Entry]) -> dict[tuple[str, str], str]:
+    """The address of the page of each method and revision."""
+    both = dict.fromkeys((entry.method, entry.revision) for entry in entries)
+    names = slugs(f"{method}@{revision}" for method, revision in both)
+    return {key: names[f"{key[0]}@{key[1]}"] for key in both}
+
+
+def _view(board: Board, *, slug: str, pages: Mapping[tuple[str, str], str], metrics: Mapping[str, str]) -> BoardView:
+    names = slugs(board.names[entry.root] for entry in board.entries)
+    methods = tuple(
+        MethodView(
+            entry=entry,
+            label=board.names[entry.root],
+            slug=names[board.names[entry.root]],
+            page=pages[entry.method, entry.revision],
+            rows=read_scores(entry.root / "scores.csv"),
+        )
+        for entry in board.entries
+    )
+    pairs: dict[str, PairRow] = {}
+    for method in sorted(methods, key=lambda one: bool(one.entry.problem)):
+        for name, row in method.rows.items():
+            pairs.setdefault(name, row)
+    clips = [row.source for row in pairs.values()] + [row.driving for row in pairs.values()]
+    start = shared_start(clips)
+    return BoardView(
+        board=board,
+        slug=slug,
+        methods=methods,
+        pairs=tuple(pairs.values()),
+        files={pair: digest(pair) for pair in pairs},
+        metric_pages=metrics,
+        short={name: shown(name.removeprefix(start)) for name in clips},
+        ranks=_ranks(board),
+    )
+
+
+def _ranks(board: Board) -> dict[tuple[str, str], int]:
+    """(label, metric) to the shared rank, where there is one."""
+    found = board.comparison.metrics if board.comparison else ()
+    return {(row.method, one.metric): row.rank for one in found for row in one.methods if row.rank is not None}
+
+
+def read_scores(path: Path) -> dict[str, PairRow]:
+    """The rows of a scores.csv by pair; none if it cannot be read."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = [*csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return {}
+    found: dict[str, PairRow] = {}
+    for line in lines:
+        if line.get("pair"):
+            values = {str(key): _number(value) for key, value in line.items() if key not in OTHER_COLUMNS and key}
+            found[line["pair"]] = PairRow(
+                pair=line["pair"],
+                source=line.get("source") or "",
+                driving=line.get("driving") or "",
+                values=values,
+                failure=line.get("failure") or "",
+            )
+    return found
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except (TypeError, ValueError):
+        return math.nan
