@@ -44,7 +44,9 @@ def site(
 
     terminal = terminal or Terminal()
     pool = terminal.pool(processes or Processes(), writes=[out], reads=[*runs])
-    built = build_site(find_entries(runs), out, data=open_sets([str(one) for one in data or ()]), title=title, pool=pool)
+    built = build_site(
+        find_entries(runs), out, data=open_sets([str(one) for one in data or ()]), title=title, pool=pool
+    )
     return _report(built, terminal=terminal)
 
 
@@ -92,6 +94,6 @@ def _report(built: Built, *, terminal: Terminal) -> int:
         terminal.message(f"source, driving video and target: {note}")
     coded = f"{built.encoded} of {built.videos} videos encoded in {built.encoding:.1f} s"
     rest = f"{built.written} files written in {built.seconds - built.encoding:.1f} s"
-    terminal.message(f"{built.runs} runs, {built.boards} leaderboards, {built.pairs} pairs; {coded}; {rest}")
+    terminal.message(f"{built.runs} runs, {built.leaderboards} leaderboards, {built.pairs} pairs; {coded}; {rest}")
     console.print(str(built.page), markup=False, soft_wrap=True)
     return 0

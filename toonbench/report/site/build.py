@@ -9,13 +9,13 @@ from pathlib import Path
 
 from toonbench.data import Dataset
 from toonbench.pool import IN_PROCESS, Pool
-from toonbench.report.boards import Board, boards
 from toonbench.report.entries import Entry
+from toonbench.report.leaderboards import Leaderboard, leaderboards
 from toonbench.report.site.clips import Clips, clips_of
-from toonbench.report.site.data import Worst, batches_of, board_files, pair_file, write_pairs
+from toonbench.report.site.data import Worst, batches_of, leaderboard_files, pair_file, write_pairs
 from toonbench.report.site.folder import SiteFolder
 from toonbench.report.site.media import FOLDER, Media, MediaStore, Wanted
-from toonbench.report.site.model import BoardView, MethodView, PairRow, views
+from toonbench.report.site.model import LeaderboardView, MethodView, PairRow, views
 from toonbench.report.site.pages import Site, pages
 from toonbench.types import ToonbenchError
 
@@ -28,7 +28,7 @@ class Built:
     """A site: its first page, what it shows, and what the build did. `encoding` and `seconds` are times."""
 
     page: Path
-    boards: int
+    leaderboards: int
     runs: int
     pairs: int
     videos: int
@@ -41,9 +41,9 @@ class Built:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What is shown of the pairs of a board: by pair and role, and by label and pair."""
+    """What is shown of the pairs of a leaderboard: by pair and role, and by label and pair."""
 
-    view: BoardView
+    view: LeaderboardView
     clips: Clips
     roles: Mapping[str, Mapping[str, Shown]]
     videos: Mapping[tuple[str, str], Shown]
@@ -56,45 +56,51 @@ def build_site(
     data: Sequence[Dataset] = (),
     title: str = TITLE,
     media: Path | None = None,
-    ranked: Sequence[Board] | None = None,
     pool: Pool = IN_PROCESS,
 ) -> Built:
     """Build the site of `entries` in `out`, a new folder or an earlier site; equal inputs give equal bytes.
 
     `data` are data sets for clips that are not shipped. `media` is where encoded videos are kept, by default in the site itself.
-    `ranked` are the boards of `entries`, if they are known. Raises ToonbenchError for a folder that holds other files.
+    Raises ToonbenchError for a folder that holds other files, and for no entries.
     """
     started = time.perf_counter()
+    if not entries:
+        raise ToonbenchError("no runs are given: give the folder of a run, or a folder of runs")
     folder = SiteFolder(out)
     store = MediaStore(media or out / FOLDER, pool=pool)
-    plans = [_plan(view, data) for view in views(ranked if ranked is not None else boards(entries))]
-    if not plans:
-        raise ToonbenchError("no runs are given: give the folder of a run, or a folder of runs")
+    clips = _Sets(data)
+    wanted = [one for view in views(leaderboards(entries, ranks=False)) for one in _files(_plan(view, clips))]
     encoding = time.perf_counter()
-    keys = store.keys([one for plan in plans for one in _files(plan)])
+    keys = store.keys(wanted)
     folder.announce(name for key in keys.values() for name in (f"{FOLDER}/{key}.jpg", f"{FOLDER}/{key}.mp4"))
-    encoded = store.encode(keys)
-    store.publish([*encoded.values()], out / FOLDER)
+    coming = store.start(keys)
     encoding = time.perf_counter() - encoding
+    plans = [_plan(view, clips) for view in views(leaderboards(entries))]
+    waiting = time.perf_counter()
+    encoded = coming.result()
+    store.publish([*encoded.values()], out / FOLDER)
+    encoding += time.perf_counter() - waiting
     names = [pair_file(plan.view, pair.pair) for plan in plans for pair in plan.view.pairs]
     folder.announce(names)
     worst = {plan.view.slug: _write_pairs(plan, encoded, out=out, pool=pool) for plan in plans}
     notes = {plan.view.slug: [plan.clips.reason] if plan.clips.reason else [] for plan in plans}
-    files: dict[str, str | bytes] = dict(pages(Site(title=title, boards=[p.view for p in plans], worst=worst, notes=notes)))
+    files: dict[str, str | bytes] = dict(
+        pages(Site(title=title, leaderboards=[p.view for p in plans], worst=worst, notes=notes))
+    )
     for plan in plans:
-        files |= board_files(plan.view)
+        files |= leaderboard_files(plan.view)
     folder.announce(files)
     for name, content in files.items():
         folder.write(name, content)
     folder.finish()
     return Built(
         page=out / _first_page(plans),
-        boards=len(plans),
+        leaderboards=len(plans),
         runs=len(entries),
         pairs=sum(len(plan.view.pairs) for plan in plans),
         videos=len(set(keys.values())),
         encoded=store.encoded,
-        written=folder.written + sum(one.written for board in worst.values() for one in board.values()),
+        written=folder.written + sum(one.written for leaderboard in worst.values() for one in leaderboard.values()),
         encoding=encoding,
         seconds=time.perf_counter() - started,
         notes=tuple(dict.fromkeys(note for lines in notes.values() for note in lines)),
@@ -102,11 +108,26 @@ def build_site(
 
 
 def _first_page(plans: Sequence[_Plan]) -> str:
-    return f"boards/{plans[0].view.slug}/index.html" if len(plans) == 1 else "index.html"
+    return f"leaderboards/{plans[0].view.slug}/index.html" if len(plans) == 1 else "index.html"
 
 
-def _plan(view: BoardView, data: Sequence[Dataset]) -> _Plan:
-    clips = clips_of(view.board, data)
+class _Sets:
+    """The clips of leaderboards; each data set is opened once."""
+
+    def __init__(self, given: Sequence[Dataset]) -> None:
+        self._given = given
+        self._found: dict[tuple[str, str, str], Clips] = {}
+
+    def of(self, one: Leaderboard) -> Clips:
+        """The clips of a leaderboard."""
+        key = (one.data, one.task, str(one.about.get("data_fingerprint")))
+        if key not in self._found:
+            self._found[key] = clips_of(one, self._given)
+        return self._found[key]
+
+
+def _plan(view: LeaderboardView, sets: _Sets) -> _Plan:
+    clips = sets.of(view.leaderboard)
     return _Plan(
         view=view,
         clips=clips,
@@ -119,7 +140,9 @@ def _video(method: MethodView, pair: PairRow) -> Shown:
     """The video of a method for a pair, or why there is none."""
     row = method.rows.get(pair.pair)
     name = pair.pair
-    if "/" in name or "\\" in name or "\0" in name or name in ("", ".", ".."):  # a changed scores.csv must not name other files
+    if (
+        "/" in name or "\\" in name or "\0" in name or name in ("", ".", "..")
+    ):  # a changed scores.csv must not name other files
         return "the name of this pair cannot be that of a file"
     path = method.entry.run.video(name)
     if path.is_file():

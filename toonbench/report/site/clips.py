@@ -1,16 +1,21 @@
-"""The clips that a board's pairs consist of: those of its data set, where that can be opened."""
+"""The clips that a leaderboard's pairs consist of: those of its data set, where that can be opened."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from toonbench import registry
 from toonbench.data import Dataset, shipped
-from toonbench.data.open import open_data
-from toonbench.report.boards import Board
+from toonbench.data.open import cache_folder, open_data
+from toonbench.report.leaderboards import Leaderboard
 from toonbench.report.site.media import Wanted
-from toonbench.types import Clip, Motion, ToonbenchError
+from toonbench.report.site.names import digest
+from toonbench.sealed import read_sealed, write_sealed
+from toonbench.types import Clip, Domain, Motion, ToonbenchError
 
 ROLES = ("source", "driving", "target")
 
@@ -50,22 +55,66 @@ def open_sets(data: Sequence[str]) -> list[Dataset]:
     return [open_data(spec) for spec in data]
 
 
-def clips_of(board: Board, given: Sequence[Dataset]) -> Clips:
-    """The clips of a board: of one of the `given` data sets, or of a shipped one."""
-    motion, skip = _task(board.task)
-    found = next((one for one in given if one.id == board.data), None)
+def clips_of(leaderboard: Leaderboard, given: Sequence[Dataset]) -> Clips:
+    """The clips of a leaderboard: of one of the `given` data sets, or of a shipped one."""
+    motion, skip = _task(leaderboard.task)
+    found = next((_set(one) for one in given if one.id == leaderboard.data), None)
     if found is None:
-        if board.data not in shipped():
-            asked = f"--data is {given[0].id}, not {board.data}" if given else f"give the data set {board.data} with --data"
+        if leaderboard.data not in shipped():
+            asked = (
+                f"--data is {given[0].id}, not {leaderboard.data}"
+                if given
+                else f"give the data set {leaderboard.data} with --data"
+            )
             return Clips(skip=skip, reason=f"not shown here: {asked}")
         try:
-            found = open_data(board.data)
+            found = _shipped(leaderboard.data)
         except ToonbenchError as error:
             return Clips(skip=skip, reason=f"not shown here: {error}")
-    if found.fingerprint != board.about.get("data_fingerprint"):
-        return Clips(skip=skip, reason=f"not shown here: {board.data} has other clips now than when it was scored")
-    by_id = {clip.id: clip for clip in found.clips}
-    return Clips(by_id=by_id, targets=found.targets, motion=motion, skip=skip)
+    if found.fingerprint != leaderboard.about.get("data_fingerprint"):
+        return Clips(
+            skip=skip, reason=f"not shown here: {leaderboard.data} has other clips now than when it was scored"
+        )
+    return Clips(by_id=found.by_id, targets=found.targets, motion=motion, skip=skip)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Set:
+    """The part of a data set that pages need."""
+
+    fingerprint: str
+    by_id: Mapping[str, Clip]
+    targets: Mapping[tuple[str, str, Motion], Clip]
+
+
+@functools.cache
+def _shipped(name: str) -> _Set:
+    """A shipped data set. What it holds is remembered in the user's cache, because opening it reads and checks all its files."""
+    root = shipped()[name]
+    path = cache_folder() / "site" / f"set-{digest(str(root.resolve()))}.json"
+    mark = [one.stat().st_mtime_ns for one in sorted(root.glob("*.parquet"))]
+    stored = read_sealed(path)
+    if not (stored and stored.get("mark") == mark):
+        found = _set(open_data(name))
+        targets = [[*key, clip.id, str(clip.path)] for key, clip in found.targets.items()]
+        clips = {clip.id: [str(clip.path), clip.domain, clip.problem] for clip in found.by_id.values()}
+        made: dict[str, Any] = {"mark": mark, "fingerprint": found.fingerprint, "clips": clips, "targets": targets}
+        write_sealed(path, made)
+        stored = made
+    return _Set(
+        fingerprint=stored["fingerprint"],
+        by_id={name: _clip(name, *facts) for name, facts in stored["clips"].items()},
+        targets={(s, d, m): _clip(name, path, "real") for s, d, m, name, path in stored["targets"]},
+    )
+
+
+def _clip(name: str, path: str, domain: Domain, problem: str = "") -> Clip:
+    return Clip(id=name, path=Path(path), domain=domain, problem=problem)
+
+
+def _set(data: Dataset) -> _Set:
+    by_id = {clip.id: clip for clip in data.clips}
+    return _Set(fingerprint=data.fingerprint, by_id=by_id, targets=data.targets)
 
 
 def _task(task: str) -> tuple[Motion, int]:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from toonbench.pool import Pool
-from toonbench.report.site.curves import frame_values
+from toonbench.report.site.curves import Curve, frame_values, remembered
 from toonbench.report.site.folder import write_if_changed
-from toonbench.report.site.leaderboard import places_of
 from toonbench.report.site.media import Media, Wanted
-from toonbench.report.site.model import BoardView, PairRow
+from toonbench.report.site.model import LeaderboardView, PairRow
 from toonbench.report.site.names import shown
+from toonbench.report.site.table import places_of
 from toonbench.store import Run
 
 BATCH = 25  # pairs that a process handles at once
@@ -29,11 +29,12 @@ Shown = Wanted | str  # a file, or why there is none
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodPart:
-    """One method's part of a pair: its run, its row, and its encoded video or why there is none."""
+    """One method's part of a pair: its run, its row, its encoded video or why there is none, and its curves if they are known."""
 
     root: Path
     row: PairRow | None
     media: Media | str
+    curves: Mapping[str, Curve] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class PairPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Pairs of one board, with the board's metrics and the number of frames that are not measured."""
+    """Pairs of one leaderboard, with the leaderboard's metrics and the number of frames that are not measured."""
 
     pairs: tuple[PairPart, ...]
     metrics: tuple[str, ...]
@@ -80,9 +81,15 @@ def write_pairs(batches: Sequence[Batch], *, pool: Pool) -> dict[str, Worst]:
 
 
 def batches_of(
-    view: BoardView, *, out: Path, clips: Mapping[str, Mapping[str, Media | str]], videos: Mapping[tuple[str, str], Media | str], skip: int
+    view: LeaderboardView,
+    *,
+    out: Path,
+    clips: Mapping[str, Mapping[str, Media | str]],
+    videos: Mapping[tuple[str, str], Media | str],
+    skip: int,
 ) -> list[Batch]:
-    """The pairs of a board in batches. `clips` are by pair and role, `videos` by label and pair."""
+    """The pairs of a leaderboard in batches. `clips` are by pair and role, `videos` by label and pair."""
+    known = _known(view) if len(view.pairs) <= FEW_PAIRS else {}
     parts = [
         PairPart(
             name=view.files[pair.pair],
@@ -90,7 +97,12 @@ def batches_of(
             pair=pair,
             clips=clips[pair.pair],
             methods=tuple(
-                MethodPart(root=one.entry.root, row=one.rows.get(pair.pair), media=videos[one.label, pair.pair])
+                MethodPart(
+                    root=one.entry.root,
+                    row=one.rows.get(pair.pair),
+                    media=videos[one.label, pair.pair],
+                    curves=known[one.label].get(pair.pair, {}) if one.label in known else None,
+                )
                 for one in view.methods
             ),
         )
@@ -103,34 +115,46 @@ def batches_of(
     ]
 
 
-def pair_file(view: BoardView, pair: str) -> str:
+def pair_file(view: LeaderboardView, pair: str) -> str:
     """The file of a pair in the site."""
     return f"data/{view.slug}/pairs/{view.files[pair]}.js"
 
 
-def board_files(view: BoardView) -> dict[str, str]:
-    """The list of a board's pairs, and the values of each metric: file to content."""
+def leaderboard_files(view: LeaderboardView) -> dict[str, str]:
+    """The list of a leaderboard's pairs, and the values of each metric: file to content."""
     metrics = [_metric(view, name) for name in view.metrics]
-    board = {
-        "title": shown(f"{view.board.task} · {view.board.data}"),
+    leaderboard = {
+        "title": shown(f"{view.leaderboard.task} · {view.leaderboard.data}"),
         "methods": [
-            {"label": shown(one.label), "slug": one.slug, "page": one.page, "reference": one.reference, "problem": shown(one.entry.problem)}
+            {
+                "label": shown(one.label),
+                "slug": one.slug,
+                "page": one.page,
+                "reference": one.reference,
+                "problem": shown(one.entry.problem),
+            }
             for one in view.methods
         ],
         "metrics": metrics,
         "pairs": [
-            [view.files[one.pair], shown(one.pair), view.short[one.source], view.short[one.driving], _failed(view, one.pair)]
+            [
+                view.files[one.pair],
+                shown(one.pair),
+                view.short[one.source],
+                view.short[one.driving],
+                _failed(view, one.pair),
+            ]
             for one in view.pairs
         ],
     }
-    files = {f"data/{view.slug}/board.js": script("board", board)}
+    files = {f"data/{view.slug}/leaderboard.js": script("leaderboard", leaderboard)}
     for metric in metrics:
         values = [[_round(_value(one.rows.get(p.pair), metric["id"])) for p in view.pairs] for one in view.methods]
         files[f"data/{view.slug}/values-{metric['slug']}.js"] = script(f"values-{metric['slug']}", values)
     return files
 
 
-def _metric(view: BoardView, name: str) -> dict[str, Any]:
+def _metric(view: LeaderboardView, name: str) -> dict[str, Any]:
     return {
         "id": name,
         "slug": view.metric_pages[name],
@@ -140,7 +164,7 @@ def _metric(view: BoardView, name: str) -> dict[str, Any]:
     }
 
 
-def _failed(view: BoardView, pair: str) -> int:
+def _failed(view: LeaderboardView, pair: str) -> int:
     """How many methods have no result for a pair."""
     rows = [one.rows.get(pair) for one in view.methods if one.rows]
     return sum(row is None or bool(row.failure) for row in rows)
@@ -171,7 +195,9 @@ def _write_pair(part: PairPart, batch: Batch) -> Worst:
         "source": shown(part.pair.source),
         "driving": shown(part.pair.driving),
         "clips": {role: _media(one) for role, one in part.clips.items()},
-        "methods": [{**_media(one.media), "failure": shown(one.row.failure if one.row else "")} for one in part.methods],
+        "methods": [
+            {**_media(one.media), "failure": shown(one.row.failure if one.row else "")} for one in part.methods
+        ],
         "skip": batch.skip,
         "values": [[_round(_value(one.row, metric)) for one in part.methods] for metric in batch.metrics],
         "curves": curves,
@@ -180,7 +206,18 @@ def _write_pair(part: PairPart, batch: Batch) -> Worst:
     return Worst(part.pair.pair, worst, int(written))
 
 
-def _curve(one: MethodPart, metric: str, pair: str) -> list[float | None]:
+def _known(view: LeaderboardView) -> dict[str, dict[str, dict[str, Curve]]]:
+    """The curves of each method, by label, pair and metric."""
+    found: dict[str, dict[str, dict[str, Curve]]] = {}
+    for one in view.methods:
+        values = [(pair, metric, _value(row, metric)) for pair, row in one.rows.items() for metric in view.metrics]
+        found[one.label] = remembered(one.entry.root, values)
+    return found
+
+
+def _curve(one: MethodPart, metric: str, pair: str) -> Curve:
+    if one.curves is not None:
+        return one.curves.get(metric, [])
     return frame_values(Run(one.root), metric, pair, value=_value(one.row, metric))
 
 
@@ -193,4 +230,10 @@ def _worst_frame(curve: Sequence[float | None], *, higher: bool, skip: int) -> i
 def _media(media: Media | str) -> dict[str, Any]:
     if isinstance(media, str) or media.problem:
         return {"reason": shown(media if isinstance(media, str) else media.problem)}
-    return {"key": media.key, "frames": media.frames, "fps": round(media.fps, 4), "width": media.width, "height": media.height}
+    return {
+        "key": media.key,
+        "frames": media.frames,
+        "fps": round(media.fps, 4),
+        "width": media.width,
+        "height": media.height,
+    }

@@ -51,7 +51,7 @@ def to_html(text: str, *, link: Link, lowest: int = 2) -> Markup:
         one.attrs.pop("style", None)  # the alignment of cells, which the pages' policy does not allow
         if one.type in ("heading_open", "heading_close"):
             one.tag = f"h{min(6, int(one.tag[1]) + shift)}"
-    return Markup(_parser().renderer.render(tokens, _parser().options, {}))  # noqa: S704 - raw HTML is switched off
+    return Markup(_parser().renderer.render(tokens, _parser().options, {}))
 
 
 @functools.cache
@@ -104,7 +104,9 @@ def method_card(method: str) -> Path | None:
         return None
     for root in _roots(point.dist.name):
         folder = root.joinpath(*parts)
-        places = (folder / "weights" / "README.md", folder / "README.md") if len(parts) > 1 or folder.name == method else ()
+        places = (
+            (folder / "weights" / "README.md", folder / "README.md") if len(parts) > 1 or folder.name == method else ()
+        )
         if found := next((one for one in places if one.is_file()), None):
             return found
     return None

@@ -42,7 +42,10 @@ def facts(entry: Entry) -> Facts:
 def _command(entry: Entry, known: Mapping[str, Any]) -> str:
     """The command of a run. The path of a folder is not stored: it is written as DIR."""
     given = known.get("device") == "given videos" or bool(known.get("videos"))
-    words = ["toonbench", *(["score", "--videos", "DIR", "--name", entry.method] if given else ["eval", "--method", entry.method])]
+    words = [
+        "toonbench",
+        *(["score", "--videos", "DIR", "--name", entry.method] if given else ["eval", "--method", entry.method]),
+    ]
     words += ["--task", entry.task.partition("@")[0], "--data", entry.data if "@" in entry.data else "DIR"]
     if isinstance(known.get("seed"), int) and known["seed"]:
         words += ["--seed", str(known["seed"])]

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -92,6 +93,22 @@ class MediaStore:
             write_sealed(self._memory, self._known)
         return found
 
+    def start(self, keys: Mapping[Wanted, str]) -> Future[dict[Wanted, Media]]:
+        """`encode` in the background if few files are new, otherwise now."""
+        done: Future[dict[Wanted, Media]] = Future()
+        if len(keys) - self._count(keys) > FEW:
+            done.set_result(self.encode(keys))
+            return done
+        background = ThreadPoolExecutor(1)
+        done = background.submit(self.encode, keys)
+        background.shutdown(wait=False)
+        return done
+
+    def _count(self, keys: Mapping[Wanted, str]) -> int:
+        """How many files the store has."""
+        known = [self._remembered(one, _mark(one.path)) for one in keys]
+        return sum(one is not None and self._has(one) for one in known)
+
     def publish(self, media: Sequence[Media], folder: Path) -> None:
         """Put the encoded files into a site that has them elsewhere: as links to the same file, or copies."""
         if folder.resolve() == self.store.resolve():
@@ -107,7 +124,11 @@ class MediaStore:
         return Media(**found[1]) if found and found[0] == mark else None
 
     def _map(self, function: Any, items: Sequence[Any], *, title: str) -> list[Any]:
-        return self._pool.at_most(1 if len(items) <= FEW else self._pool.workers).map(function, items, title=title)
+        """FFmpeg works without Python's lock, so that threads share few files as well as processes, and start at once."""
+        if len(items) > FEW:
+            return self._pool.map(function, items, title=title)
+        with ThreadPoolExecutor(max(1, self._pool.workers)) as threads:
+            return list(threads.map(function, items))
 
 
 def _name(one: Wanted) -> str:

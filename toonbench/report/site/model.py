@@ -1,4 +1,4 @@
-"""What the pages show of a board: its methods, metrics, pairs and their values, with an address for each."""
+"""What the pages show of a leaderboard: its methods, metrics, pairs and their values, with an address for each."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from toonbench.report.boards import Board
 from toonbench.report.entries import Entry
+from toonbench.report.leaderboards import Leaderboard
 from toonbench.report.site.names import digest, shared_start, shown, slugs
 from toonbench.types import Result
 
-REFERENCES = {
+REFERENCES = {  # in the order in which they are shown, after all other methods
+    "landmark-warp": "a warp without training",
     "static": "the source in every frame, without motion",
     "paste": "the driving video itself",
-    "oracle": "the target itself",
     "noisy-oracle": "the target with noise",
-    "landmark-warp": "a warp without training",
+    "oracle": "the target itself",
 }
 OTHER_COLUMNS = frozenset({"pair", "source", "driving", "failure"})
 
@@ -36,7 +36,7 @@ class PairRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodView:
-    """A run on a board. `slug` tells it apart in addresses; `reference` says what a reference method is, or is empty."""
+    """A run on a leaderboard. `slug` tells it apart in addresses; `reference` says what a reference method is, or is empty."""
 
     entry: Entry
     label: str
@@ -51,10 +51,10 @@ class MethodView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BoardView:
-    """A board with addresses. `pairs` are those of all its runs, in the task's order, `files` their names in addresses."""
+class LeaderboardView:
+    """A leaderboard with addresses. `pairs` are those of all its runs, in the task's order, `files` their names in addresses."""
 
-    board: Board
+    leaderboard: Leaderboard
     slug: str
     methods: tuple[MethodView, ...]
     pairs: tuple[PairRow, ...]
@@ -66,7 +66,7 @@ class BoardView:
     @property
     def metrics(self) -> tuple[str, ...]:
         """The ids of its metrics."""
-        return self.board.metrics
+        return self.leaderboard.metrics
 
     def result(self, metric: str) -> Result | None:
         """Any result of a metric, for its direction."""
@@ -78,21 +78,26 @@ class BoardView:
         return bool(found and found.higher_is_better)
 
 
-def views(boards: Sequence[Board]) -> list[BoardView]:
-    """The boards with addresses that differ."""
-    keys = [_key(board) for board in boards]
+def views(leaderboards: Sequence[Leaderboard]) -> list[LeaderboardView]:
+    """The leaderboards with addresses that differ."""
+    keys = [_key(leaderboard) for leaderboard in leaderboards]
     names = slugs(keys)
-    pages = method_pages(entry for board in boards for entry in board.entries)
-    metrics = slugs(dict.fromkeys(name for board in boards for name in board.metrics))
-    return [_view(board, slug=names[key], pages=pages, metrics=metrics) for key, board in zip(keys, boards, strict=True)]
+    pages = method_pages(entry for leaderboard in leaderboards for entry in leaderboard.entries)
+    metrics = slugs(dict.fromkeys(name for leaderboard in leaderboards for name in leaderboard.metrics))
+    return [
+        _view(leaderboard, slug=names[key], pages=pages, metrics=metrics)
+        for key, leaderboard in zip(keys, leaderboards, strict=True)
+    ]
 
 
-def _key(board: Board) -> str:
-    """A text that differs for every board: data and task, and what else defines its pairs if they are not the usual ones."""
-    about = board.about
+def _key(leaderboard: Leaderboard) -> str:
+    """A text that differs for every leaderboard: data and task, and what else defines its pairs if they are not the usual ones."""
+    about = leaderboard.about
     usual = not about.get("seed") and about.get("limit") is None and about.get("pairs_fingerprint")
-    extra = "" if usual else f"-seed{about.get('seed')}-limit{about.get('limit')}-{about.get('pairs_fingerprint') or ''}"
-    return f"{board.task}-{board.data}{extra}"
+    extra = (
+        "" if usual else f"-seed{about.get('seed')}-limit{about.get('limit')}-{about.get('pairs_fingerprint') or ''}"
+    )
+    return f"{leaderboard.task}-{leaderboard.data}{extra}"
 
 
 def method_pages(entries: Iterable[Entry]) -> dict[tuple[str, str], str]:
@@ -102,17 +107,21 @@ def method_pages(entries: Iterable[Entry]) -> dict[tuple[str, str], str]:
     return {key: names[f"{key[0]}@{key[1]}"] for key in both}
 
 
-def _view(board: Board, *, slug: str, pages: Mapping[tuple[str, str], str], metrics: Mapping[str, str]) -> BoardView:
-    names = slugs(board.names[entry.root] for entry in board.entries)
+def _view(
+    leaderboard: Leaderboard, *, slug: str, pages: Mapping[tuple[str, str], str], metrics: Mapping[str, str]
+) -> LeaderboardView:
+    names = slugs(leaderboard.names[entry.root] for entry in leaderboard.entries)
     methods = tuple(
         MethodView(
             entry=entry,
-            label=board.names[entry.root],
-            slug=names[board.names[entry.root]],
+            label=leaderboard.names[entry.root],
+            slug=names[leaderboard.names[entry.root]],
             page=pages[entry.method, entry.revision],
             rows=read_scores(entry.root / "scores.csv"),
         )
-        for entry in board.entries
+        for entry in sorted(
+            leaderboard.entries, key=lambda one: [*REFERENCES].index(one.method) if one.method in REFERENCES else -1
+        )
     )
     pairs: dict[str, PairRow] = {}
     for method in sorted(methods, key=lambda one: bool(one.entry.problem)):
@@ -120,21 +129,21 @@ def _view(board: Board, *, slug: str, pages: Mapping[tuple[str, str], str], metr
             pairs.setdefault(name, row)
     clips = [row.source for row in pairs.values()] + [row.driving for row in pairs.values()]
     start = shared_start(clips)
-    return BoardView(
-        board=board,
+    return LeaderboardView(
+        leaderboard=leaderboard,
         slug=slug,
         methods=methods,
         pairs=tuple(pairs.values()),
         files={pair: digest(pair) for pair in pairs},
         metric_pages=metrics,
         short={name: shown(name.removeprefix(start)) for name in clips},
-        ranks=_ranks(board),
+        ranks=_ranks(leaderboard),
     )
 
 
-def _ranks(board: Board) -> dict[tuple[str, str], int]:
+def _ranks(leaderboard: Leaderboard) -> dict[tuple[str, str], int]:
     """(label, metric) to the shared rank, where there is one."""
-    found = board.comparison.metrics if board.comparison else ()
+    found = leaderboard.comparison.metrics if leaderboard.comparison else ()
     return {(row.method, one.metric): row.rank for one in found for row in one.methods if row.rank is not None}
 
 

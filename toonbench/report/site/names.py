@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Sequence
 
@@ -35,7 +34,11 @@ def shared_start(names: Sequence[str]) -> str:
     """What all names begin with, up to the end of a word; empty for fewer than two names."""
     if len(set(names)) < 2:
         return ""
-    start = os.path.commonprefix(list(names))
+    first, last = min(names), max(names)
+    length = next(
+        (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
+    )
+    start = first[:length]
     return start[: max(start.rfind(mark) for mark in "-_. /") + 1]
 
 

@@ -15,10 +15,10 @@ from toonbench.report.site.calibration import HEIGHT, WIDTH, panels
 from toonbench.report.site.curves import metric_of
 from toonbench.report.site.data import Worst
 from toonbench.report.site.facts import facts
-from toonbench.report.site.leaderboard import WIDTH as INTERVAL_WIDTH
-from toonbench.report.site.leaderboard import leaderboard, skipped_metrics
-from toonbench.report.site.model import BoardView, MethodView
+from toonbench.report.site.model import LeaderboardView, MethodView
 from toonbench.report.site.names import number, shown
+from toonbench.report.site.table import WIDTH as INTERVAL_WIDTH
+from toonbench.report.site.table import skipped_metrics, table_of
 from toonbench.report.site.worst import worst_lists
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SCRIPTS: Mapping[str, tuple[str, ...]] = {
-    "board": ("table.js",),
+    "leaderboard": ("table.js",),
     "pairs": ("load.js", "player.js", "charts.js", "list.js", "address.js", "keys.js", "pairs.js"),
 }
 IMAGES = "images"
@@ -34,10 +34,10 @@ IMAGES = "images"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Everything that pages show. `worst` is by board and pair, `notes` by board: what is not shown there, and why."""
+    """Everything that pages show. `worst` is by leaderboard and pair, `notes` by leaderboard: what is not shown there, and why."""
 
     title: str
-    boards: Sequence[BoardView]
+    leaderboards: Sequence[LeaderboardView]
     worst: Mapping[str, Mapping[str, Worst]]
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
 
@@ -45,33 +45,37 @@ class Site:
 def pages(site: Site) -> dict[str, str | bytes]:
     """Every file of the site except media and the data of pairs: name to content."""
     found: dict[str, str | bytes] = {"index.html": _index(site)}
-    for view in site.boards:
+    for view in site.leaderboards:
         common: dict[str, Any] = {"root": "../../", "view": view}
         notes = site.notes.get(view.slug, ())
         caveats = [*dict.fromkeys(str(c) for m in view.methods for c in m.entry.stored.get("caveats", ()))]
-        found[f"boards/{view.slug}/index.html"] = _render(
-            "board.html", site, scripts="board", table=leaderboard(view), skipped=skipped_metrics(view.methods), caveats=caveats,
-            others=[one for one in view.board.notes if one not in caveats], interval_width=INTERVAL_WIDTH, **common,
+        found[f"leaderboards/{view.slug}/index.html"] = _render(
+            "leaderboard.html", site, scripts="leaderboard", table=table_of(view), skipped=skipped_metrics(view.methods), caveats=caveats,
+            others=[one for one in view.leaderboard.notes if one not in caveats], interval_width=INTERVAL_WIDTH, **common,
         )  # fmt: skip
-        found[f"boards/{view.slug}/pairs.html"] = _render("pairs.html", site, scripts="pairs", notes=notes, **common)
+        found[f"leaderboards/{view.slug}/pairs.html"] = _render(
+            "pairs.html", site, scripts="pairs", notes=notes, **common
+        )
         lists = worst_lists(view, site.worst.get(view.slug, {}))
-        found[f"boards/{view.slug}/worst.html"] = _render("worst.html", site, lists=lists, **common)
+        found[f"leaderboards/{view.slug}/worst.html"] = _render("worst.html", site, lists=lists, **common)
     found |= _method_pages(site)
     found |= _metric_pages(site)
-    found |= {f"static/{path.name}": path.read_bytes() for path in sorted((HERE / "static").iterdir()) if path.is_file()}
+    found |= {
+        f"static/{path.name}": path.read_bytes() for path in sorted((HERE / "static").iterdir()) if path.is_file()
+    }
     return found
 
 
 def _index(site: Site) -> str:
-    methods = {one.page: (one.page, one.entry, one.reference) for view in site.boards for one in view.methods}
-    metrics = {name: view.metric_pages[name] for view in site.boards for name in view.metrics}
+    methods = {one.page: (one.page, one.entry, one.reference) for view in site.leaderboards for one in view.methods}
+    metrics = {name: view.metric_pages[name] for view in site.leaderboards for name in view.metrics}
     listed = [(page, name, _summary(metric_of(name))) for name, page in metrics.items()]
     return _render("index.html", site, root="", methods=[*methods.values()], metrics=listed, ledger=False)
 
 
 def _method_pages(site: Site) -> dict[str, str | bytes]:
-    runs: dict[str, list[tuple[BoardView, MethodView]]] = {}
-    for view in site.boards:
+    runs: dict[str, list[tuple[LeaderboardView, MethodView]]] = {}
+    for view in site.leaderboards:
         for method in view.methods:
             runs.setdefault(method.page, []).append((view, method))
     found: dict[str, str | bytes] = {}
@@ -87,26 +91,27 @@ def _method_pages(site: Site) -> dict[str, str | bytes]:
 
 
 def _metric_pages(site: Site) -> dict[str, str | bytes]:
-    names = {name: view.metric_pages[name] for view in site.boards for name in view.metrics}
+    names = {name: view.metric_pages[name] for view in site.leaderboards for name in view.metrics}
     found: dict[str, str | bytes] = {}
     for name, page in names.items():
         bare = name.partition("@")[0]
         images: dict[str, str | bytes] = {}
         document = documents.document(f"metrics/{bare}.md") if bare.isidentifier() else None
         link = functools.partial(_metric_link, pages=names, images=images)
-        html = documents.to_html(documents.without_title(documents.read(document)), link=link)
+        text = documents.without_title(documents.read(document))
+        html = documents.to_html(text.partition("\n\n")[2], link=link)  # its first paragraph is the summary
         metric = metric_of(name)
         about = {
             "id": shown(name),
             "name": shown(bare),
-            "higher": next(view.higher_is_better(name) for view in site.boards if name in view.metrics),
+            "higher": next(view.higher_is_better(name) for view in site.leaderboards if name in view.metrics),
             "summary": shown(_summary(metric)),
             "remark": shown(metric.remark) if metric else "",
             "notes": _notes(site, name),
         }
         found[f"metrics/{page}.html"] = _render(
             "metric.html", site, root="../", metric=about, document=html, panels=panels(bare), panel=(WIDTH, HEIGHT),
-            boards=[view for view in site.boards if name in view.metrics],
+            leaderboards=[view for view in site.leaderboards if name in view.metrics],
         )  # fmt: skip
         found |= images
     return found
@@ -117,7 +122,7 @@ def _summary(metric: Any) -> str:
 
 
 def _notes(site: Site, metric: str) -> list[str]:
-    results = [m.entry.results[metric] for view in site.boards for m in view.methods if metric in m.entry.results]
+    results = [m.entry.results[metric] for view in site.leaderboards for m in view.methods if metric in m.entry.results]
     return list(dict.fromkeys(shown(note) for one in results for note in one.notes))
 
 
@@ -156,8 +161,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["shown"] = shown
-    made.filters["number"] = number
+    filters: dict[str, Any] = made.filters
+    filters |= {"shown": shown, "number": number}
     return made
 
 

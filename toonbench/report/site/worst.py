@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from toonbench.report.site.data import Worst
-from toonbench.report.site.leaderboard import places_of
-from toonbench.report.site.model import BoardView, MethodView
+from toonbench.report.site.model import LeaderboardView, MethodView
 from toonbench.report.site.names import number, shown
+from toonbench.report.site.table import places_of
 
 MOST = 8  # pairs of each method
 
@@ -37,7 +37,7 @@ class WorstList:
     places: tuple[tuple[WorstPair | None, ...], ...]
 
 
-def worst_lists(view: BoardView, worst: Mapping[str, Worst]) -> list[WorstList]:
+def worst_lists(view: LeaderboardView, worst: Mapping[str, Worst]) -> list[WorstList]:
     """A list for each metric that pairs have a value of."""
     found: list[WorstList] = []
     for metric in view.metrics:
@@ -58,7 +58,7 @@ def worst_lists(view: BoardView, worst: Mapping[str, Worst]) -> list[WorstList]:
     return found
 
 
-def _column(view: BoardView, method: MethodView, metric: str, worst: Mapping[str, Worst]) -> list[WorstPair]:
+def _column(view: LeaderboardView, method: MethodView, metric: str, worst: Mapping[str, Worst]) -> list[WorstPair]:
     index = view.methods.index(method)
     sign = 1 if view.higher_is_better(metric) else -1
     rows = [row for row in method.rows.values() if math.isfinite(row.values.get(metric, math.nan))]

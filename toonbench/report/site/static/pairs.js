@@ -2,7 +2,7 @@
 "use strict";
 document.addEventListener("DOMContentLoaded", async () => {
   const $ = (id) => document.getElementById(id);
-  const { root, board: slug } = $("browser").dataset;
+  const { root, leaderboard: slug } = $("browser").dataset;
   const data = `${root}data/${slug}`;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const CLIPS = [["source", "Source"], ["driving", "Driving video"], ["target", "Target"]];
@@ -13,9 +13,10 @@ document.addEventListener("DOMContentLoaded", async () => {
   let values = null; // of the metric that orders the list
 
   $("browser").hidden = false;
+  if (matchMedia("(max-width: 56rem)").matches) $("chooser").open = false;
   let board;
   try {
-    board = await toonbench.load("board", `${data}/board.js`);
+    board = await toonbench.load("leaderboard", `${data}/leaderboard.js`);
   } catch (error) {
     $("pairname").textContent = error.message;
     return;
@@ -45,6 +46,7 @@ document.addEventListener("DOMContentLoaded", async () => {
       if (item.failed) text(more, "span", `${item.failed} missing`, "missing");
     },
   });
+  $("chooser").addEventListener("toggle", () => list.draw());
   function fillList() {
     const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
     let found = pairs.filter((one) => {

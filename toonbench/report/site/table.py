@@ -1,4 +1,4 @@
-"""The leaderboard of a board as cells with the coordinates of their intervals."""
+"""The leaderboard of a leaderboard as cells with the coordinates of their intervals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from toonbench.report.site.model import BoardView, MethodView
+from toonbench.report.site.model import LeaderboardView, MethodView
 from toonbench.report.site.names import number, shown
 from toonbench.types import Result
 
@@ -55,29 +55,29 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leaderboard:
-    """The table of a board: ranked rows first, by the first metric; then the runs without ranks, with the reason."""
+class Table:
+    """The table of a leaderboard: ranked rows first, by the first metric; then the runs without ranks, with the reason."""
 
     columns: tuple[Column, ...]
     ranked: tuple[Row, ...]
     unranked: tuple[Row, ...]
 
 
-def leaderboard(view: BoardView) -> Leaderboard:
-    """The table of a board."""
+def table_of(view: LeaderboardView) -> Table:
+    """The table of a leaderboard."""
     columns = tuple(_column(view, metric) for metric in view.metrics)
     spans = [_span(view, metric) for metric in view.metrics]
     rows = [_row(view, method, columns, spans) for method in view.methods]
     first = columns[0] if columns else None
     rows.sort(key=lambda row: _order(row, first))
-    return Leaderboard(
+    return Table(
         columns=columns,
         ranked=tuple(row for row in rows if not row.problem),
         unranked=tuple(row for row in rows if row.problem),
     )
 
 
-def places_of(view: BoardView, metric: str) -> int:
+def places_of(view: LeaderboardView, metric: str) -> int:
     """How many decimals show a metric: two digits of the typical half width of its intervals."""
     found = [one.entry.results[metric] for one in view.methods if metric in one.entry.results]
     widths = sorted(w for r in found if math.isfinite(w := (r.high - r.low) / 2) and w > 0)
@@ -86,7 +86,7 @@ def places_of(view: BoardView, metric: str) -> int:
     return min(4, max(0, 1 - math.floor(math.log10(widths[len(widths) // 2]))))
 
 
-def _column(view: BoardView, metric: str) -> Column:
+def _column(view: LeaderboardView, metric: str) -> Column:
     reasons = [one.entry.results[metric].unranked for one in view.methods if metric in one.entry.results]
     return Column(
         metric=metric,
@@ -97,14 +97,16 @@ def _column(view: BoardView, metric: str) -> Column:
     )
 
 
-def _span(view: BoardView, metric: str) -> tuple[float, float]:
+def _span(view: LeaderboardView, metric: str) -> tuple[float, float]:
     """The range of a column's drawings: of all values and intervals."""
     found = [one.entry.results[metric] for one in view.methods if metric in one.entry.results]
     ends = [n for one in found for n in (one.value, one.low, one.high) if math.isfinite(n)]
     return (min(ends), max(ends)) if ends else (0.0, 0.0)
 
 
-def _row(view: BoardView, method: MethodView, columns: Sequence[Column], spans: Sequence[tuple[float, float]]) -> Row:
+def _row(
+    view: LeaderboardView, method: MethodView, columns: Sequence[Column], spans: Sequence[tuple[float, float]]
+) -> Row:
     results = method.entry.results
     pairs = max((one.pairs for one in results.values()), default=0)
     return Row(
@@ -117,13 +119,16 @@ def _row(view: BoardView, method: MethodView, columns: Sequence[Column], spans: 
     )
 
 
-def _cell(view: BoardView, method: MethodView, column: Column, span: tuple[float, float]) -> Cell:
+def _cell(view: LeaderboardView, method: MethodView, column: Column, span: tuple[float, float]) -> Cell:
     result = method.entry.results.get(column.metric)
     if result is None:
         return Cell(text="–", title=shown(_why_none(method, column.metric)))
     places = places_of(view, column.metric)
     if not math.isfinite(result.value):
-        return Cell(text="–", title=f"{result.missing} of {result.pairs} pairs are missing, and a missing pair has no worst value")
+        return Cell(
+            text="–",
+            title=f"{result.missing} of {result.pairs} pairs are missing, and a missing pair has no worst value",
+        )
     return Cell(
         text=number(result.value, places),
         sort=repr(result.value),
@@ -173,7 +178,7 @@ def skipped_metrics(methods: Iterable[MethodView]) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in methods:
         skipped = one.entry.stored.get("skipped", {})
-        for name, skip in (skipped.items() if isinstance(skipped, dict) else ()):
+        for name, skip in skipped.items() if isinstance(skipped, dict) else ():
             if name not in measured and isinstance(skip, dict):
                 found.setdefault(shown(name), shown(skip.get("reason", "")))
     return found
