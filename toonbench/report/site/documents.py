@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 SHIPPED = HERE / "docs"  # in a wheel
 REPOSITORY = HERE.parents[2] / "docs"  # in a checkout
 COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
+EMPTY_HEAD = re.compile(r"<thead>\s*<tr>\s*(?:<th></th>\s*)+</tr>\s*</thead>")
 TITLE = re.compile(r"\A#[^\n]*\n")
 Link = Callable[[str], str]  # an address in a document to one in the site; empty: no link
 
@@ -51,7 +52,9 @@ def to_html(text: str, *, link: Link, lowest: int = 2) -> Markup:
         one.attrs.pop("style", None)  # the alignment of cells, which the pages' policy does not allow
         if one.type in ("heading_open", "heading_close"):
             one.tag = f"h{min(6, int(one.tag[1]) + shift)}"
-    return Markup(_parser().renderer.render(tokens, _parser().options, {}))
+    html = str(_parser().renderer.render(tokens, _parser().options, {}))
+    # Tables without headings have no head, and what can be scrolled can have the focus.
+    return Markup(EMPTY_HEAD.sub("", html).replace("<th></th>", "<td></td>").replace("<pre>", '<pre tabindex="0">'))
 
 
 @functools.cache

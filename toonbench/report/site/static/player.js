@@ -1,12 +1,14 @@
 // Videos that play in step. Each video hands every frame that the browser presents (requestVideoFrameCallback) to a short
-// memory of canvases; the page shows the newest frame that all videos have, on all of them in the same animation frame. So the
-// pictures that are seen together always have the same number. The videos' own clocks are corrected towards a common one.
+// memory of canvases; the page shows the newest frame that all videos have, on all of them in the same animation frame. If a
+// browser skips a frame of one video, that video shows the frame before: never more than one frame apart. If there is no such
+// frame for a while, all videos are moved to the same one. The videos' own clocks are corrected towards a common one.
 "use strict";
 toonbench.Player = (() => {
-  const MEMORY = 6; // frames of each video
+  const MEMORY = 12; // frames of each video
   const PATIENCE = 2500; // milliseconds to wait for a frame
   const NEAR = 0.04; // seconds that a video may be early or late before its speed is corrected
   const FAR = 0.4; // seconds from which it is moved instead
+  const STUCK = 700; // milliseconds without a common frame, after which all videos are moved to one
 
   class Track {
     constructor(video, canvas, { fps, frames }) {
@@ -51,14 +53,11 @@ toonbench.Player = (() => {
       return this.memory.findLast((one) => one.index === wanted);
     }
 
-    /** The newest frame that is not after `index`: what a player shows that skipped a frame. */
-    before(index) {
-      const wanted = this.clamp(index);
-      return this.memory.filter((one) => one.index <= wanted).sort((a, b) => b.index - a.index)[0];
-    }
+    /** The frame, or the one before it where the browser skipped it. */
+    near(index) { return this.find(index) || (this.clamp(index) === index ? this.find(index - 1) : undefined); }
 
     draw(index) {
-      const one = this.find(index) || this.before(index);
+      const one = this.near(index);
       if (!one) return;
       const { canvas, context } = this;
       if (canvas.width !== one.canvas.width || canvas.height !== one.canvas.height) {
@@ -66,7 +65,7 @@ toonbench.Player = (() => {
       }
       context.globalCompositeOperation = "copy";
       context.drawImage(one.canvas, 0, 0);
-      const other = this.over && (this.over.find(index) || this.over.before(index));
+      const other = this.over && this.over.near(index);
       if (other) {
         context.globalCompositeOperation = "difference";
         context.drawImage(other.canvas, 0, 0, canvas.width, canvas.height);
@@ -217,14 +216,28 @@ toonbench.Player = (() => {
       for (const one of this.tracks) {
         if ((one.video.ended || one.video.error) && one.newest < one.frames - 1) one.take(one.frames - 1);
       }
-      const common = Math.min(last, ...this.tracks.map((one) => (one.newest >= one.frames - 1 ? last : one.newest)));
-      if (common > this.frame) {
+      for (let frame = this.newest(); frame > this.frame; frame -= 1) {
+        if (!this.tracks.every((one) => one.video.error || one.near(frame))) continue;
         this.shownAt = now;
-        this.present(common);
+        this.present(frame);
+        break;
       }
       this.correct(now);
       if (this.frame >= last && now - this.shownAt >= 900 / (this.fps * this.rate)) return this.end();
+      if (now - this.shownAt > STUCK + 2000 / (this.fps * this.rate)) return this.align();
       requestAnimationFrame(this.tick);
+    }
+
+    /** The newest frame that all videos have reached. */
+    newest() {
+      const last = this.frames - 1;
+      return Math.min(last, ...this.tracks.map((one) => (one.newest >= one.frames - 1 ? last : one.newest)));
+    }
+
+    /** Move all videos to the same frame, and let them run again. */
+    async align() {
+      const frame = Math.min(this.frames - 1, this.frame + 1);
+      if (await this.ready(frame)) this.begin(frame);
     }
 
     /** Bring each video's clock to the common one; the common one waits for the slowest video. */
