@@ -36,7 +36,7 @@ class PairRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodView:
-    """A run on a leaderboard. `slug` tells it apart in addresses; `reference` says what a reference method is, or is empty."""
+    """A run on a leaderboard. `slug` is its name in addresses; `reference` says what a reference method is, or is empty."""
 
     entry: Entry
     label: str
