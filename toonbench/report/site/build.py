@@ -14,13 +14,13 @@ from toonbench.report.leaderboards import Leaderboard, leaderboards
 from toonbench.report.site.clips import Clips, clips_of
 from toonbench.report.site.data import Worst, batches_of, leaderboard_files, pair_file, write_pairs
 from toonbench.report.site.folder import SiteFolder
-from toonbench.report.site.media import FOLDER, Media, MediaStore, Wanted
+from toonbench.report.site.media import FOLDER, Media, MediaStore, ShownFile
 from toonbench.report.site.model import LeaderboardView, MethodView, PairRow, views
 from toonbench.report.site.pages import Site, pages
 from toonbench.types import ToonbenchError
 
 TITLE = "toonbench results"
-Shown = Wanted | str  # a file to show, or why there is none
+Shown = ShownFile | str  # a file, or why there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +69,9 @@ def build_site(
     folder = SiteFolder(out)
     store = MediaStore(media or out / FOLDER, pool=pool)
     clips = _Sets(data)
-    wanted = [one for view in views(leaderboards(entries, ranks=False)) for one in _files(_plan(view, clips))]
+    files_of_pairs = [one for view in views(leaderboards(entries, ranks=False)) for one in _files(_plan(view, clips))]
     encoding = time.perf_counter()
-    keys = store.keys(wanted)
+    keys = store.keys(files_of_pairs)
     folder.announce(name for key in keys.values() for name in (f"{FOLDER}/{key}.jpg", f"{FOLDER}/{key}.mp4"))
     coming = store.start(keys)
     encoding = time.perf_counter() - encoding
@@ -131,7 +131,7 @@ def _plan(view: LeaderboardView, sets: _Sets) -> _Plan:
     return _Plan(
         view=view,
         clips=clips,
-        roles={pair.pair: clips.wanted(pair.source, pair.driving) for pair in view.pairs},
+        roles={pair.pair: clips.files(pair.source, pair.driving) for pair in view.pairs},
         videos={(one.label, pair.pair): _video(one, pair) for one in view.methods for pair in view.pairs},
     )
 
@@ -146,7 +146,7 @@ def _video(method: MethodView, pair: PairRow) -> Shown:
         return "the name of this pair cannot be that of a file"
     path = method.entry.run.video(name)
     if path.is_file():
-        return Wanted(path=path)
+        return ShownFile(path=path)
     try:
         reason = method.entry.run.reason(name)
     except ToonbenchError as error:
@@ -156,12 +156,12 @@ def _video(method: MethodView, pair: PairRow) -> Shown:
     return row.failure or reason or "the video is missing: the run's folder holds its scores only"
 
 
-def _files(plan: _Plan) -> list[Wanted]:
+def _files(plan: _Plan) -> list[ShownFile]:
     shown = [one for roles in plan.roles.values() for one in roles.values()] + [*plan.videos.values()]
-    return [one for one in shown if isinstance(one, Wanted)]
+    return [one for one in shown if isinstance(one, ShownFile)]
 
 
-def _write_pairs(plan: _Plan, encoded: Mapping[Wanted, Media], *, out: Path, pool: Pool) -> Mapping[str, Worst]:
+def _write_pairs(plan: _Plan, encoded: Mapping[ShownFile, Media], *, out: Path, pool: Pool) -> Mapping[str, Worst]:
     def media(one: Shown) -> Media | str:
         return one if isinstance(one, str) else encoded.get(one, "the file is gone")
 

@@ -47,10 +47,10 @@ def panels(metric: str) -> list[Panel]:
     errors = [one for one in dict.fromkeys(line["error"] for line in own) if one != "oracle"]
     stepped = [one for one in errors if len({line["level"] for line in own if line["error"] == one}) > 1]
     values = [float(line["value"]) for line in own if line["error"] in ("oracle", *stepped)]
-    known = [one for one in values if math.isfinite(one)]
-    if not known:
+    finite = [one for one in values if math.isfinite(one)]
+    if not finite:
         return []
-    span = (min(known), max(known))
+    span = (min(finite), max(finite))
     return [_panel(own, error, span) for error in stepped]
 
 

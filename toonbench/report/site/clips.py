@@ -12,7 +12,7 @@ from toonbench import registry
 from toonbench.data import Dataset, shipped
 from toonbench.data.open import cache_folder, open_data
 from toonbench.report.leaderboards import Leaderboard
-from toonbench.report.site.media import Wanted
+from toonbench.report.site.media import ShownFile
 from toonbench.report.site.names import digest
 from toonbench.sealed import read_sealed, write_sealed
 from toonbench.types import Clip, Domain, Motion, ToonbenchError
@@ -33,7 +33,7 @@ class Clips:
     skip: int = 0
     reason: str = ""
 
-    def wanted(self, source: str, driving: str) -> dict[str, Wanted | str]:
+    def files(self, source: str, driving: str) -> dict[str, ShownFile | str]:
         """The files of a pair's source, driving video and target; a text says why one is not shown."""
         if self.reason:
             return dict.fromkeys(ROLES, self.reason)
@@ -41,13 +41,13 @@ class Clips:
         if target is None and source == driving:
             target = self.by_id.get(driving)
         found = {"source": self.by_id.get(source), "driving": self.by_id.get(driving), "target": target}
-        return {role: _wanted(clip, role) for role, clip in found.items()}
+        return {role: _file_of(clip, role) for role, clip in found.items()}
 
 
-def _wanted(clip: Clip | None, role: str) -> Wanted | str:
+def _file_of(clip: Clip | None, role: str) -> ShownFile | str:
     if clip is None:
         return "this pair has no target" if role == "target" else "the data set has no clip of this id"
-    return clip.problem or Wanted(path=clip.path, still=role == "source")
+    return clip.problem or ShownFile(path=clip.path, still=role == "source")
 
 
 def open_sets(data: Sequence[str]) -> list[Dataset]:

@@ -73,8 +73,8 @@ def frame_values(run: Run, metric: str, pair: str, *, value: float) -> Curve:
 
 
 def _has_mean(values: np.ndarray, value: float) -> bool:
-    known = values[np.isfinite(values)]
-    return bool(known.size) and math.isclose(known.mean(), value, rel_tol=CLOSE, abs_tol=1e-6)
+    measured = values[np.isfinite(values)]
+    return bool(measured.size) and math.isclose(measured.mean(), value, rel_tol=CLOSE, abs_tol=1e-6)
 
 
 def _each(metric: Metric, rows: Rows) -> np.ndarray:

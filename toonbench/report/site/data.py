@@ -15,7 +15,7 @@ from typing import Any
 from toonbench.pool import Pool
 from toonbench.report.site.curves import Curve, frame_values, remembered
 from toonbench.report.site.folder import write_if_changed
-from toonbench.report.site.media import Media, Wanted
+from toonbench.report.site.media import Media
 from toonbench.report.site.model import LeaderboardView, PairRow
 from toonbench.report.site.names import shown
 from toonbench.report.site.table import places_of
@@ -24,7 +24,6 @@ from toonbench.store import Run
 BATCH = 25  # pairs that a process handles at once
 FEW_PAIRS = 100  # pairs that this process handles faster than new processes start
 DIGITS = 5
-Shown = Wanted | str  # a file, or why there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +88,7 @@ def batches_of(
     skip: int,
 ) -> list[Batch]:
     """The pairs of a leaderboard in batches. `clips` are by pair and role, `videos` by label and pair."""
-    known = _known(view) if len(view.pairs) <= FEW_PAIRS else {}
+    curves = _curves(view) if len(view.pairs) <= FEW_PAIRS else {}
     parts = [
         PairPart(
             name=view.files[pair.pair],
@@ -101,7 +100,7 @@ def batches_of(
                     root=one.entry.root,
                     row=one.rows.get(pair.pair),
                     media=videos[one.label, pair.pair],
-                    curves=known[one.label].get(pair.pair, {}) if one.label in known else None,
+                    curves=curves[one.label].get(pair.pair, {}) if one.label in curves else None,
                 )
                 for one in view.methods
             ),
@@ -206,7 +205,7 @@ def _write_pair(part: PairPart, batch: Batch) -> Worst:
     return Worst(part.pair.pair, worst, int(written))
 
 
-def _known(view: LeaderboardView) -> dict[str, dict[str, dict[str, Curve]]]:
+def _curves(view: LeaderboardView) -> dict[str, dict[str, dict[str, Curve]]]:
     """The curves of each method, by label, pair and metric."""
     found: dict[str, dict[str, dict[str, Curve]]] = {}
     for one in view.methods:
@@ -223,8 +222,8 @@ def _curve(one: MethodPart, metric: str, pair: str) -> Curve:
 
 def _worst_frame(curve: Sequence[float | None], *, higher: bool, skip: int) -> int | None:
     """The frame of the video with the worst value."""
-    known = [(value, at) for at, value in enumerate(curve) if value is not None]
-    return skip + (min if higher else max)(known, key=lambda one: one[0])[1] if known else None
+    measured = [(value, at) for at, value in enumerate(curve) if value is not None]
+    return skip + (min if higher else max)(measured, key=lambda one: one[0])[1] if measured else None
 
 
 def _media(media: Media | str) -> dict[str, Any]:

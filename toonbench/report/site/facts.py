@@ -29,32 +29,32 @@ def facts(entry: Entry) -> Facts:
         request = read_json(entry.root / "run.json")
     except ToonbenchError:
         request = None
-    known: dict[str, Any] = {**(cast("dict[str, Any]", request) if isinstance(request, dict) else {}), **entry.stored}
-    environment = _table(known.get("environment"))
+    stored: dict[str, Any] = {**(cast("dict[str, Any]", request) if isinstance(request, dict) else {}), **entry.stored}
+    environment = _table(stored.get("environment"))
     return Facts(
-        command=shown(_command(entry, known)),
-        checkpoint=tuple((shown(key), shown(value)) for key, value in _table(known.get("checkpoint")).items()),
-        environment=tuple(_environment(environment, known)),
+        command=shown(_command(entry, stored)),
+        checkpoint=tuple((shown(key), shown(value)) for key, value in _table(stored.get("checkpoint")).items()),
+        environment=tuple(_environment(environment, stored)),
         packages=shown(", ".join(f"{name} {version}" for name, version in _table(environment.get("packages")).items())),
     )
 
 
-def _command(entry: Entry, known: Mapping[str, Any]) -> str:
+def _command(entry: Entry, stored: Mapping[str, Any]) -> str:
     """The command of a run. The path of a folder is not stored: it is written as DIR."""
-    given = known.get("device") == "given videos" or bool(known.get("videos"))
+    given = stored.get("device") == "given videos" or bool(stored.get("videos"))
     words = [
         "toonbench",
         *(["score", "--videos", "DIR", "--name", entry.method] if given else ["eval", "--method", entry.method]),
     ]
     words += ["--task", entry.task.partition("@")[0], "--data", entry.data if "@" in entry.data else "DIR"]
-    if isinstance(known.get("seed"), int) and known["seed"]:
-        words += ["--seed", str(known["seed"])]
-    if isinstance(known.get("limit"), int):
-        words += ["--limit", str(known["limit"])]
+    if isinstance(stored.get("seed"), int) and stored["seed"]:
+        words += ["--seed", str(stored["seed"])]
+    if isinstance(stored.get("limit"), int):
+        words += ["--limit", str(stored["limit"])]
     return shlex.join(words)
 
 
-def _environment(environment: Mapping[str, Any], known: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _environment(environment: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[str, str]]:
     git = _table(environment.get("git"))
     commit = f"{str(git.get('commit', ''))[:12]}{' with local changes' if git.get('dirty') else ''}"
     found = {
@@ -62,7 +62,7 @@ def _environment(environment: Mapping[str, Any], known: Mapping[str, Any]) -> li
         "commit": commit if git.get("commit") else "",
         "python": environment.get("python"),
         "platform": environment.get("platform"),
-        "device": known.get("device"),
+        "device": stored.get("device"),
     }
     return [(name, shown(value)) for name, value in found.items() if value]
 

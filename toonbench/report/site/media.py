@@ -26,7 +26,7 @@ FOLDER = "media"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ShownFile:
     """A file to show: all frames of a video, or (`still`) the first one."""
 
     path: Path
@@ -53,7 +53,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    wanted: Wanted
+    file: ShownFile
     key: str
     store: Path
 
@@ -64,19 +64,19 @@ class MediaStore:
     def __init__(self, store: Path, *, pool: Pool = IN_PROCESS) -> None:
         self.store, self._pool = store, pool
         self._memory = cache_folder() / "site" / f"{digest(str(store.resolve()))}.json"
-        self._known: dict[str, Any] = read_sealed(self._memory) or {}
+        self._records: dict[str, Any] = read_sealed(self._memory) or {}
         self.encoded = 0
 
-    def keys(self, wanted: Sequence[Wanted]) -> dict[Wanted, str]:
+    def keys(self, files: Sequence[ShownFile]) -> dict[ShownFile, str]:
         """The key of each file that exists: a checksum of its content."""
-        marks = {one: mark for one in dict.fromkeys(wanted) if (mark := _mark(one.path))}
+        marks = {one: mark for one in dict.fromkeys(files) if (mark := _mark(one.path))}
         unknown = [one for one, mark in marks.items() if self._remembered(one, mark) is None]
         hashed = dict(zip(unknown, self._map(_key, unknown, title="reading videos"), strict=True))
-        return {one: hashed.get(one) or cast("str", self._known[_name(one)][1]["key"]) for one in marks}
+        return {one: hashed.get(one) or cast("str", self._records[_name(one)][1]["key"]) for one in marks}
 
-    def encode(self, keys: Mapping[Wanted, str]) -> dict[Wanted, Media]:
+    def encode(self, keys: Mapping[ShownFile, str]) -> dict[ShownFile, Media]:
         """Encode what the store lacks."""
-        todo, found = list[Wanted](), dict[Wanted, Media]()
+        todo, found = list[ShownFile](), dict[ShownFile, Media]()
         for one, key in keys.items():
             stored = self._remembered(one, _mark(one.path))
             if stored is not None and stored.key == key and self._has(stored):
@@ -84,18 +84,18 @@ class MediaStore:
             else:
                 todo.append(one)
         first = {keys[one]: one for one in reversed(todo)}  # equal files are encoded once
-        jobs = [_Job(wanted=one, key=key, store=self.store) for key, one in sorted(first.items())]
+        jobs = [_Job(file=one, key=key, store=self.store) for key, one in sorted(first.items())]
         made = {one.key: one for one in self._map(_encode, jobs, title="encoding videos")}
         self.encoded += len(jobs)
         found |= {one: made[keys[one]] for one in todo}
-        self._known |= {_name(one): [_mark(one.path), asdict(media)] for one, media in found.items()}
+        self._records |= {_name(one): [_mark(one.path), asdict(media)] for one, media in found.items()}
         if todo:
-            write_sealed(self._memory, self._known)
+            write_sealed(self._memory, self._records)
         return found
 
-    def start(self, keys: Mapping[Wanted, str]) -> Future[dict[Wanted, Media]]:
+    def start(self, keys: Mapping[ShownFile, str]) -> Future[dict[ShownFile, Media]]:
         """`encode` in the background if few files are new, otherwise now."""
-        done: Future[dict[Wanted, Media]] = Future()
+        done: Future[dict[ShownFile, Media]] = Future()
         if len(keys) - self._count(keys) > FEW:
             done.set_result(self.encode(keys))
             return done
@@ -104,10 +104,10 @@ class MediaStore:
         background.shutdown(wait=False)
         return done
 
-    def _count(self, keys: Mapping[Wanted, str]) -> int:
+    def _count(self, keys: Mapping[ShownFile, str]) -> int:
         """How many files the store has."""
-        known = [self._remembered(one, _mark(one.path)) for one in keys]
-        return sum(one is not None and self._has(one) for one in known)
+        found = [self._remembered(one, _mark(one.path)) for one in keys]
+        return sum(one is not None and self._has(one) for one in found)
 
     def publish(self, media: Sequence[Media], folder: Path) -> None:
         """Put the encoded files into a site that has them elsewhere: as links to the same file, or copies."""
@@ -119,8 +119,8 @@ class MediaStore:
     def _has(self, media: Media) -> bool:
         return bool(media.problem) or all((self.store.parent / name).is_file() for name in media.files)
 
-    def _remembered(self, one: Wanted, mark: list[int]) -> Media | None:
-        found = self._known.get(_name(one))
+    def _remembered(self, one: ShownFile, mark: list[int]) -> Media | None:
+        found = self._records.get(_name(one))
         return Media(**found[1]) if found and found[0] == mark else None
 
     def _map(self, function: Any, items: Sequence[Any], *, title: str) -> list[Any]:
@@ -131,7 +131,7 @@ class MediaStore:
             return list(threads.map(function, items))
 
 
-def _name(one: Wanted) -> str:
+def _name(one: ShownFile) -> str:
     return f"{one.path.resolve()}{'|still' if one.still else ''}"
 
 
@@ -144,7 +144,7 @@ def _mark(path: Path) -> list[int]:
     return [found.st_size, found.st_mtime_ns]
 
 
-def _key(one: Wanted) -> str:
+def _key(one: ShownFile) -> str:
     try:
         with one.path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
@@ -156,7 +156,7 @@ def _key(one: Wanted) -> str:
 def _encode(job: _Job) -> Media:
     """Encode one file; a file that cannot be decoded has a problem."""
     try:
-        return _still(job) if job.wanted.still else _video(job)
+        return _still(job) if job.file.still else _video(job)
     except (CannotWrite, MemoryError, KeyboardInterrupt):
         raise
     except Exception as error:  # noqa: BLE001 - of the file, and shown on its page
@@ -164,14 +164,14 @@ def _encode(job: _Job) -> Media:
 
 
 def _still(job: _Job) -> Media:
-    path = job.wanted.path
+    path = job.file.path
     frame = next(iter(video.iter_frames(path)))
     video.write_jpeg(job.store / f"{job.key}.jpg", frame)
     return Media(key=job.key, frames=1, width=frame.shape[1], height=frame.shape[0])
 
 
 def _video(job: _Job) -> Media:
-    path = job.wanted.path
+    path = job.file.path
     fps = video.probe(path).fps or 25.0
     frames = video.iter_frames(path)
     first = next(frames)
