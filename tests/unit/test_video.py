@@ -1,6 +1,7 @@
 """Reading and writing pixels: what is read is what ffplay shows, damage is never silent, lossless is lossless."""
 
 import errno
+import gc
 import io
 import os
 import signal
@@ -472,3 +473,18 @@ def test_frames_are_reduced_as_they_are_decoded(tmp_path):
     means = frames.reshape(3, 30, 4, 60, 4, 3).mean(axis=(2, 4))
     assert np.abs(reduced - means).max() <= 2
     assert np.array_equal(np.stack(list(video.iter_frames(tmp_path / "a.mkv", longest=240))), frames)
+
+
+def test_decoded_frames_are_freed_without_the_garbage_collector(tmp_path):
+    frames = np.zeros((40, 32, 32, 3), np.uint8)
+    video.write_lossless(tmp_path / "clip.mkv", frames, fps=25)
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        assert sum(1 for _ in video.iter_frames(tmp_path / "clip.mkv")) == 40
+        gc.collect()
+        kept = [one for one in gc.garbage if type(one).__name__ == "VideoFrame"]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert len(kept) <= 1  # the first, whose side data is read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from av.sidedata.sidedata import SideData
     from av.video.stream import VideoStream
 
+Display: TypeAlias = tuple[int, int, int, int]  # a, b, c and d of a display matrix
 UNSPECIFIED = 2  # a matrix that the file does not state, ITU-T H.273
 BT2020 = 9
 HD_WIDTH, HD_HEIGHT = (
@@ -41,17 +42,21 @@ class Converter:
         self._aspect = float(stream.sample_aspect_ratio or 1)
         self.hdr = ""  # the transfer function of HDR frames so far
         self._reformatter = VideoReformatter()
+        self._rotation: float | None = None  # of the frame whose side data was read; None before the first frame
+        self._display: Display | None = None
+        self._dolby_vision = False
 
     def __call__(self, frame: VideoFrame) -> Frame:
         """Convert one frame. Raises ToonbenchError for a frame that is too large, and for Dolby Vision without HDR10 or HLG."""
         width = round(frame.width * self._aspect) if 1 / 8 <= self._aspect <= 8 else frame.width
         check_size(width, frame.height, self._path)
         width, height, how = self._reduced(width, frame.height)
+        self._read_side_data(frame)
         if frame.color_trc in TRANSFERS:
             self.hdr = TRANSFERS[frame.color_trc]
             deep = self._reformatter.reformat(frame, width, height, "rgb48le", src_colorspace=_matrix(frame), **how)
-            return _turned(to_sdr(cast("Any", deep.to_ndarray()), int(frame.color_trc)), frame)
-        if _is_dolby_vision(frame):
+            return _turned(to_sdr(cast("Any", deep.to_ndarray()), int(frame.color_trc)), self._display)
+        if self._dolby_vision:
             raise ToonbenchError(
                 f"{self._path}: is Dolby Vision of a profile without HDR10 or HLG, whose colours are not known here; "
                 "export it as SDR"
@@ -60,7 +65,20 @@ class Converter:
         kind = "rgba" if alpha else "rgb24"
         pixels = self._reformatter.reformat(frame, width, height, kind, src_colorspace=_matrix(frame), **how)
         shown = cast("Frame", pixels.to_ndarray())
-        return _turned(on_white(shown) if alpha else shown, frame)
+        return _turned(on_white(shown) if alpha else shown, self._display)
+
+    def _read_side_data(self, frame: VideoFrame) -> None:
+        """Read the display matrix and the kind of HDR, of the first frame and of each frame with another rotation.
+
+        They belong to the stream. Reading them of every frame would keep frames in memory: in PyAV a frame and its side data refer to
+        each other, so that only the garbage collector frees them.
+        """
+        if self._rotation is not None and frame.rotation == self._rotation:
+            return
+        self._rotation = frame.rotation
+        found = [*cast("Iterable[SideData]", frame.side_data)]
+        self._dolby_vision = any(side.type.name == "DOVI_METADATA" for side in found)
+        self._display = next((_display(side) for side in found if side.type.name == "DISPLAYMATRIX"), None)
 
     def _reduced(self, width: int, height: int) -> tuple[int, int, dict[str, int]]:
         """The width and height of the converted frame, and how it is scaled."""
@@ -139,16 +157,16 @@ def _matrix(frame: VideoFrame) -> int | None:
     return int(Colorspace.ITU709) if hd else None
 
 
-def _is_dolby_vision(frame: VideoFrame) -> bool:
-    return any(side.type.name == "DOVI_METADATA" for side in cast("Iterable[SideData]", frame.side_data))
+def _display(side: SideData) -> Display:
+    a, b, _, c, d = struct.unpack("<5i", bytes(cast("bytes", side))[:20])
+    return a, b, c, d
 
 
-def _turned(pixels: Frame, frame: VideoFrame) -> Frame:
+def _turned(pixels: Frame, display: Display | None) -> Frame:
     """Apply the display matrix, to the nearest quarter turn: x' = a x + c y, y' = b x + d y."""
-    for side in cast("Iterable[SideData]", frame.side_data):
-        if side.type.name == "DISPLAYMATRIX":
-            a, b, _, c, d = struct.unpack("<5i", bytes(cast("bytes", side))[:20])
-            if abs(b) > abs(a):
-                pixels, a, d = pixels.transpose(1, 0, 2), c, b
-            pixels = pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+    if display is not None:
+        a, b, c, d = display
+        if abs(b) > abs(a):
+            pixels, a, d = pixels.transpose(1, 0, 2), c, b
+        pixels = pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
     return np.ascontiguousarray(pixels)
