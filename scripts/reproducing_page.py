@@ -125,7 +125,7 @@ def _heading(table: PaperTable, task: str, metric: str) -> str:
 
 def _name(paper: Paper, table: PaperTable, method: str, variant: str) -> str:
     if table.ablation:
-        return escape(paper.variants[variant]) if variant else escape("full model, λ_m = 20")
+        return escape(paper.variants[variant]) if variant else escape("full model (λ_m = 20)")
     return {"fomm": "FOMM", "lia": "LIA", "dagan": "DaGAN", "toontalker": "ToonTalker"}[method]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from toonbench.cli import run as command
+from toonbench.lint import COLUMNS, VERSION
 from toonbench.report.entries import find_entries
 from toonbench.report.methods import weights_kind
 from toonbench.report.paper_tables import NUMBERS, Request, paper_tables
@@ -221,7 +222,7 @@ def test_missing_weights_and_missing_runs_have_their_commands(out):
 
 def test_ablated_models_are_rows_with_a_reason_and_their_runs_are_found(out):
     assert (
-        "--name toontalker-no-analogy"
+        "DIR/toontalker-no-analogy.safetensors"
         in cells(tables(out, "5")[0])["ToonTalker w/o analogy", "measured", "Real → Cartoon", "CPBD"].reason
     )
     write_run(out, "toontalker-no-analogy@1", {"cpbd@1": 0.3})
@@ -278,6 +279,8 @@ def test_the_caption_says_how_the_numbers_came_about(out):
         "relative motion",
         "first frame generated and not measured",
         "pairs pppppppp",
+        "Metrics: FID is fid@1, CPBD is cpbd@1, CSIM is csim_arcface@1.",
+        "toontalker_mini.safetensors (ToonTalker, cross-domain, 64 px), sha256 aaaaaaaa",
     ):
         assert part in caption
 
@@ -400,3 +403,22 @@ def test_tables_import_no_torch(out):
     code = f"import sys; from toonbench.cli import run; run(['table', 'all', '--out', {str(out)!r}]); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[-2] == "False"
+
+
+def test_the_caption_has_size_and_frames_of_the_clips_and_the_reference_images(out):
+    root = out / "puppets@2/real2cartoon@4/my_net 50%@1"
+    row = [{"frames": 30.0, "width": 256.0, "height": 128.0}.get(name, 0.0) for name in COLUMNS]
+    for run in sorted((out / "puppets@2/real2cartoon@4").iterdir()):
+        for pair in range(PAIRS):
+            Run(run).write_rows(f"lint@{VERSION}", f"s{pair}~d{pair}", np.array([row], np.float32))
+    fid = {**result("fid@1", 40.0), "details": {"reference images": 300.0}}
+    rewrite(root, results=[result("cpbd@1", 0.7), fid])
+    caption = " ".join(tables(out)[0].caption)
+    assert "256 × 128 px; 30 frames per clip" in caption
+    assert "CSIM is csim_arcface@1; 300 reference images." in caption
+
+
+def test_the_mini_model_is_never_taken_for_the_papers(out):
+    (row,) = [row for row in tables(out)[0].rows if row.name == "toontalker"]
+    assert row.about == "mini weights"
+    assert "it is not the paper's model" in row.note

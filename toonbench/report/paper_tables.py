@@ -30,7 +30,9 @@ FURTHER = (
 """Metrics beside the paper's: those of them that have a number are shown in a table of their own."""
 GROUPS = {"real2cartoon": "Real → Cartoon", "cartoon2real": "Cartoon → Real"}
 PRINTED = {"fomm": "FOMM", "lia": "LIA", "dagan": "DaGAN", "toontalker": "ToonTalker"}
-FULL = "full model, λ_m = 20"
+FULL = "full model"
+FULL_IN = {"6": "λ_m = 20"}  # how a table of the paper names its full model
+MINI = "the mini model that toonbench includes: 64 px, trained on puppets with λ_m = 4; it is not the paper's model"
 MEASURED, DUMMY = "measured here", "measured here, to check the metrics"
 COPIED, DIFFERENCE = "the paper, as printed", "here minus paper"
 RANKS = (
@@ -38,6 +40,7 @@ RANKS = (
     "it (paired test, Holm's correction); nothing is bold where no two methods differ. Methods that check the metrics are never ranked."
 )
 PRINTED_AS = "The paper's rows are copied, with bold and underlined numbers as printed, and are never ranked with ours."
+IMAGES = "reference images"  # of the details of FID and KID
 NO_DIFFERENCE = (
     "No difference to the paper is computed: puppets are other data than the paper's, and their numbers do not compare."
 )
@@ -99,7 +102,14 @@ def _main(paper: Paper, table: PaperTable, runs: Mapping[str, TaskRuns], request
         title=f"Table {table.number} of the paper: {table.title}",
         columns=tuple(columns),
         rows=(*measured, *copied, *(_difference(line, row, table) for line, row in compared)),
-        caption=(RANKS, PRINTED_AS, *_captions(runs.values()), f"The paper: {table.protocol}"),
+        caption=(
+            RANKS,
+            PRINTED_AS,
+            *_captions(runs.values()),
+            _metrics(columns, runs.values()),
+            *_checkpoints(runs.values()),
+            f"The paper: {table.protocol}",
+        ),
         notes=(*([NO_DIFFERENCE] if puppets else []), *_notes(runs.values(), [metric for _, metric in table.measures])),
     )
 
@@ -114,14 +124,15 @@ def _further(table: PaperTable, runs: TaskRuns, metrics: Sequence[str], request:
     ]  # without a request, a table shows no row and no column without a number
     if not having or not lines:
         return []
+    columns = [_column(name, "") for name in having]
     rows = [_row(line, [(task, name) for name in having], {task: runs}, request, table=table) for line in lines]
     return [
         Table(
             key=f"table{table.number}-{task}",
             title=f"Table {table.number}, further metrics: {task}",
-            columns=tuple(_column(name, "") for name in having),
+            columns=tuple(columns),
             rows=tuple(rows),
-            caption=(RANKS, *_captions([runs])),
+            caption=(RANKS, *_captions([runs]), _metrics(columns, [runs]), *_checkpoints([runs])),
             notes=_notes([runs], having),
         )
     ]
@@ -191,6 +202,8 @@ def _row(
     notes = [f"not ranked: {one.problem}" for one in line.entries.values() if one.problem and _legible(one)]
     if line.method in BASELINES and kind and kind != table.weights:
         notes.append(f"{kind} weights; Table {table.number} of the paper takes {table.weights} ones")
+    if kind == "mini":
+        notes.append(MINI)
     cells = [
         _cell(runs[task], line.entries[task], metric) if task in line.entries else Cell(reason=_no_run(line, task, table, request))
         for task, metric in measures
@@ -270,7 +283,9 @@ def _no_run(line: Line, task: str, table: PaperTable, request: Request) -> str:
 
 def _copied(paper: Paper, table: PaperTable, method: str, variant: str) -> Row:
     cells = [table.cell(method, variant, task=task, metric=metric) for task, metric in table.measures]
-    name = (paper.variants[variant] if variant else FULL) if table.ablation else PRINTED[method]
+    name = (
+        (paper.variants[variant] if variant else FULL_IN.get(table.number, FULL)) if table.ablation else PRINTED[method]
+    )
     return Row(
         name=name,
         kind="copied",
@@ -321,6 +336,31 @@ def _like_paper(method: str, table: PaperTable) -> tuple[str, ...]:
 def _captions(runs: Iterable[TaskRuns]) -> list[str]:
     lines = [protocol(one) for one in runs]
     return [line for line in lines if line]
+
+
+def _metrics(columns: Iterable[Column], runs: Iterable[TaskRuns]) -> str:
+    """The metrics with their versions, and the number of reference images that those of whole sets have."""
+    names = [one.metric if one.metric.startswith(one.name) else f"{one.name} is {one.metric}" for one in columns]
+    counts = dict.fromkeys(
+        int(result.details[IMAGES])
+        for one in runs
+        for entry in one.entries
+        for result in entry.results.values()
+        if math.isfinite(result.details.get(IMAGES, math.nan))
+    )
+    images = f"; {' and '.join(map(str, counts))} reference images" if counts else ""
+    return f"Metrics: {', '.join(dict.fromkeys(names))}{images}."
+
+
+def _checkpoints(runs: Iterable[TaskRuns]) -> list[str]:
+    """The weights of the methods, with file and sha256."""
+    found = {
+        f"{entry.method}: {facts['file']} ({facts.get('variant', '')}), sha256 {facts.get('sha256', '')[:8]}"
+        for one in runs
+        for entry in one.entries
+        if (facts := entry.checkpoint).get("file")
+    }
+    return [f"Weights: {'; '.join(sorted(found))}."] if found else []
 
 
 def _notes(runs: Iterable[TaskRuns], metrics: Iterable[str]) -> tuple[str, ...]:

@@ -140,7 +140,7 @@ def protocol(runs: TaskRuns) -> str:
         *(f"limit {about['limit']}" for _ in range(about["limit"] is not None)),
         f"seed {about['seed']}, pairs {_short(about['pairs_fingerprint'])}, data {_short(about['data_fingerprint'])}",
     ]
-    return "; ".join(parts)
+    return f"{'; '.join(parts)}."
 
 
 def _task_facts(task: str) -> list[str]:

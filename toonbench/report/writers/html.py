@@ -12,12 +12,12 @@ STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#5b6470;--line:#c9d0d8;--paper:#fff;--copied:#f3f5f8}
 @media (prefers-color-scheme:dark){:root{--ink:#e6e9ed;--soft:#a3adb8;--line:#3c4550;--paper:#14181d;--copied:#1d232a}}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
-main{max-width:72rem;margin:0 auto;padding:1.5rem 1rem 4rem}
+main{max-width:88rem;margin:0 auto;padding:1.5rem 1rem 4rem}
 .toontable{margin:2.5rem 0}
 .toontable h2{font-size:1.15rem;margin:0 0 .5rem}
 .toontable .scroll{overflow-x:auto}
 .toontable table{border-collapse:collapse;border-block:2px solid var(--ink);font-variant-numeric:tabular-nums;min-width:min(100%,40rem)}
-.toontable th,.toontable td{padding:.3rem .7rem;text-align:right;vertical-align:top;white-space:nowrap}
+.toontable th,.toontable td{padding:.3rem .6rem;text-align:right;vertical-align:top;white-space:nowrap}
 .toontable thead th{font-weight:600;vertical-align:bottom}
 .toontable thead th[colspan]{text-align:center;border-bottom:1px solid var(--line)}
 .toontable tbody{border-top:1px solid var(--ink)}

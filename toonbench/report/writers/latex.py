@@ -69,7 +69,7 @@ def latex_table(table: Table) -> str:
             r"\centering",
             f"\\caption{{{caption}}}",
             f"\\label{{tab:{re.sub('[^A-Za-z0-9]+', '-', table.key)}}}",
-            r"\setlength{\tabcolsep}{4pt}\small",
+            r"\par\smallskip\setlength{\tabcolsep}{4pt}\small",
             r"\sbox0{%",
             *body,
             r"}\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi",
