@@ -63,6 +63,16 @@ for name, place, about in (
 ):
     weights.command(f"toonbench.commands.{place}", name=name, help=about)
 app.command(weights)
+figure = App(name="figure", help="Draw figures of stored runs: grids, labelled videos, worst pairs, scores by yaw.")
+for name, about in (
+    ("grid", "A grid of pairs: source, driving frame, target, methods."),
+    ("strip", "A labelled video of one pair, side by side."),
+    ("failures", "The worst pairs by each metric."),
+    ("yaw", "Scores by the yaw of the driving video."),
+    ("motion-space", "t-SNE of the motions of real and cartoon faces, and retrieval across them."),
+):
+    figure.command(f"toonbench.commands.figure:{name.replace('-', '_')}", name=name, help=about)
+app.command(figure)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
+import numpy as np
+
 from toonbench.networks.animation import (
     ChunkedMethod,
     batch_size,
@@ -20,6 +22,7 @@ from toonbench.types import DOMAINS, Domain, Frame, Frames, GoldenCheck, Motion,
 from toonbench.weights.checkpoints import file_digest
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from toonbench.training.clips import ClipNeeds, TrainingClips
@@ -100,6 +103,20 @@ class ToonTalker(ChunkedMethod):
                     images = self._network.absolute(encoded, codes, domain=of)
                 made = frames_of((images.float().clamp(-1.0, 1.0) + 1.0) * 127.5, like=source)
             yield made
+
+    def motion_codes(self, frames: Frames, *, domain: Domain) -> NDArray[np.float32]:
+        """The code w_{r->d} (Eq. 7) of each picture, (frames, K * width): its place in the canonical motion space. Their differences
+        are the relative motions of Eq. 9, which are comparable between the domains.
+        """
+        import torch
+
+        of, _ = self._domains(domain, domain)
+        parts: list[NDArray[np.float32]] = []
+        for batch in batches(iter([frames]), self._batch):
+            with torch.inference_mode():
+                codes = self._network.motion(self._tensor(shrunk(batch, self._size)), of)
+            parts.append(codes.float().flatten(1).cpu().numpy())
+        return np.concatenate(parts)
 
     def _domains(self, source: Domain, driving: Domain) -> tuple[Domain, Domain]:
         match self._direction:

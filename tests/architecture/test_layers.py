@@ -45,7 +45,7 @@ LAYERS = [
         "goldens",
         "testing",
     },
-    {"evaluate", "reenact"},
+    {"evaluate", "reenact", "motion_space"},
     {"reproduce", "hub", "report", "leaderboard"},
     {"cli", "commands"},
 ]
