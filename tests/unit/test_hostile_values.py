@@ -13,7 +13,8 @@ NUMBERS = ("", "-1", "nan", "inf", "1e9", "abc")
 COMMANDS = (
     "eval", "generate", "score", "pairs", "compare", "list", "make-puppets", "make-films", "calibrate", "train", "validate",
     "check", "doctor", "prepared", "prepare-cartoon", "rebuild", "prepare-voxceleb", "prepare-celebahq", "reenact",
-    "weights fetch", "weights verify", "weights path", "submit", "export",
+    "weights fetch", "weights verify", "weights path", "submit", "export", "figure grid", "figure strip",
+    "figure failures", "figure yaw", "figure motion-space",
 )  # fmt: skip
 
 
@@ -53,6 +54,11 @@ def test_what_no_option_takes_is_refused_in_one_line_with_the_value(command, cap
         "prepare-voxceleb": {"--mirror": "x", "--metadata": "x", "--out": "y"},
         "prepare-celebahq": {"--images": "x", "--out": "y"},
         "submit": {"--run": "x"},
+        "figure grid": {"--out": "y.png"},
+        "figure strip": {"--out": "y.mp4", "--pair": "x"},
+        "figure failures": {"--out": "y.png"},
+        "figure yaw": {"--out": "y.pdf"},
+        "figure motion-space": {"--out": "y.pdf"},
         "export": {"--out": "y"},
         "reenact": {"--source": "x", "--driving": "y", "--out": "z.mp4"},
     }.get(command, {})
