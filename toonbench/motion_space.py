@@ -1,4 +1,4 @@
-"""The motion space of a method (Fig. 8 of the paper): is the same motion the same code, whoever performs it?
+"""The motion space of a method (Fig. 8 of the paper): is the same motion the same code in both domains?
 
 Three motions move many real and many cartoon faces. A code describes a face in a picture; the relative motion of a pair of pictures,
 before and after, is the difference of their codes (Eq. 9). If the space is shared by both domains, a cartoon pair is nearest to real

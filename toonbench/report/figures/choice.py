@@ -28,11 +28,11 @@ class Chosen:
 
 def metric_of(entry: Entry, name: str) -> str:
     """The id of a metric with a value for each pair in the run. Raises ToonbenchError for another one."""
-    known = [one for one in entry.results if values_of(entry, one)]
-    found = next((one for one in known if name in (one, one.partition("@")[0])), None)
+    usable = [one for one in entry.results if values_of(entry, one)]
+    found = next((one for one in usable if name in (one, one.partition("@")[0])), None)
     if found is None:
         raise ToonbenchError(
-            f"{entry.root} has no values of pairs by {name}: choose one of {', '.join(known) or 'none'}"
+            f"{entry.root} has no values of pairs by {name}: choose one of {', '.join(usable) or 'none'}"
         )
     return found
 
@@ -87,7 +87,7 @@ def _motion(pair: Pair) -> float:
 
 
 def worst_frame(entry: Entry, metric: str, chosen: Chosen) -> int:
-    """The frame of a pair with the worst value, for a metric with a row for each measured frame; else the chosen one."""
+    """The frame of a pair with the worst value, for a metric with a row for each measured frame; otherwise the chosen one."""
     from toonbench import registry
 
     measured = registry.load_metric(metric)

@@ -25,7 +25,7 @@ Stream: TypeAlias = "Iterator[Frame] | str"
 def write_strip(path: Path, pictures: Pictures, pair: Pair, *, size: int = 256, target: bool = True) -> int:
     """Write the video of a pair, each tile `size` pixels wide; return its number of frames.
 
-    It is as long as the driving video. A tile whose video is missing says so; one that ends earlier keeps its last frame.
+    It is as long as the driving video. A tile whose video is missing shows a note; one that ends earlier keeps its last frame.
     """
     driving = pair.driving
     if driving.problem:

@@ -68,8 +68,8 @@ def save(figure: Figure, path: Path, *, dpi: float = 300) -> None:
 
 def drawable(text: str, *, longest: int = 0) -> str:
     """Text in one line that the figures' font can show: other characters become □. More than `longest` characters are cut off."""
-    known = _characters()
-    shown = "".join(one if ord(one) in known else "□" for one in one_line(text))
+    in_font = _characters()
+    shown = "".join(one if ord(one) in in_font else "□" for one in one_line(text))
     return f"{shown[: longest - 1]}…" if 0 < longest < len(shown) else shown
 
 
