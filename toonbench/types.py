@@ -145,9 +145,8 @@ class Method(Protocol):
     """A method that animates a source. `revision` identifies weights and code, so that outputs of two versions never mix.
 
     It receives whole clips, up to a size limit. A method that is also a `ChunkMethod` receives chunks.
-    Optional: `checkpoint`, a mapping of text to text about its weights (file, sha256, variant), which runs and results store; the
-    class method `with_test_weights(device=...)`, which `toonbench check` uses where the weights are missing; and
-    `motion_codes(frames, *, domain)` (`toonbench.motion_space`).
+    Optional: `checkpoint`, a mapping of text to text about its weights (file, sha256, variant), which runs and results store;
+    `with_test_weights(device=...)`, a class method for `toonbench check` where weights are missing; `motion_codes` (`toonbench.motion_space`).
     """
 
     name: str
