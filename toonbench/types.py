@@ -146,7 +146,7 @@ class Method(Protocol):
 
     It receives whole clips, up to a size limit. A method that is also a `ChunkMethod` receives chunks.
     Optional: `checkpoint`, a mapping of text to text about its weights (file, sha256, variant), which runs and results store;
-    `with_test_weights(device=...)`, a class method for `toonbench check` where weights are missing; `motion_codes` (`toonbench.motion_space`).
+    `with_test_weights(device=...)`, a class method for `toonbench check` without weights; `motion_codes` (`toonbench.motion_space`).
     """
 
     name: str
