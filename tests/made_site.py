@@ -14,7 +14,7 @@ from toonbench.report.site import build_site, open_sets
 from toonbench.score import reduce
 from toonbench.store import Run, run_folder, write_json
 from toonbench.tasks import draw_pairs, fingerprint
-from toonbench.types import Pair
+from toonbench.types import Clip, Domain, Kind, Pair
 
 SIZE, FPS = 64, 25
 BLOCKS = [(row, column) for row in range(2) for column in range(4)]  # of 16 pixels, a bit each
@@ -61,6 +61,19 @@ def write_numbered(root: Path, *, frames: int, sources: int) -> Path:
     TARGETS.write(root, targets)
     CLIPS.write(root, rows)
     return root
+
+
+def made_pairs(names: Sequence[str], drivings: Sequence[str] = ("d0", "d1", "d2")) -> list[Pair]:
+    """A pair for each name of a source; no files belong to them."""
+
+    def clip(name: str, domain: Domain, kind: Kind) -> Clip:
+        return Clip(id=name, path=Path(name), domain=domain, kind=kind)
+
+    return [
+        Pair(id=f"{name}~{drivings[at % len(drivings)]}".replace("/", "-"), source=clip(name, "cartoon", "image"),
+             driving=clip(drivings[at % len(drivings)], "real", "video"), target=clip("t", "cartoon", "video"))
+        for at, name in enumerate(names)
+    ]  # fmt: skip
 
 
 def write_run(

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from made_site import BLOCKS, write_run
+from made_site import BLOCKS, made_pairs, write_run
 from toonbench.report.entries import find_entries
 from toonbench.report.site import build_site
-from toonbench.types import Clip, Pair
 
 PAGES = ("index.html", "leaderboards/*/index.html", "leaderboards/*/pairs.html", "leaderboards/*/worst.html", "methods/mine-1.html",
          "metrics/psnr-1.html")  # fmt: skip
@@ -234,17 +233,6 @@ HOSTILE = (
     "ملف🙂‮gpj.exe",
     "{{7*7}}",
 )
-
-
-def made_pairs(names, drivings=("d0", "d1", "d2")):
-    def clip(name, domain, kind):
-        return Clip(id=name, path=None, domain=domain, kind=kind)
-
-    return [
-        Pair(id=f"{name}~{drivings[at % len(drivings)]}".replace("/", "-"), source=clip(name, "cartoon", "image"),
-             driving=clip(drivings[at % len(drivings)], "real", "video"), target=clip("t", "cartoon", "video"))
-        for at, name in enumerate(names)
-    ]  # fmt: skip
 
 
 def test_hostile_names_are_shown_as_text(tmp_path, open_page):
