@@ -13,7 +13,7 @@ from toonbench.report.entries import find_entries
 from toonbench.report.site import build_site
 
 PAGES = ("index.html", "leaderboards/*/index.html", "leaderboards/*/pairs.html", "leaderboards/*/worst.html", "methods/mine-1.html",
-         "metrics/psnr-1.html")  # fmt: skip
+         "metrics/psnr-1.html", "reproducing.html")  # fmt: skip
 
 
 def until(page, expression):

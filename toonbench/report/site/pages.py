@@ -30,6 +30,7 @@ SCRIPTS: Mapping[str, tuple[str, ...]] = {
     "pairs": ("load.js", "player.js", "charts.js", "list.js", "address.js", "keys.js", "pairs.js"),
 }
 IMAGES = "images"
+LEDGER = "reproducing.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,9 @@ def pages(site: Site) -> dict[str, str | bytes]:
         )
         lists = worst_lists(view, site.worst.get(view.slug, {}))
         found[f"leaderboards/{view.slug}/worst.html"] = _render("worst.html", site, lists=lists, **common)
+    if ledger := documents.read(documents.document(LEDGER)):
+        html = documents.to_html(documents.without_title(ledger), link=_absolute_only)
+        found["reproducing.html"] = _render("reproducing.html", site, root="", ledger=html)
     found |= _method_pages(site)
     found |= _metric_pages(site)
     found |= {
@@ -69,8 +73,15 @@ def pages(site: Site) -> dict[str, str | bytes]:
 def _index(site: Site) -> str:
     methods = {one.page: (one.page, one.entry, one.reference) for view in site.leaderboards for one in view.methods}
     metrics = {name: view.metric_pages[name] for view in site.leaderboards for name in view.metrics}
-    listed = [(page, name, _summary(metric_of(name))) for name, page in metrics.items()]
-    return _render("index.html", site, root="", methods=[*methods.values()], metrics=listed, ledger=False)
+    listed = [(page, name, _first(_metric_text(name)) or _summary(metric_of(name))) for name, page in metrics.items()]
+    return _render(
+        "index.html",
+        site,
+        root="",
+        methods=[*methods.values()],
+        metrics=listed,
+        ledger=documents.document(LEDGER) is not None,
+    )
 
 
 def _method_pages(site: Site) -> dict[str, str | bytes]:
@@ -96,16 +107,15 @@ def _metric_pages(site: Site) -> dict[str, str | bytes]:
     for name, page in names.items():
         bare = name.partition("@")[0]
         images: dict[str, str | bytes] = {}
-        document = documents.document(f"metrics/{bare}.md") if bare.isidentifier() else None
         link = functools.partial(_metric_link, pages=names, images=images)
-        text = documents.without_title(documents.read(document))
+        text = _metric_text(name)
         html = documents.to_html(text.partition("\n\n")[2], link=link)  # its first paragraph is the summary
         metric = metric_of(name)
         about = {
             "id": shown(name),
             "name": shown(bare),
             "higher": next(view.higher_is_better(name) for view in site.leaderboards if name in view.metrics),
-            "summary": shown(_summary(metric)),
+            "summary": shown(_first(text) or _summary(metric)),
             "remark": shown(metric.remark) if metric else "",
             "notes": _notes(site, name),
         }
@@ -115,6 +125,19 @@ def _metric_pages(site: Site) -> dict[str, str | bytes]:
         )  # fmt: skip
         found |= images
     return found
+
+
+def _metric_text(name: str) -> str:
+    """The documentation of a metric of this version, without its title; empty if it has none."""
+    bare = name.partition("@")[0]
+    if metric_of(name) is None or not bare.isidentifier():
+        return ""
+    return documents.without_title(documents.read(documents.document(f"metrics/{bare}.md")))
+
+
+def _first(text: str) -> str:
+    """The first paragraph."""
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def _summary(metric: Any) -> str:
