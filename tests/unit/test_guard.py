@@ -225,6 +225,18 @@ def test_without_a_target_the_frames_are_compared_with_the_source(fresh):
         assert not shows_driving(replace(bare, source=None, generated=sample.driving), landmarks).any()
 
 
+def test_without_a_target_the_character_may_stand_before_any_background(fresh):
+    for style, (sample, _) in fresh.items():
+        points = sample.ground_truth.landmarks
+        middle, long = points[:, :68].mean(axis=1), np.ptp(points[:, :68], axis=1).max(axis=1)
+        y, x = np.mgrid[: sample.target.shape[1], : sample.target.shape[2]]
+        away = np.hypot(x - middle[:, 0, None, None], y - middle[:, 1, None, None]) / long[:, None, None]
+        for behind in (sample.driving, sample.driving.mean(axis=(1, 2), keepdims=True), 0):
+            moved = np.where((away < 0.7)[..., None], sample.target, behind).astype(np.uint8)
+            found = shows_driving(replace(sample, target=None, generated=moved), points)
+            assert not found.any(), (style, np.shape(behind))
+
+
 def test_frames_without_a_face_are_left_to_the_network(fresh):
     sample, landmarks = fresh["cel"]
     lost = landmarks.copy()

@@ -56,7 +56,8 @@ def shows_driving(sample: Sample, landmarks: Points) -> NDArray[np.bool_]:
     """(frames,) whether a generated frame shows the driving video's face instead of the character's.
 
     `landmarks` are those found in the generated frames, (frames, points, 2) pixels, NaN where there is no face. Without a
-    target the comparison is with the source alone, and limits are wider. No frame is refused where the driving frame is
+    target the comparison is with the source alone: limits are wider, and colours must be the driving video's in the face, too,
+    since the background of an output may be any. No frame is refused where the driving frame is
     the target itself (same identity), and none without a driving video.
     """
     generated, driving = sample.generated, sample.driving
@@ -67,6 +68,10 @@ def shows_driving(sample: Sample, landmarks: Points) -> NDArray[np.bool_]:
         return np.zeros(len(generated), bool)
     apart = np.array([_differ(one, other) for one, other in zip(driving, reference, strict=True)], bool)
     refused = apart & _coarsely(generated, driving, reference)
+    if sample.target is None:
+        for at in np.flatnonzero(refused & np.isfinite(landmarks).all(axis=(1, 2))):
+            box = _face_box(landmarks[at], generated[at])
+            refused[at] = _coarsely(*(frames[at : at + 1] for frames in (generated, driving, reference)), box=box)[0]
     rest = np.flatnonzero(apart & ~refused & np.isfinite(landmarks).all(axis=(1, 2)))
     if rest.size:
         refused[rest] = _in_detail(sample, driving, rest, points=landmarks[rest])
@@ -79,18 +84,33 @@ def _differ(one: Frame, other: Frame) -> bool:
     return not (np.array_equal(one[few], other[few]) and np.array_equal(one, other))
 
 
-def _coarsely(generated: Frames, driving: Frames, reference: Frames) -> NDArray[np.bool_]:
-    """Whether frames of 16 x 16 pixels are nearer to the driving frames than to the reference ones."""
-    made, other, own = (_thumbnails(frames) for frames in (generated, driving, reference))
+Box = tuple[float, float, float, float]  # left, top, right, bottom, parts of a frame's width and height
+_WHOLE: Box = (0, 0, 1, 1)
+
+
+def _coarsely(generated: Frames, driving: Frames, reference: Frames, *, box: Box = _WHOLE) -> NDArray[np.bool_]:
+    """Whether frames, or one box of them, of 16 x 16 pixels are nearer to the driving frames than to the reference ones."""
+    made, other, own = (_thumbnails(frames, box) for frames in (generated, driving, reference))
     return np.abs(made - other).mean(axis=(1, 2, 3)) < np.abs(made - own).mean(axis=(1, 2, 3))
 
 
-def _thumbnails(frames: Frames) -> NDArray[np.float32]:
-    """Frames of any size as (frames, 16, 16, 3)."""
+def _face_box(points: NDArray[np.float32], frame: Frame) -> Box:
+    """The box of a face's landmarks within its frame, a pixel or more a side."""
+    size = np.array(frame.shape[1::-1], np.float64)
+    low = np.clip(np.floor(points[:68].min(axis=0)), 0, size - 1)
+    high = np.clip(np.ceil(points[:68].max(axis=0)), low + 1, size)
+    left, top, right, bottom = np.concatenate([low / size, high / size]).tolist()
+    return left, top, right, bottom
+
+
+def _thumbnails(frames: Frames, box: Box) -> NDArray[np.float32]:
+    """One box of frames of any size as (frames, 16, 16, 3)."""
     from PIL import Image
 
-    small = [np.asarray(Image.fromarray(frame).resize((16, 16), Image.Resampling.BOX), np.float32) for frame in frames]
-    return np.stack(small)
+    height, width = frames.shape[1:3]
+    part = (box[0] * width, box[1] * height, box[2] * width, box[3] * height)
+    small = [Image.fromarray(frame).resize((16, 16), Image.Resampling.BOX, box=part) for frame in frames]
+    return np.stack([np.asarray(picture, np.float32) for picture in small])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
