@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from toonbench import registry
 from toonbench.report.entries import Entry
@@ -13,7 +13,6 @@ from toonbench.report.methods import BASELINES, DUMMIES, model_name, weights_kin
 from toonbench.report.papers import HEADINGS, Paper, PaperTable, load_paper
 from toonbench.report.table import Better, Cell, Column, Row, Table
 from toonbench.report.task_runs import TaskRuns, on_puppets, protocol, runs_of
-from toonbench.score.stored import unchanged
 from toonbench.types import Result, ToonbenchError
 
 NUMBERS = ("1", "2", "3", "4", "5", "6", "7")
@@ -64,6 +63,21 @@ class Request:
     data: str
     metrics: Sequence[str] | None = None
     references: References | None = None
+    visited: dict[str, TaskRuns] = field(default_factory=dict[str, TaskRuns])
+
+    @property
+    def further(self) -> list[str]:
+        """The names of the metrics beside the paper's."""
+        return [registry.full_name(name).partition("@")[0] for name in self.metrics or FURTHER]
+
+    def runs(self, task: str, paper: Paper) -> TaskRuns:
+        """The runs of a task, ranked once for all tables on every metric that the paper prints of it, and on the further ones."""
+        if task not in self.visited:
+            cells = (cell for table in paper.tables.values() for cell in table.cells)
+            printed = [cell.metric for cell in cells if cell.task == task and cell.metric]
+            metrics = [*dict.fromkeys([*printed, *self.further])]
+            self.visited[task] = runs_of(self.entries, task, metrics=metrics, references=self.references)
+        return self.visited[task]
 
 
 def paper_tables(number: str, request: Request) -> list[Table]:
@@ -75,16 +89,12 @@ def paper_tables(number: str, request: Request) -> list[Table]:
     if number not in NUMBERS:
         raise ToonbenchError(f"table {number} is unknown: give {', '.join(NUMBERS)} or all")
     table = paper.tables[number]
-    further = [registry.full_name(name).partition("@")[0] for name in request.metrics or FURTHER]
-    metrics = [*dict.fromkeys([*(metric for _, metric in table.measures), *further])]
-    runs = {
-        task: runs_of(request.entries, task, metrics=metrics, references=request.references) for task in table.tasks
-    }
+    runs = {task: request.runs(task, paper) for task in table.tasks}
     found = [_main(paper, table, runs, request)]
     if not table.ablation:
         for task in table.tasks:
             printed = {metric for own, metric in table.measures if own == task}
-            found += _further(table, runs[task], [name for name in further if name not in printed], request)
+            found += _further(table, runs[task], [name for name in request.further if name not in printed], request)
     return found
 
 
@@ -118,9 +128,11 @@ def _further(table: PaperTable, runs: TaskRuns, metrics: Sequence[str], request:
     """A table of further metrics of one task: those with a number, or all that the user named; none if there are none."""
     task = runs.task.partition("@")[0]
     asked = request.metrics is not None
-    having = [name for name in metrics if asked or any(_finite(entry, name) for entry in runs.entries)]
+    having = [name for name in metrics if asked or any(_finite(runs, entry, name) for entry in runs.entries)]
     lines = [
-        line for line in _lines({task: runs}, []) if asked or any(_finite(line.entries[task], name) for name in having)
+        line
+        for line in _lines({task: runs}, [])
+        if asked or any(_finite(runs, line.entries[task], name) for name in having)
     ]  # without a request, a table shows no row and no column without a number
     if not having or not lines:
         return []
@@ -199,7 +211,9 @@ def _row(
 ) -> Row:
     kinds = [weights_kind(one.method, one.checkpoint) for one in line.entries.values() if one.stored]
     kind = next(iter(kinds), "")
-    notes = [f"not ranked: {one.problem}" for one in line.entries.values() if one.problem and _legible(one)]
+    notes = [
+        f"not ranked: {one.problem}" for task, one in line.entries.items() if one.problem and runs[task].legible(one)
+    ]
     if line.method in BASELINES and kind and kind != table.weights:
         notes.append(f"{kind} weights; Table {table.number} of the paper takes {table.weights} ones")
     if kind == "mini":
@@ -219,7 +233,7 @@ def _row(
 
 def _cell(runs: TaskRuns, entry: Entry, metric: str) -> Cell:
     """The stored number of a metric, or why there is none."""
-    if not _legible(entry):
+    if not runs.legible(entry):
         return Cell(reason=f"not shown: {entry.problem}")
     full = registry.full_name(metric)
     result = entry.results.get(full) or next(
@@ -237,14 +251,9 @@ def _cell(runs: TaskRuns, entry: Entry, metric: str) -> Cell:
     )  # fmt: skip
 
 
-def _legible(entry: Entry) -> bool:
-    """Whether the numbers of a run are shown: its result can be read and was not changed after scoring."""
-    return bool(entry.stored) and not unchanged(entry.stored)
-
-
-def _finite(entry: Entry, metric: str) -> bool:
+def _finite(runs: TaskRuns, entry: Entry, metric: str) -> bool:
     full = registry.full_name(metric)
-    return _legible(entry) and full in entry.results and math.isfinite(entry.results[full].value)
+    return runs.legible(entry) and full in entry.results and math.isfinite(entry.results[full].value)
 
 
 def _note(result: Result, full: str) -> str:

@@ -14,6 +14,7 @@ from toonbench.lint import COLUMNS, VERSION
 from toonbench.report.entries import Entry
 from toonbench.report.leaderboards import Leaderboard, References, leaderboards, rank_of
 from toonbench.report.methods import DUMMIES
+from toonbench.score.stored import unchanged
 from toonbench.types import Task, ToonbenchError
 
 PUPPETS = "Measured on puppets"  # how the caveat of every puppet set begins
@@ -24,13 +25,19 @@ FINGERPRINT = 8  # digits that are shown
 class TaskRuns:
     """The runs of the same pairs of one task. `ranked` is the leaderboard of the methods, without the dummies.
 
-    `left_out` has a line for each further set of pairs, which this table does not show.
+    `left_out` has a line for each further set of pairs, which this table does not show. `changed` are the folders of runs whose result
+    was changed after scoring.
     """
 
     task: str
     entries: tuple[Entry, ...]
     ranked: Leaderboard | None
     left_out: tuple[str, ...] = ()
+    changed: frozenset[Path] = frozenset()
+
+    def legible(self, entry: Entry) -> bool:
+        """Whether the numbers of a run are shown: its result can be read and was not changed after scoring."""
+        return bool(entry.stored) and entry.root not in self.changed
 
     def rank(self, entry: Entry, metric: str) -> int | None:
         """The shared rank among the methods; None for a dummy, and where there is none."""
@@ -114,6 +121,9 @@ def runs_of(
         entries=tuple(checked.get(entry.root, entry) for entry in main.entries),
         ranked=ranked,
         left_out=tuple(_left_out(one) for one in groups if one is not main),
+        changed=frozenset(
+            entry.root for entry in main.entries if entry.problem and entry.stored and unchanged(entry.stored)
+        ),
     )
 
 
