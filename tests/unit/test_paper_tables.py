@@ -285,6 +285,30 @@ def test_the_caption_says_how_the_numbers_came_about(out):
         assert part in caption
 
 
+def test_a_metric_of_the_task_needs_no_list_of_metrics_to_be_measured(out):
+    write_run(out, "toontalker@1", {"cpbd@1": 0.5}, task="cartoon_cross@4", skipped={})
+    assert cells(tables(out, "4")[0])["toontalker", "measured", "", "FID"].reason == (
+        "not measured: toonbench score --method toontalker --task cartoon_cross --data puppets@2"
+    )
+
+
+def test_commands_of_reasons_name_the_folder_of_runs_that_was_given(out, capsys):
+    assert command(["table", "1", "--out", str(out)]) == 0
+    assert f"toonbench reproduce table1 --data puppets@2 --out {out} --weights DIR" in capsys.readouterr().out
+
+
+def test_a_number_without_an_interval_says_why(out):
+    few = {
+        **result("cpbd@1", 0.4),
+        "low": None,
+        "high": None,
+        "notes": ["no interval: 2 driving videos, at least 3 are needed"],
+    }
+    rewrite(out / "puppets@2/real2cartoon@4/static@1", results=[few])
+    cell = cells(tables(out)[0])["static", "measured", "Real → Cartoon", "CPBD"]
+    assert (cell.value, cell.note) == (0.4, "no interval: 2 driving videos, at least 3 are needed")
+
+
 # Bad input
 
 
@@ -369,7 +393,9 @@ def test_no_runs_at_all_is_one_line(tmp_path, capsys):
 def test_metrics_that_are_asked_for_are_shown_without_a_number_too(out):
     further = tables(out, metrics=["lpips_vgg", "ssim"])[1]
     assert [column.name for column in further.columns] == ["lpips_vgg", "ssim"]
-    assert "not measured: toonbench score" in cells(further)["static", "measured", "", "lpips_vgg"].reason
+    assert cells(further)["static", "measured", "", "lpips_vgg"].reason == (
+        "not measured: toonbench score --method static --task real2cartoon --data puppets@2 --metrics cpbd ssim lpips_vgg"
+    )
 
 
 def test_a_data_set_is_found_by_its_short_name_and_by_its_folder(out):

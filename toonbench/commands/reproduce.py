@@ -104,7 +104,7 @@ def _show_table(number: str, made: Reproduction, out: Path, data: str, *, form: 
     entries = [
         entry for entry in (find_entries([out]) if any(out.glob("*/*/*/run.json")) else []) if entry.data == data_id
     ]
-    request = Request(entries=entries, data=data)
+    request = Request(entries=entries, data=data, out=out)
     return show({number: paper_tables(number, request)}, form=form, terminal=terminal)
 
 

@@ -57,7 +57,7 @@ def table(
     if not chosen:
         raise ToonbenchError(f"give the numbers of tables, {', '.join(NUMBERS)}, or all: toonbench table 1")
     entries = of_data(find_entries([out]), data)
-    request = Request(entries=entries, data=data_name(entries, data), metrics=metrics)
+    request = Request(entries=entries, data=data_name(entries, data), out=out, metrics=metrics)
     groups = {number: paper_tables(number, request) for number in dict.fromkeys(chosen)}
     if write is not None:
         return _write(groups, write, form=form, terminal=terminal)

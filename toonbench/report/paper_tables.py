@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from toonbench import registry
+from toonbench.report.captions import checkpoints, metric_versions, protocols, remarks
 from toonbench.report.entries import Entry
 from toonbench.report.leaderboards import References
 from toonbench.report.methods import BASELINES, DUMMIES, model_name, weights_kind
 from toonbench.report.papers import HEADINGS, Paper, PaperTable, load_paper
 from toonbench.report.table import Better, Cell, Column, Row, Table
-from toonbench.report.task_runs import TaskRuns, on_puppets, protocol, runs_of
+from toonbench.report.task_runs import TaskRuns, on_puppets, runs_of
 from toonbench.types import Result, ToonbenchError
 
+OUT = Path("runs")
 NUMBERS = ("1", "2", "3", "4", "5", "6", "7")
 FURTHER = (
     "ssim",
@@ -39,7 +42,6 @@ RANKS = (
     "it (paired test, Holm's correction); nothing is bold where no two methods differ. Methods that check the metrics are never ranked."
 )
 PRINTED_AS = "The paper's rows are copied, with bold and underlined numbers as printed, and are never ranked with ours."
-IMAGES = "reference images"  # of the details of FID and KID
 NO_DIFFERENCE = (
     "No difference to the paper is computed: puppets are other data than the paper's, and their numbers do not compare."
 )
@@ -57,13 +59,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What tables are made of: the stored runs of one data set, and how the user wrote data and folder."""
+    """What tables are made of: the stored runs of one data set, and the user's names of the data and of the folder of runs."""
 
     entries: Sequence[Entry]
     data: str
+    out: Path = OUT
     metrics: Sequence[str] | None = None
     references: References | None = None
     visited: dict[str, TaskRuns] = field(default_factory=dict[str, TaskRuns])
+
+    @property
+    def options(self) -> str:
+        """The options of commands that make what is missing."""
+        return f"--data {self.data}" + ("" if self.out == OUT else f" --out {self.out}")
 
     @property
     def further(self) -> list[str]:
@@ -115,12 +123,15 @@ def _main(paper: Paper, table: PaperTable, runs: Mapping[str, TaskRuns], request
         caption=(
             RANKS,
             PRINTED_AS,
-            *_captions(runs.values()),
-            _metrics(columns, runs.values()),
-            *_checkpoints(runs.values()),
+            *protocols(runs.values()),
+            metric_versions(columns, runs.values()),
+            *checkpoints(runs.values()),
             f"The paper: {table.protocol}",
         ),
-        notes=(*([NO_DIFFERENCE] if puppets else []), *_notes(runs.values(), [metric for _, metric in table.measures])),
+        notes=(
+            *([NO_DIFFERENCE] if puppets else []),
+            *remarks(runs.values(), [metric for _, metric in table.measures]),
+        ),
     )
 
 
@@ -144,8 +155,8 @@ def _further(table: PaperTable, runs: TaskRuns, metrics: Sequence[str], request:
             title=f"Table {table.number}, further metrics: {task}",
             columns=tuple(columns),
             rows=tuple(rows),
-            caption=(RANKS, *_captions([runs]), _metrics(columns, [runs]), *_checkpoints([runs])),
-            notes=_notes([runs], having),
+            caption=(RANKS, *protocols([runs]), metric_versions(columns, [runs]), *checkpoints([runs])),
+            notes=remarks([runs], having),
         )
     ]
 
@@ -219,7 +230,7 @@ def _row(
     if kind == "mini":
         notes.append(MINI)
     cells = [
-        _cell(runs[task], line.entries[task], metric) if task in line.entries else Cell(reason=_no_run(line, task, table, request))
+        _cell(runs[task], line.entries[task], metric, request) if task in line.entries else Cell(reason=_no_run(line, task, table, request))
         for task, metric in measures
     ]  # fmt: skip
     return Row(
@@ -231,7 +242,7 @@ def _row(
     )
 
 
-def _cell(runs: TaskRuns, entry: Entry, metric: str) -> Cell:
+def _cell(runs: TaskRuns, entry: Entry, metric: str, request: Request) -> Cell:
     """The stored number of a metric, or why there is none."""
     if not runs.legible(entry):
         return Cell(reason=f"not shown: {entry.problem}")
@@ -240,7 +251,7 @@ def _cell(runs: TaskRuns, entry: Entry, metric: str) -> Cell:
         (r for n, r in entry.results.items() if n.partition("@")[0] == metric), None
     )
     if result is None:
-        return Cell(reason=_why_absent(entry, metric))
+        return Cell(reason=_why_absent(entry, metric, request))
     if math.isnan(result.value):
         why = next(iter(result.notes), "") or f"{result.missing} of {result.pairs} pairs have no value"
         return Cell(reason=why, missing=result.missing, pairs=result.pairs)
@@ -262,16 +273,25 @@ def _note(result: Result, full: str) -> str:
         notes.append(f"measured with {result.metric}; the current version is {full}: score the run again")
     if result.missing:
         notes.append(f"{result.missing} of {result.pairs} pairs are missing and count as the worst value; not ranked")
+    if math.isnan(result.low):
+        notes.append(next(iter(result.notes), "no interval"))
     if result.unranked:
         notes.append(f"{result.metric} does not rank methods: {result.unranked}")
     return "; ".join(notes)
 
 
-def _why_absent(entry: Entry, metric: str) -> str:
+def _why_absent(entry: Entry, metric: str, request: Request) -> str:
     """Why a run has no result of a metric."""
     skipped = {name.partition("@")[0]: skip for name, skip in entry.stored.get("skipped", {}).items()}
     if metric not in skipped:
-        return f"not measured: toonbench score --method {entry.method} --task {entry.task} --metrics {metric}"
+        task = entry.task.partition("@")[0]
+        own = {name.partition("@")[0] for name in registry.load_task(task).metrics}
+        names = (
+            ""
+            if metric in own
+            else f" --metrics {' '.join(name.partition('@')[0] for name in (*entry.results, metric))}"
+        )
+        return f"not measured: toonbench score --method {entry.method} --task {task} {request.options}{names}"
     if skipped[metric].get("kind") == "weights":
         return f"weights missing: toonbench weights fetch --for {metric}, then score again"
     return str(skipped[metric]["reason"])
@@ -283,11 +303,12 @@ def _no_run(line: Line, task: str, table: PaperTable, request: Request) -> str:
     if table.ablation and line.method != "toontalker":
         return (
             f"no run, and this version cannot train it; with a checkpoint DIR/{line.method}.safetensors: "
-            f"toonbench reproduce table{table.number} --data {request.data} --weights DIR"
+            f"toonbench reproduce table{table.number} {request.options} --weights DIR"
         )
-    if line.method in BASELINES and not line.entries:
-        return f"no run, and its weights are not included: toonbench reproduce table{table.number} --data {request.data} --weights DIR"
-    return f"no run: toonbench eval --method {line.method} {tasks} --data {request.data}"
+    included = line.method not in PRINTED or (line.method == "toontalker" and on_puppets(request.entries))
+    if not included and not line.entries:
+        return f"no run, and its weights are not included: toonbench reproduce table{table.number} {request.options} --weights DIR"
+    return f"no run: toonbench eval --method {line.method} {tasks} {request.options}"
 
 
 def _copied(paper: Paper, table: PaperTable, method: str, variant: str) -> Row:
@@ -340,43 +361,3 @@ def _difference(line: Line, row: Row, table: PaperTable) -> Row:
 
 def _like_paper(method: str, table: PaperTable) -> tuple[str, ...]:
     return ("official", "own") if method == "toontalker" else (table.weights,)
-
-
-def _captions(runs: Iterable[TaskRuns]) -> list[str]:
-    lines = [protocol(one) for one in runs]
-    return [line for line in lines if line]
-
-
-def _metrics(columns: Iterable[Column], runs: Iterable[TaskRuns]) -> str:
-    """The metrics with their versions, and the number of reference images that those of whole sets have."""
-    names = [one.metric if one.metric.startswith(one.name) else f"{one.name} is {one.metric}" for one in columns]
-    counts = dict.fromkeys(
-        int(result.details[IMAGES])
-        for one in runs
-        for entry in one.entries
-        for result in entry.results.values()
-        if math.isfinite(result.details.get(IMAGES, math.nan))
-    )
-    images = f"; {' and '.join(map(str, counts))} reference images" if counts else ""
-    return f"Metrics: {', '.join(dict.fromkeys(names))}{images}."
-
-
-def _checkpoints(runs: Iterable[TaskRuns]) -> list[str]:
-    """The weights of the methods, with file and sha256."""
-    found = {
-        f"{entry.method}: {facts['file']} ({facts.get('variant', '')}), sha256 {facts.get('sha256', '')[:8]}"
-        for one in runs
-        for entry in one.entries
-        if (facts := entry.checkpoint).get("file")
-    }
-    return [f"Weights: {'; '.join(sorted(found))}."] if found else []
-
-
-def _notes(runs: Iterable[TaskRuns], metrics: Iterable[str]) -> tuple[str, ...]:
-    """Caveats, runs of other pairs, and why metrics of the table have no ranks."""
-    found: list[str] = []
-    shown = tuple(metrics)
-    for one in runs:
-        found += [str(caveat) for entry in one.entries for caveat in entry.stored.get("caveats", ())]
-        found += [*one.left_out, *one.without_ranks(shown)]
-    return tuple(dict.fromkeys(found))

@@ -15,7 +15,7 @@ from toonbench.report.entries import Entry
 from toonbench.report.leaderboards import Leaderboard, References, leaderboards, rank_of
 from toonbench.report.methods import DUMMIES
 from toonbench.score.stored import unchanged
-from toonbench.types import Task, ToonbenchError
+from toonbench.types import ToonbenchError
 
 PUPPETS = "Measured on puppets"  # how the caveat of every puppet set begins
 FINGERPRINT = 8  # digits that are shown
@@ -131,52 +131,8 @@ def _left_out(other: Leaderboard) -> str:
     """A line about runs of other pairs."""
     methods = ", ".join(dict.fromkeys(other.names.values()))
     limit = other.about.get("limit")
-    what = f"limit {limit}" if limit else f"pairs {_short(other.about.get('pairs_fingerprint'))}"
+    what = f"limit {limit}" if limit else f"pairs {short(other.about.get('pairs_fingerprint'))}"
     return f"not shown, because they are of other pairs ({other.task}, {what}): {methods}"
-
-
-def protocol(runs: TaskRuns) -> str:
-    """How the numbers of a task came about, in one line, from the stored results and rows."""
-    first = runs.first
-    if first is None:
-        return ""
-    about = first.stored
-    pairs = about["pairs"]
-    clusters = max((one.clusters for one in first.results.values()), default=0)
-    parts = [
-        f"{runs.task} on {runs.entries[0].data}: {_counted(pairs, 'pair')}, {_counted(clusters, 'driving video')}",
-        *_videos(first),
-        *_task_facts(runs.task),
-        *(f"limit {about['limit']}" for _ in range(about["limit"] is not None)),
-        f"seed {about['seed']}, pairs {_short(about['pairs_fingerprint'])}, data {_short(about['data_fingerprint'])}",
-    ]
-    return f"{'; '.join(parts)}."
-
-
-def _task_facts(task: str) -> list[str]:
-    """Motion and first frame of a task's current version; nothing for another version."""
-    try:
-        rule: Task = registry.load_task(task)
-    except ToonbenchError:
-        return []
-    first = f"the first {rule.skip if rule.skip > 1 else 'frame'} generated and not measured"
-    return [f"{rule.motion} motion", first if rule.skip else "the first frame measured, too"]
-
-
-def _videos(entry: Entry) -> list[str]:
-    """Size and frames of the clips, from the rows that the linter stored of each video."""
-    rows = [row for pair in pairs_of(entry) if (row := _lint(entry, pair))]
-    sizes = sorted({(row["width"], row["height"]) for row in rows})
-    frames = sorted({row["frames"] for row in rows})
-    parts: list[str] = []
-    if len(sizes) == 1:
-        parts.append(f"{sizes[0][0]} × {sizes[0][1]} px")
-    elif sizes:
-        parts.append(f"{len(sizes)} sizes, {sizes[0][0]} × {sizes[0][1]} to {sizes[-1][0]} × {sizes[-1][1]} px")
-    if frames:
-        span = str(frames[0]) if len(frames) == 1 else f"{frames[0]} to {frames[-1]}"
-        parts.append(f"{span} frames per clip")
-    return parts
 
 
 def pairs_of(entry: Entry) -> list[str]:
@@ -188,7 +144,8 @@ def pairs_of(entry: Entry) -> list[str]:
         return []
 
 
-def _lint(entry: Entry, pair: str) -> Mapping[str, int]:
+def sizes(entry: Entry, pair: str) -> Mapping[str, int]:
+    """Frames, width and height of a pair's video, from the rows that the linter stored; empty if there are none."""
     try:
         rows = entry.run.read_rows(f"lint@{VERSION}", pair)
     except ToonbenchError:
@@ -201,12 +158,9 @@ def _lint(entry: Entry, pair: str) -> Mapping[str, int]:
 
 def frames_of(entry: Entry) -> int:
     """The frames of all videos of a run, as far as they are known."""
-    return sum(row["frames"] for pair in pairs_of(entry) if (row := _lint(entry, pair)))
+    return sum(row["frames"] for pair in pairs_of(entry) if (row := sizes(entry, pair)))
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _short(fingerprint: object) -> str:
+def short(fingerprint: object) -> str:
+    """The first digits of a fingerprint."""
     return str(fingerprint)[:FINGERPRINT]
