@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from toonbench import __version__, registry
-from toonbench.compare import Comparison
+from toonbench.compare import Comparison, ReferenceOf
 from toonbench.compare import compare as compare_runs
 from toonbench.compare.find import find_runs, reference_of
 from toonbench.data import DEFAULT_DATA, Dataset
@@ -285,11 +285,14 @@ def compare(
 
     Raises ToonbenchError for a method without a run and for runs of different pairs.
     """
-    runs = find_runs(methods, task=task, data=data or DEFAULT_DATA, out=Path(out))
-
     named = data or DEFAULT_DATA
-    reference = reference_of(runs, plan=functools.partial(_plan_again, runs=runs, data=named), data=named)
-    return compare_runs(runs, metrics=metrics, reference_of=reference)
+    runs = find_runs(methods, task=task, data=named, out=Path(out))
+    return compare_runs(runs, metrics=metrics, reference_of=references(runs, data=named))
+
+
+def references(runs: Mapping[str, Run], *, data: str) -> ReferenceOf:
+    """The function that finds the reference rows of a metric such as FID for stored runs; it opens the data set when first called."""
+    return reference_of(runs, plan=functools.partial(_plan_again, runs=runs, data=data), data=data)
 
 
 def _plan_again(*, task: str, seed: int, limit: int | None, runs: Mapping[str, Run], data: str) -> Plan:

@@ -448,3 +448,34 @@ def test_the_mini_model_is_never_taken_for_the_papers(out):
     (row,) = [row for row in tables(out)[0].rows if row.name == "toontalker"]
     assert row.about == "mini weights"
     assert "it is not the paper's model" in row.note
+
+
+def test_methods_are_ranked_by_fid_with_the_references_and_its_floor_is_noted(tmp_path):
+    generator = np.random.default_rng(0)
+    levels = {"near": 0.1, "far": 3.0}
+    for method, level in levels.items():
+        root = write_run(tmp_path, f"{method}@1", {})
+        for pair in range(PAIRS):
+            Run(root).write_rows(
+                "inception@1", f"s{pair}~d{pair}", generator.normal(level, 1.0, (6, 3)).astype(np.float32)
+            )
+        floor = {"floor (halves of the reference)": 1.5, "reference images": 40.0}
+        rewrite(root, results=[{**result("fid@1", 10 * level), "details": floor}])
+    reference = [generator.normal(0.0, 1.0, (1, 3)).astype(np.float32) for _ in range(40)]
+    request = Request(
+        entries=find_entries([tmp_path]), data="puppets@2", references=lambda runs: lambda metric: (reference, False)
+    )
+    found = cells(paper_tables("1", request)[0])
+    assert found["near", "measured", "Real → Cartoon", "FID"].best
+    assert not found["far", "measured", "Real → Cartoon", "FID"].best
+    assert found["near", "measured", "Real → Cartoon", "FID"].note == "floor (halves of the reference) 1.50"
+    without = paper_tables("1", Request(entries=find_entries([tmp_path]), data="puppets@2"))[0]
+    assert any(note.startswith("fid@1 has no ranks: not compared, because the features") for note in without.notes)
+
+
+def test_json_has_the_tables_with_null_for_nan(out, capsys):
+    assert command(["table", "1", "2", "--out", str(out), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {one["key"] for one in found} >= {"table1", "table1-real2cartoon", "table2"}
+    (row,) = [row for row in found[0]["rows"] if row["name"] == "toontalker"]
+    assert (row["cells"][0]["value"], row["cells"][1]["value"]) == (None, 0.5)

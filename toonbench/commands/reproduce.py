@@ -99,12 +99,13 @@ def _run(
 def _show_table(number: str, made: Reproduction, out: Path, data: str, *, form: Format, terminal: Terminal) -> int:
     from toonbench.report.entries import find_entries
     from toonbench.report.paper_tables import Request, paper_tables
+    from toonbench.report.task_runs import references_of
 
     data_id = next(iter(made.plans.values())).data.id
     entries = [
         entry for entry in (find_entries([out]) if any(out.glob("*/*/*/run.json")) else []) if entry.data == data_id
     ]
-    request = Request(entries=entries, data=data, out=out)
+    request = Request(entries=entries, data=data, out=out, references=references_of(data))
     return show({number: paper_tables(number, request)}, form=form, terminal=terminal)
 
 

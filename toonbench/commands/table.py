@@ -50,14 +50,15 @@ def table(
     """
     from toonbench.report.entries import find_entries
     from toonbench.report.paper_tables import NUMBERS, Request, paper_tables
-    from toonbench.report.task_runs import data_name, of_data
+    from toonbench.report.task_runs import data_name, of_data, references_of
 
     terminal = terminal or Terminal()
     chosen = NUMBERS if ALL in numbers else numbers
     if not chosen:
         raise ToonbenchError(f"give the numbers of tables, {', '.join(NUMBERS)}, or all: toonbench table 1")
     entries = of_data(find_entries([out]), data)
-    request = Request(entries=entries, data=data_name(entries, data), out=out, metrics=metrics)
+    named = data_name(entries, data)
+    request = Request(entries=entries, data=named, out=out, metrics=metrics, references=references_of(named))
     groups = {number: paper_tables(number, request) for number in dict.fromkeys(chosen)}
     if write is not None:
         return _write(groups, write, form=form, terminal=terminal)

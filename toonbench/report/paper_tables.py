@@ -32,6 +32,7 @@ FURTHER = (
 """Metrics beside the paper's: those of them that have a number are shown in a table of their own."""
 GROUPS = {"real2cartoon": "Real → Cartoon", "cartoon2real": "Cartoon → Real"}
 PRINTED = {"fomm": "FOMM", "lia": "LIA", "dagan": "DaGAN", "toontalker": "ToonTalker"}
+FLOOR = "floor"  # how the detail of FID begins that has the value of equal distributions
 FULL = "full model"
 FULL_IN = {"6": "λ_m = 20"}  # how a table of the paper names its full model
 MINI = "the mini model that toonbench includes: 64 px, trained on puppets with λ_m = 4; it is not the paper's model"
@@ -275,6 +276,11 @@ def _note(result: Result, full: str) -> str:
         notes.append(f"{result.missing} of {result.pairs} pairs are missing and count as the worst value; not ranked")
     if math.isnan(result.low):
         notes.append(next(iter(result.notes), "no interval"))
+    notes += [
+        f"{what} {value:.2f}"
+        for what, value in result.details.items()
+        if what.startswith(FLOOR) and math.isfinite(value)
+    ]
     if result.unranked:
         notes.append(f"{result.metric} does not rank methods: {result.unranked}")
     return "; ".join(notes)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toonbench import registry
+from toonbench.compare import ReferenceOf
 from toonbench.lint import COLUMNS, VERSION
 from toonbench.report.entries import Entry
 from toonbench.report.leaderboards import Leaderboard, References, leaderboards, rank_of
 from toonbench.report.methods import DUMMIES
 from toonbench.score.stored import unchanged
-from toonbench.types import ToonbenchError
+from toonbench.store import Run
+from toonbench.types import Metric, Rows, ToonbenchError
 
 PUPPETS = "Measured on puppets"  # how the caveat of every puppet set begins
 FINGERPRINT = 8  # digits that are shown
@@ -159,6 +161,20 @@ def sizes(entry: Entry, pair: str) -> Mapping[str, int]:
 def frames_of(entry: Entry) -> int:
     """The frames of all videos of a run, as far as they are known."""
     return sum(row["frames"] for pair in pairs_of(entry) if (row := sizes(entry, pair)))
+
+
+def references_of(data: str) -> References:
+    """The reference rows of metrics of whole sets (FID), found when one of them is ranked: only then is the data set opened."""
+
+    def of_runs(runs: Mapping[str, Run]) -> ReferenceOf:
+        def of_metric(metric: Metric) -> tuple[Sequence[Rows], bool]:
+            from toonbench.evaluate import references
+
+            return references(runs, data=data)(metric)
+
+        return of_metric
+
+    return of_runs
 
 
 def short(fingerprint: object) -> str:

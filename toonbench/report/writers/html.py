@@ -57,7 +57,7 @@ def html_table(table: Table) -> str:
     return "\n".join(
         [
             f'<section class="toontable" id="{escape(table.key)}"><h2>{escape(table.title)}</h2>',
-            '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>',
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}"><table>',
             "<thead>",
             *_head(layout),
             "</thead>",
