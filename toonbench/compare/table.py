@@ -161,7 +161,8 @@ class Table:
             rows = [
                 None if pair in missing else self.runs[name].read_rows(rows_name(self.metric), pair) for pair in counted
             ]
-            interval = summarise(self.metric, rows, **self._labels(counted)).printed
+            values = [self.values[name][pair] for pair, one in zip(counted, rows, strict=True) if one is not None]
+            interval = summarise(self.metric, rows, **self._labels(counted), values=values).printed
         reason = ""
         if missing:
             why = Counter(self.reasons[name][pair] or "no value" for pair in missing).most_common(1)[0][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ class Request:
     @property
     def further(self) -> list[str]:
         """The names of the metrics beside the paper's."""
-        return [registry.full_name(name).partition("@")[0] for name in self.metrics or FURTHER]
+        return [_full(name).partition("@")[0] for name in self.metrics or FURTHER]
 
     def runs(self, task: str, paper: Paper) -> TaskRuns:
         """The runs of a task, ranked once for all tables on every metric that the paper prints of it, and on the further ones."""
@@ -162,8 +163,14 @@ def _further(table: PaperTable, runs: TaskRuns, metrics: Sequence[str], request:
     ]
 
 
+@functools.cache
+def _full(metric: str) -> str:
+    """The id of a metric's current version."""
+    return registry.full_name(metric)
+
+
 def _column(metric: str, group: str) -> Column:
-    full = registry.full_name(metric)
+    full = _full(metric)
     better: Better = "higher" if registry.load_metric(full).higher_is_better else "lower"
     return Column(name=HEADINGS.get(metric, metric), group=group, metric=full, better=better)
 
@@ -247,7 +254,7 @@ def _cell(runs: TaskRuns, entry: Entry, metric: str, request: Request) -> Cell:
     """The stored number of a metric, or why there is none."""
     if not runs.legible(entry):
         return Cell(reason=f"not shown: {entry.problem}")
-    full = registry.full_name(metric)
+    full = _full(metric)
     result = entry.results.get(full) or next(
         (r for n, r in entry.results.items() if n.partition("@")[0] == metric), None
     )
@@ -264,7 +271,7 @@ def _cell(runs: TaskRuns, entry: Entry, metric: str, request: Request) -> Cell:
 
 
 def _finite(runs: TaskRuns, entry: Entry, metric: str) -> bool:
-    full = registry.full_name(metric)
+    full = _full(metric)
     return runs.legible(entry) and full in entry.results and math.isfinite(entry.results[full].value)
 
 

@@ -33,16 +33,18 @@ def summarise(
     driving: Sequence[str],
     sources: Sequence[str] | None = None,
     reference: Sequence[Rows] = (),
+    values: Sequence[float] | None = None,
 ) -> Summary:
     """The metric's number over pairs: `rows`, `driving` and `sources` have an item for each pair, None for a missing pair.
 
     The interval is over driving videos, and over sources too where one source serves several driving videos. `reference`
-    holds the rows of the reference images, for a metric that needs them.
+    holds the rows of the reference images, for a metric that needs them. `values` are the numbers of the pairs that are not missing,
+    if they were computed before (`pair_value`).
     """
     found = [at for at, one in enumerate(rows) if one is not None]
     kept = [one for one in rows if one is not None]
     labels = Labels([driving[at] for at in found], None if sources is None else [sources[at] for at in found])
-    measured = _clipped(metric, _interval(metric, kept, labels, reference=reference))
+    measured = _clipped(metric, _interval(metric, kept, labels, reference=reference, values=values))
     if len(found) == len(rows) or not kept:
         return Summary(printed=measured, measured=measured)
     printed = _with_missing(metric, rows, Labels(driving, sources), measured=measured)
@@ -77,7 +79,9 @@ def worst_value(metric: Metric) -> float:
     return worst if math.isfinite(worst) and metric.aggregate != "corpus" else math.nan
 
 
-def _interval(metric: Metric, rows: Sequence[Rows], labels: Labels, *, reference: Sequence[Rows]) -> Interval:
+def _interval(
+    metric: Metric, rows: Sequence[Rows], labels: Labels, *, reference: Sequence[Rows], values: Sequence[float] | None
+) -> Interval:
     if metric.aggregate == "corpus":
         return grouped_jackknife(
             rows,
@@ -88,7 +92,7 @@ def _interval(metric: Metric, rows: Sequence[Rows], labels: Labels, *, reference
         )
     if metric.aggregate in ("events", "proportion"):
         return _of_counts(metric, [metric.counts(one) for one in rows], labels)
-    values = [metric.value(one) for one in rows]
+    values = [metric.value(one) for one in rows] if values is None else values
     return two_way_bootstrap(values, labels.driving, labels.sources, weights=[pair_weight(metric, one) for one in rows])
 
 

@@ -48,6 +48,7 @@ def _print(console: Console, table: Table) -> None:
     console.print(cell(table.title, "bold"), soft_wrap=True)
     for columns in _parts(layout, console.width):
         console.print(_rich(layout, columns, console))
+        console.print("")
     if not console.is_terminal and any(cell.best for row in table.rows for cell in row.cells):
         console.print("*: bold in a terminal", style="dim")
     for line in table.caption:
