@@ -1,7 +1,8 @@
 // Videos that play in step. Each video hands every frame that the browser presents (requestVideoFrameCallback) to a short
-// memory of canvases; the page shows the newest frame that all videos have, on all of them in the same animation frame. If a
-// browser skips a frame of one video, that video shows the frame before: never more than one frame apart. If there is no such
-// frame for a while, all videos are moved to the same one. The videos' own clocks are corrected towards a common one.
+// memory of canvases, once it is sure which frame the picture is. The page shows the newest frame that all videos have, on all of
+// them in the same animation frame. If a browser skips a frame of one video, that video shows the frame before: never more than
+// one frame apart. If there is no such frame for a while, all videos are moved to the same one. The videos' own clocks are
+// corrected towards a common one.
 "use strict";
 toonbench.Player = (() => {
   const MEMORY = 12; // frames of each video
@@ -13,7 +14,7 @@ toonbench.Player = (() => {
   class Track {
     constructor(video, canvas, { fps, frames }) {
       Object.assign(this, { video, canvas, fps, frames, newest: -1, over: null });
-      this.memory = [];
+      Object.assign(this, { memory: [], pending: null, spare: null });
       this.context = canvas.getContext("2d");
       this.alive = true;
       this.waiting = null;
@@ -22,28 +23,64 @@ toonbench.Player = (() => {
 
     listen() {
       if (!this.alive) return;
-      const take = (mediaTime) => {
-        this.take(Math.min(this.frames - 1, Math.max(0, Math.round(mediaTime * this.fps))));
-        this.listen();
-      };
-      if (this.video.requestVideoFrameCallback) {
-        this.video.requestVideoFrameCallback((now, { mediaTime }) => this.alive && take(mediaTime));
+      const { video } = this;
+      if (video.requestVideoFrameCallback) {
+        video.requestVideoFrameCallback((now, about) => {
+          if (!this.alive) return;
+          this.confirm(about);
+          this.receive(Math.round(about.mediaTime * this.fps), about);
+          this.listen();
+        });
       } else {
-        requestAnimationFrame(() => this.alive && (this.video.readyState >= 2 && !this.video.seeking
-          ? take(Math.floor(this.video.currentTime * this.fps + 1e-3) / this.fps) : this.listen()));
+        requestAnimationFrame(() => {
+          if (this.alive && video.readyState >= 2 && !video.seeking) this.take(Math.floor(video.currentTime * this.fps + 1e-3));
+          this.listen();
+        });
       }
     }
 
-    take(index) {
+    /** A frame that the browser says it presented. While a video plays, its picture may be a later one already: see `confirm`. */
+    receive(index, about) {
+      if (this.video.paused) {
+        if (!this.video.seeking) this.take(index);
+        return;
+      }
+      const copy = this.copy(index);
+      if (copy) this.pending = { copy, at: performance.now(), presented: about.presentedFrames };
+    }
+
+    /** Keep the copy of the frame before if it was made before the next frame was presented, so that it is that frame for sure. */
+    confirm(about) {
+      const { pending } = this;
+      this.pending = null;
+      if (!pending) return;
+      if (about.presentedFrames === pending.presented + 1 && about.presentationTime > pending.at) this.keep(pending.copy);
+      else this.spare = pending.copy;
+    }
+
+    copy(index) {
       const { videoWidth: width, videoHeight: height } = this.video;
-      this.newest = index;
-      if (!width) return;
-      const old = this.memory.length < MEMORY ? { canvas: document.createElement("canvas") } : this.memory.shift();
-      if (old.canvas.width !== width || old.canvas.height !== height) Object.assign(old.canvas, { width, height });
-      old.canvas.getContext("2d").drawImage(this.video, 0, 0);
-      old.index = index;
-      this.memory.push(old);
+      if (!width) return null;
+      const one = this.spare || { canvas: document.createElement("canvas") };
+      this.spare = null;
+      if (one.canvas.width !== width || one.canvas.height !== height) Object.assign(one.canvas, { width, height });
+      one.canvas.getContext("2d").drawImage(this.video, 0, 0);
+      one.index = Math.min(this.frames - 1, Math.max(0, index));
+      return one;
+    }
+
+    keep(one) {
+      this.memory.push(one);
+      if (this.memory.length > MEMORY) this.spare = this.memory.shift();
+      this.newest = one.index;
       this.waiting?.();
+    }
+
+    /** Copy the picture of a video that stands still. */
+    take(index) {
+      const one = this.copy(index);
+      if (one) this.keep(one);
+      else this.newest = index;
     }
 
     clamp(index) { return Math.min(index, this.frames - 1); }
@@ -79,6 +116,7 @@ toonbench.Player = (() => {
     async fetch(index) {
       const wanted = this.clamp(index);
       this.goal = wanted;
+      this.pending = null;
       if (this.find(wanted)) return;
       const { video } = this;
       if (video.preload !== "auto") { video.preload = "auto"; video.load(); }
