@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from toonbench import __version__
+from toonbench.data.open import cache_folder
+from toonbench.report.site.names import digest
+from toonbench.sealed import read_sealed, write_sealed
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
@@ -43,7 +48,22 @@ def without_title(text: str) -> str:
 
 
 def to_html(text: str, *, link: Link, lowest: int = 2) -> Markup:
-    """Markdown as HTML. `link` maps addresses; headings begin at level `lowest`."""
+    """Markdown as HTML. `link` maps addresses; headings begin at level `lowest`. The user's cache remembers it."""
+    path = cache_folder() / "site" / "documents" / f"{digest(f'{lowest} {__version__} {text}')}.json"
+    stored = read_sealed(path)
+    if stored and all(link(address) == mapped for address, mapped in stored["links"].items()):
+        return Markup(stored["html"])
+    links: dict[str, str] = {}
+
+    def recorded(address: str) -> str:
+        return links.setdefault(address, link(address))
+
+    html = _rendered(text, recorded, lowest)
+    write_sealed(path, {"links": links, "html": html})
+    return Markup(html)
+
+
+def _rendered(text: str, link: Link, lowest: int) -> str:
     tokens = _parser().parse(text)
     _relink(tokens, link)
     levels = [int(one.tag[1]) for one in tokens if one.type == "heading_open"]
@@ -54,7 +74,7 @@ def to_html(text: str, *, link: Link, lowest: int = 2) -> Markup:
             one.tag = f"h{min(6, int(one.tag[1]) + shift)}"
     html = str(_parser().renderer.render(tokens, _parser().options, {}))
     # Tables without headings have no head, and what can be scrolled can have the focus.
-    return Markup(EMPTY_HEAD.sub("", html).replace("<th></th>", "<td></td>").replace("<pre>", '<pre tabindex="0">'))
+    return EMPTY_HEAD.sub("", html).replace("<th></th>", "<td></td>").replace("<pre>", '<pre tabindex="0">')
 
 
 @functools.cache

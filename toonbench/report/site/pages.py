@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toonbench import __version__
-from toonbench.report.entries import Entry
+from toonbench.data.open import cache_folder
 from toonbench.report.site import documents
 from toonbench.report.site.calibration import HEIGHT, WIDTH, panels
 from toonbench.report.site.curves import metric_of
@@ -175,20 +175,18 @@ def _render(template: str, site: Site, *, root: str, scripts: str = "", **values
 
 @functools.cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
+    compiled = cache_folder() / "site" / "templates"
+    compiled.mkdir(parents=True, exist_ok=True)
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=FileSystemBytecodeCache(str(compiled)),
     )
     filters: dict[str, Any] = made.filters
     filters |= {"shown": shown, "number": number}
     return made
-
-
-def entry_name(entry: Entry) -> str:
-    """`method@revision`."""
-    return f"{entry.method}@{entry.revision}" if entry.revision else entry.method
