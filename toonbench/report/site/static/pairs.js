@@ -31,6 +31,8 @@ document.addEventListener("DOMContentLoaded", async () => {
     return one;
   };
 
+  const number = (value, places) => (value === null || value === undefined ? "–" : value.toFixed(places).replace("-", "−"));
+
   // The list
   const list = new toonbench.List($("list"), {
     onChoose: (item) => open(item, { keep: true }),
@@ -42,7 +44,7 @@ document.addEventListener("DOMContentLoaded", async () => {
       const more = text(row, "span", "", "more");
       text(more, "span", `#${item.at + 1}`);
       const value = values && values.numbers[item.at];
-      if (values) text(more, "span", value === null || value === undefined ? "no value" : value.toFixed(values.places), "n");
+      if (values) text(more, "span", number(value, values.places), "n");
       if (item.failed) text(more, "span", `${item.failed} missing`, "missing");
     },
   });
@@ -196,7 +198,7 @@ document.addEventListener("DOMContentLoaded", async () => {
       const link = text(name, "a", metric.name);
       link.href = `${root}metrics/${metric.slug}.html`;
       text(name, "span", metric.higher ? " ↑" : " ↓", "arrow");
-      shown.values[at].forEach((value) => text(row, "td", value === null ? "–" : value.toFixed(metric.places)));
+      shown.values[at].forEach((value) => text(row, "td", number(value, metric.places)));
     });
   }
 
