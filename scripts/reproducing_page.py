@@ -36,6 +36,7 @@ CelebA-HQ images (`toonbench prepare-celebahq`), and cartoon clips (`toonbench p
 | `vox-cpk.pth.tar`, `vox.pt`, `DaGAN_vox_adv_256.pth.tar`, or in `official/` | the authors' files, under their own names |
 | `fine-tuned/fomm.*`, `fine-tuned/lia.*`, `fine-tuned/dagan.*` | the same methods after training on the cartoons |
 
+DaGAN also needs the two files of its depth network beside its checkpoint ([facts](../baselines/dagan/weights/README.md)).
 Tables 1 and 4 take fine-tuned FOMM, LIA and DaGAN, and refuse official files (also under another name: the sha256 is compared). Tables
 2 and 3 take official ones. Each row of a table says which weights it has. The time in a dry run is an estimate: from stored runs of the
 method on the machine, otherwise from constants. On puppets, ToonTalker without a file runs with the included mini weights, and the row

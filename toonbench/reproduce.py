@@ -22,7 +22,7 @@ from toonbench.evaluate import Plan, plan
 from toonbench.report.entries import Entry, find_entries
 from toonbench.report.methods import BASELINES, is_official, official_files, weights_kind
 from toonbench.report.papers import PaperTable, load_paper
-from toonbench.report.task_runs import frames_of, pairs_of
+from toonbench.report.task_runs import PUPPETS, frames_of, pairs_of
 from toonbench.types import ToonbenchError
 from toonbench.weights.checkpoints import file_digest
 
@@ -114,7 +114,7 @@ def _step(
 ) -> Step:
     name = f"{method}-{variant}" if variant else method
     expected = table.weights if method in BASELINES else "official or own"
-    mini = name == "toontalker" and bool(made.data.caveats)  # puppets, on which the included weights were trained
+    mini = name == "toontalker" and any(one.startswith(PUPPETS) for one in made.data.caveats)
     found = find_checkpoint(name, weights, kind=table.weights if method in BASELINES else "", number=table.number)
     frames = sum(pair.driving.frames or CLIP for pair in made.pairs)
     per_frame, basis = seconds_per_frame(method, stored)

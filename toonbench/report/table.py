@@ -119,11 +119,6 @@ class Shown:
     marks: tuple[int, ...]
     cell: Cell
 
-    @property
-    def plain(self) -> bool:
-        """Whether the cell is printed without emphasis."""
-        return not (self.cell.best or self.cell.second)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownRow:
