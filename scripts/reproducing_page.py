@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toonbench.registry import load_metric
 from toonbench.report.ledger import STATUSES, Ledger, load_ledger
-from toonbench.report.papers import STUDY, Paper, PaperCell, PaperTable, load_paper
+from toonbench.report.papers import METHODS, STUDY, Paper, PaperCell, PaperTable, load_paper
 from toonbench.report.writers.markdown import escape
 
 PAGE = Path(__file__).parent.parent / "docs" / "reproducing.md"
@@ -67,7 +67,7 @@ def page(paper: Paper, ledger: Ledger) -> str:
         *_claims(ledger),
         "## Numbers and orders\n",
         "Bold and underlined numbers are as printed. A > B: the printed number of A is better than that of B.\n",
-        *(_table(paper, paper.tables[number]) for number in numbers),
+        *(_table(paper.tables[number]) for number in numbers),
         *_choices(ledger),
         *_oddities(ledger),
     ]
@@ -97,9 +97,9 @@ def _claims(ledger: Ledger) -> list[str]:
     return [*lines, ""]
 
 
-def _table(paper: Paper, table: PaperTable) -> str:
+def _table(table: PaperTable) -> str:
     """The printed numbers of a table, their orders, and the state."""
-    headings = [_heading(table, task, metric) for task, metric in table.measures]
+    headings = [_heading(table, task, metric=metric) for task, metric in table.measures]
     lines = [
         f"### Table {table.number}: {table.title}\n",
         f"Cannot be tested here: {len(table.cells)} numbers, {len(table.measures)} orders. "
@@ -109,14 +109,14 @@ def _table(paper: Paper, table: PaperTable) -> str:
     ]
     for method, variant in table.rows:
         cells = [table.cell(method, variant, task=task, metric=metric) for task, metric in table.measures]
-        lines.append(f"| {_name(paper, table, method, variant)} | {' | '.join(map(_printed, cells))} |")
+        lines.append(f"| {_name(table, method, variant=variant)} | {' | '.join(map(_printed, cells))} |")
     lines.append("")
     for (task, metric), heading in zip(table.measures, headings, strict=True):
-        lines.append(f"- {heading}: {_order(paper, table, task, metric)}")
+        lines.append(f"- {heading}: {_order(table, task, metric=metric)}")
     return "\n".join([*lines, ""])
 
 
-def _heading(table: PaperTable, task: str, metric: str) -> str:
+def _heading(table: PaperTable, task: str, *, metric: str) -> str:
     found = load_metric(metric)
     arrow = "↑" if found.higher_is_better else "↓"
     name = next(cell.heading for cell in table.cells if cell.metric == metric)
@@ -124,10 +124,10 @@ def _heading(table: PaperTable, task: str, metric: str) -> str:
     return f"{place}{name} {arrow} (`{metric}`)"
 
 
-def _name(paper: Paper, table: PaperTable, method: str, variant: str) -> str:
+def _name(table: PaperTable, method: str, *, variant: str) -> str:
     if table.ablation:
-        return escape(paper.variants[variant]) if variant else escape("full model (λ_m = 20)")
-    return {"fomm": "FOMM", "lia": "LIA", "dagan": "DaGAN", "toontalker": "ToonTalker"}[method]
+        return escape(load_paper().variants[variant]) if variant else escape("full model (λ_m = 20)")
+    return METHODS[method]
 
 
 def _printed(cell: PaperCell | None) -> str:
@@ -138,10 +138,10 @@ def _printed(cell: PaperCell | None) -> str:
     return f"{before}{cell.printed}{after}"
 
 
-def _order(paper: Paper, table: PaperTable, task: str, metric: str) -> str:
+def _order(table: PaperTable, task: str, *, metric: str) -> str:
     cells = [cell for cell in table.cells if (cell.task, cell.metric) == (task, metric)]
     ordered = sorted(cells, key=lambda cell: cell.value, reverse=load_metric(metric).higher_is_better)
-    return " > ".join(_name(paper, table, cell.method, cell.variant) for cell in ordered)
+    return " > ".join(_name(table, cell.method, variant=cell.variant) for cell in ordered)
 
 
 def _choices(ledger: Ledger) -> list[str]:

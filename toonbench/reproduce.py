@@ -95,7 +95,7 @@ def plan_table(
     plans = {task: plan(task=task, data=data, out=out, limit=limit, seed=seed) for task in table.tasks}
     stored = find_entries([out]) if any(out.glob("*/*/*/run.json")) else []
     steps = [
-        _step(table, method, variant, made=made, task=task, weights=weights, stored=stored)
+        _step(table, method, variant=variant, made=made, task=task, weights=weights, stored=stored)
         for task, made in plans.items()
         for method, variant in table.rows
     ]
@@ -105,8 +105,8 @@ def plan_table(
 def _step(
     table: PaperTable,
     method: str,
-    variant: str,
     *,
+    variant: str,
     made: Plan,
     task: str,
     weights: Path | None,
@@ -118,7 +118,7 @@ def _step(
     found = find_checkpoint(name, weights, kind=table.weights if method in BASELINES else "", number=table.number)
     frames = sum(pair.driving.frames or CLIP for pair in made.pairs)
     per_frame, basis = seconds_per_frame(method, stored)
-    run, videos = _stored(made, method, found.path, stored, mini=mini)
+    run, videos = _stored(made, method, checkpoint=found.path, stored=stored, mini=mini)
     if found.path is None and not (mini and not found.refused):
         state: State = "refused" if found.refused else "no weights"
     elif run is not None and run.stored and not run.problem:
@@ -203,7 +203,7 @@ def _official(name: str, folder: Path) -> list[Path]:
 
 
 def _stored(
-    made: Plan, method: str, checkpoint: Path | None, stored: Sequence[Entry], *, mini: bool
+    made: Plan, method: str, *, checkpoint: Path | None, stored: Sequence[Entry], mini: bool
 ) -> tuple[Entry | None, int]:
     """The run of a method with a checkpoint on the pairs of a plan, and how many of its videos exist."""
     if checkpoint is None and not mini:

@@ -15,7 +15,8 @@ from toonbench.cli import run as command
 from toonbench.lint import COLUMNS, VERSION
 from toonbench.report.entries import find_entries
 from toonbench.report.methods import weights_kind
-from toonbench.report.paper_tables import NUMBERS, Request, paper_tables
+from toonbench.report.paper_cells import Request
+from toonbench.report.paper_tables import NUMBERS, paper_tables
 from toonbench.report.papers import FIELDS, load_paper, paper_folder
 from toonbench.report.task_runs import of_data
 from toonbench.score.stored import SCHEMA, with_checksum
@@ -216,7 +217,7 @@ def test_missing_weights_and_missing_runs_have_their_commands(out):
         in found["fomm", "measured", "Real → Cartoon", "FID"].reason
     )
     assert found["my_net 50%", "measured", "Cartoon → Real", "FID"].reason == (
-        "no run: toonbench eval --method my_net 50% --task cartoon2real --data puppets@2"
+        "no run: toonbench eval --method 'my_net 50%' --task cartoon2real --data puppets@2"
     )
 
 
@@ -307,6 +308,17 @@ def test_a_number_without_an_interval_says_why(out):
     rewrite(out / "puppets@2/real2cartoon@4/static@1", results=[few])
     cell = cells(tables(out)[0])["static", "measured", "Real → Cartoon", "CPBD"]
     assert (cell.value, cell.note) == (0.4, "no interval: 2 driving videos, at least 3 are needed")
+
+
+def test_a_method_that_was_scored_from_videos_is_scored_from_videos_again(out):
+    write_run(out, "theirs@1", {"cpbd@1": 0.5}, skipped={}, videos={"names": "*"})
+    found = cells(tables(out)[0])
+    assert found["theirs", "measured", "Real → Cartoon", "FID"].reason.startswith(
+        "not measured: toonbench score --videos DIR --name theirs --task real2cartoon"
+    )
+    assert found["theirs", "measured", "Cartoon → Real", "FID"].reason.startswith(
+        "no run: toonbench score --videos DIR --name theirs --task cartoon2real"
+    )
 
 
 # Bad input

@@ -67,12 +67,12 @@ def reproduce(
     made = plan_table(number, data=data, weights=weights, out=out, limit=limit, seed=seed)
     if dry_run:
         return _show_plan(made, terminal=terminal)
-    failed = _run(made, out, weights, device=device, processes=processes or Processes(), terminal=terminal)
-    return _show_table(number, made, out, data, form=form, terminal=terminal) or int(bool(failed))
+    failed = _run(made, out, weights=weights, device=device, processes=processes or Processes(), terminal=terminal)
+    return _show_table(made, out, data=data, form=form, terminal=terminal) or int(bool(failed))
 
 
 def _run(
-    made: Reproduction, out: Path, weights: Path | None, *, device: str, processes: Processes, terminal: Terminal
+    made: Reproduction, out: Path, *, weights: Path | None, device: str, processes: Processes, terminal: Terminal
 ) -> list[Step]:
     """Run the steps that have something to run; a step that fails is reported, and the others go ahead. Returns the failed ones."""
     from toonbench.environment import pick_device
@@ -96,9 +96,10 @@ def _run(
     return failed
 
 
-def _show_table(number: str, made: Reproduction, out: Path, data: str, *, form: Format, terminal: Terminal) -> int:
+def _show_table(made: Reproduction, out: Path, *, data: str, form: Format, terminal: Terminal) -> int:
     from toonbench.report.entries import find_entries
-    from toonbench.report.paper_tables import Request, paper_tables
+    from toonbench.report.paper_cells import Request
+    from toonbench.report.paper_tables import paper_tables
     from toonbench.report.task_runs import references_of
 
     data_id = next(iter(made.plans.values())).data.id
@@ -106,7 +107,7 @@ def _show_table(number: str, made: Reproduction, out: Path, data: str, *, form: 
         entry for entry in (find_entries([out]) if any(out.glob("*/*/*/run.json")) else []) if entry.data == data_id
     ]
     request = Request(entries=entries, data=data, out=out, references=references_of(data))
-    return show({number: paper_tables(number, request)}, form=form, terminal=terminal)
+    return show({made.number: paper_tables(made.number, request)}, form=form, terminal=terminal)
 
 
 def _show_plan(made: Reproduction, *, terminal: Terminal) -> int:

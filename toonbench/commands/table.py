@@ -49,7 +49,8 @@ def table(
         Write the tables to this folder, a file for each, instead of printing them; with the default format, in all file formats.
     """
     from toonbench.report.entries import find_entries
-    from toonbench.report.paper_tables import NUMBERS, Request, paper_tables
+    from toonbench.report.paper_cells import Request
+    from toonbench.report.paper_tables import NUMBERS, paper_tables
     from toonbench.report.task_runs import data_name, of_data, references_of
 
     terminal = terminal or Terminal()

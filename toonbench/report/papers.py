@@ -46,6 +46,8 @@ class PaperCell:
         return HEADINGS.get(self.metric, self.metric)
 
 
+METHODS = {"fomm": "FOMM", "lia": "LIA", "dagan": "DaGAN", "toontalker": "ToonTalker"}
+"""The methods of the paper, in the order of its tables, and their names there."""
 HEADINGS = {
     "fid": "FID",
     "cpbd": "CPBD",
@@ -107,7 +109,7 @@ def load_paper(folder: Path | None = None) -> Paper:
     place = folder or paper_folder()
     about = _toml(place / "tables.toml")
     cells = _cells(place / "tables.csv", about)
-    tables = {number: _table(number, fields, cells) for number, fields in about.items() if number != "variants"}
+    tables = {number: _table(number, fields, cells=cells) for number, fields in about.items() if number != "variants"}
     return Paper(tables=tables, variants=about.get("variants", {}))
 
 
@@ -128,7 +130,7 @@ def _toml(path: Path) -> dict[str, dict[str, Any]]:
         raise ToonbenchError(f"{path} cannot be read ({error}): install toonbench again") from error
 
 
-def _table(number: str, fields: Mapping[str, Any], cells: list[PaperCell]) -> PaperTable:
+def _table(number: str, fields: Mapping[str, Any], *, cells: list[PaperCell]) -> PaperTable:
     own = tuple(cell for cell in cells if cell.table == number)
     return PaperTable(
         number=number,

@@ -161,8 +161,9 @@ def lay_out(table: Table) -> Layout:
     for row in table.rows:
         shared = _shared(row)
         marks = _marks([*shared, *([row.note] if row.note else [])], numbers)
+        sign = row.kind == "difference"
         cells = tuple(
-            _shown(cell, at, [one for one in cell.remarks if one not in shared], numbers, sign=row.kind == "difference")
+            _shown(cell, at, marks=_marks([one for one in cell.remarks if one not in shared], numbers), sign=sign)
             for cell, at in zip(row.cells, places, strict=True)
         )
         laid = ShownRow(row=row, cells=cells, marks=marks)
@@ -186,13 +187,13 @@ def _marks(remarks: Iterable[str], numbers: dict[str, int]) -> tuple[int, ...]:
     return tuple(numbers.setdefault(one, len(numbers) + 1) for one in remarks)
 
 
-def _shown(cell: Cell, places: int, remarks: Sequence[str], numbers: dict[str, int], *, sign: bool) -> Shown:
+def _shown(cell: Cell, places: int, *, marks: tuple[int, ...], sign: bool) -> Shown:
     number = cell.text or number_text(cell.value, places, sign=sign)
     if cell.empty and cell.missing:
         number = f"{DASH} {cell.missing}/{cell.pairs}"
     ends = [number_text(end, places, sign=sign) for end in (cell.low, cell.high)]
     interval = "" if math.isnan(cell.low) or cell.empty else " … ".join(ends)
-    return Shown(number=number, interval=interval, marks=_marks(remarks, numbers), cell=cell)
+    return Shown(number=number, interval=interval, marks=marks, cell=cell)
 
 
 def number_text(value: float, places: int, *, sign: bool = False) -> str:

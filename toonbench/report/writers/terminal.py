@@ -47,7 +47,7 @@ def _print(console: Console, table: Table) -> None:
     layout = lay_out(table)
     console.print(cell(table.title, "bold"), soft_wrap=True)
     for columns in _parts(layout, console.width):
-        console.print(_rich(layout, columns, console))
+        console.print(_rich(layout, columns, console=console))
         console.print("")
     if not console.is_terminal and any(cell.best for row in table.rows for cell in row.cells):
         console.print("*: bold in a terminal", style="dim")
@@ -93,7 +93,7 @@ def _width(shown: Shown) -> int:
     return max(len(shown.number) + len(references(shown.marks)), len(shown.interval))
 
 
-def _rich(layout: Layout, columns: Sequence[int], console: Console) -> RichTable:
+def _rich(layout: Layout, columns: Sequence[int], *, console: Console) -> RichTable:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
 
@@ -105,7 +105,7 @@ def _rich(layout: Layout, columns: Sequence[int], console: Console) -> RichTable
         if section.title:
             found.add_row(_text(section.title, "bold" if section.kind == "measured" else "bold italic dim"))
         for row in section.rows:
-            found.add_row(*_row(row, section, columns, console))
+            found.add_row(*_row(row, section, columns=columns, console=console))
         found.add_section()
     return found
 
@@ -115,13 +115,13 @@ def _heading(layout: Layout, at: int) -> Text:
     return _text(f"{column.group}\n{column.title}" if layout.grouped else column.title)
 
 
-def _row(row: ShownRow, section: Section, columns: Sequence[int], console: Console) -> list[Text]:
+def _row(row: ShownRow, section: Section, *, columns: Sequence[int], console: Console) -> list[Text]:
     indent = "  " if section.title else ""
     name = _text(f"{indent}{_name(row)}{references(row.marks)}", STYLES[section.kind])
-    return [name, *(_cell(row.cells[at], section, console) for at in columns)]
+    return [name, *(_cell(row.cells[at], section, console=console) for at in columns)]
 
 
-def _cell(shown: Shown, section: Section, console: Console) -> Text:
+def _cell(shown: Shown, section: Section, *, console: Console) -> Text:
     style = STYLES[section.kind]
     emphasis = "bold" if shown.cell.best else "underline" if shown.cell.second else ""
     found = _text("").append(one_line(shown.number), f"{emphasis} {style}".strip())
