@@ -32,7 +32,7 @@ class SiteFolder:
             )
         claim(root, dict[str, Any](RECIPE), file=MARK)
         self.root = root
-        self._before = _listed(root)
+        self._before = self._stored = _listed(root)
         self._now: set[str] = set()
         self.written = 0
 
@@ -40,8 +40,9 @@ class SiteFolder:
         """List files that belong to the site from now on."""
         self._now |= set(names)
         everything = self._before | self._now
-        if everything != _listed(self.root):
+        if everything != self._stored:
             write_bytes(self.root / LIST, to_json(sorted(everything)).encode())
+            self._stored = everything
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write an announced file, unless it has this content."""
@@ -80,8 +81,7 @@ def _listed(root: Path) -> set[str]:
     except ToonbenchError:
         return set()
     names = cast("list[Any]", found) if isinstance(found, list) else []
-    return {name for name in names if isinstance(name, str) and SAFE.fullmatch(name) and _inside(root, name)}
-
-
-def _inside(root: Path, name: str) -> bool:
-    return not any((root / parent).is_symlink() for parent in Path(name).parents)
+    safe = {name for name in names if isinstance(name, str) and SAFE.fullmatch(name)}
+    folders = {parent for folder in {Path(name).parent for name in safe} for parent in (folder, *folder.parents)}
+    linked = {folder for folder in folders if (root / folder).is_symlink()}
+    return {name for name in safe if not linked.intersection(Path(name).parents)} if linked else safe
