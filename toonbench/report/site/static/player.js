@@ -9,6 +9,7 @@ toonbench.Player = (() => {
   const PATIENCE = 2500; // milliseconds to wait for a frame
   const NEAR = 0.04; // seconds that a video may be early or late before its speed is corrected
   const FAR = 0.4; // seconds from which it is moved instead
+  const SURE = 6; // milliseconds after a frame was presented in which no other one is
   const STUCK = 700; // milliseconds without a common frame, after which all videos are moved to one
 
   class Track {
@@ -27,8 +28,9 @@ toonbench.Player = (() => {
       if (video.requestVideoFrameCallback) {
         video.requestVideoFrameCallback((now, about) => {
           if (!this.alive) return;
-          this.confirm(about);
-          this.receive(Math.round(about.mediaTime * this.fps), about);
+          const index = Math.round(about.mediaTime * this.fps);
+          this.confirm(index, about);
+          this.receive(index, about);
           this.listen();
         });
       } else {
@@ -39,23 +41,32 @@ toonbench.Player = (() => {
       }
     }
 
-    /** A frame that the browser says it presented. While a video plays, its picture may be a later one already: see `confirm`. */
+    /**
+     * A frame that the browser says it presented. While a video plays on a busy machine, its picture may be a later one by the
+     * time it is copied. A copy that is made at once is that frame; about a later copy, `confirm` decides.
+     */
     receive(index, about) {
       if (this.video.paused) {
         if (!this.video.seeking) this.take(index);
         return;
       }
       const copy = this.copy(index);
-      if (copy) this.pending = { copy, at: performance.now(), presented: about.presentedFrames };
+      if (!copy) return;
+      const at = performance.now();
+      if (at - about.presentationTime < SURE) this.keep(copy);
+      else this.pending = { copy, at, presented: about.presentedFrames };
     }
 
-    /** Keep the copy of the frame before if it was made before the next frame was presented, so that it is that frame for sure. */
-    confirm(about) {
+    /** With the next frame: which frames the copy before it can be. It is kept if these are one or two. */
+    confirm(next, about) {
       const { pending } = this;
       this.pending = null;
       if (!pending) return;
-      if (about.presentedFrames === pending.presented + 1 && about.presentationTime > pending.at) this.keep(pending.copy);
-      else this.spare = pending.copy;
+      const { copy } = pending;
+      const only = about.presentedFrames === pending.presented + 1 ? copy.index : next - 1;
+      copy.last = about.presentationTime > pending.at ? only : next;
+      if (copy.last >= copy.index && copy.last <= copy.index + 1) this.keep(copy);
+      else this.spare = copy;
     }
 
     copy(index) {
@@ -65,14 +76,14 @@ toonbench.Player = (() => {
       this.spare = null;
       if (one.canvas.width !== width || one.canvas.height !== height) Object.assign(one.canvas, { width, height });
       one.canvas.getContext("2d").drawImage(this.video, 0, 0);
-      one.index = Math.min(this.frames - 1, Math.max(0, index));
+      one.index = one.last = Math.min(this.frames - 1, Math.max(0, index)); // the copy is a frame from `index` to `last`
       return one;
     }
 
     keep(one) {
       this.memory.push(one);
       if (this.memory.length > MEMORY) this.spare = this.memory.shift();
-      this.newest = one.index;
+      this.newest = one.last;
       this.waiting?.();
     }
 
@@ -87,11 +98,15 @@ toonbench.Player = (() => {
 
     find(index) {
       const wanted = this.clamp(index);
-      return this.memory.findLast((one) => one.index === wanted);
+      return this.memory.findLast((one) => one.index === wanted && one.last === wanted);
     }
 
-    /** The frame, or the one before it where the browser skipped it. */
-    near(index) { return this.find(index) || (this.clamp(index) === index ? this.find(index - 1) : undefined); }
+    /** The frame, or one that is it or the one before it. */
+    near(index) {
+      const exact = this.find(index);
+      if (exact || this.clamp(index) !== index) return exact;
+      return this.memory.findLast((one) => one.index >= index - 1 && one.last <= index);
+    }
 
     draw(index) {
       const one = this.near(index);
