@@ -49,6 +49,7 @@ for name, place, about in (
     ("train", "train:train", "Train a method."),
     ("validate", "validate:validate", "Check a data folder, a folder of videos, or a result."),
     ("submit", "leaderboard:submit", "Write the entry of a run for a leaderboard."),
+    ("leaderboard", "leaderboard:leaderboard", "Print the tables of leaderboards, or write them into documents."),
     ("export", "leaderboard:export", "Write results in another format (Every Eval Ever)."),
     ("check", "check:check", "Check a metric, method or task, yours or ours, against the laws of the benchmark."),
     ("doctor", "doctor:doctor", "Check this machine: versions, devices, goldens."),

@@ -13,7 +13,7 @@ NUMBERS = ("", "-1", "nan", "inf", "1e9", "abc")
 COMMANDS = (
     "eval", "generate", "score", "pairs", "compare", "list", "make-puppets", "make-films", "calibrate", "train", "validate",
     "check", "doctor", "prepared", "prepare-cartoon", "rebuild", "prepare-voxceleb", "prepare-celebahq", "reenact",
-    "weights fetch", "weights verify", "weights path", "submit", "export", "figure grid", "figure strip",
+    "weights fetch", "weights verify", "weights path", "submit", "export", "leaderboard", "figure grid", "figure strip",
     "figure failures", "figure yaw", "figure motion-space",
 )  # fmt: skip
 
@@ -53,7 +53,6 @@ def test_what_no_option_takes_is_refused_in_one_line_with_the_value(command, cap
         "rebuild": {"--manifest": "x", "--films": "x", "--out": "y"},
         "prepare-voxceleb": {"--mirror": "x", "--metadata": "x", "--out": "y"},
         "prepare-celebahq": {"--images": "x", "--out": "y"},
-        "submit": {"--run": "x"},
         "figure grid": {"--out": "y.png"},
         "figure strip": {"--out": "y.mp4", "--pair": "x"},
         "figure failures": {"--out": "y.png"},

@@ -376,3 +376,74 @@ def test_without_the_official_schema_the_export_says_so_and_leaves_out_changed_r
     assert "nothing was exported" in capsys.readouterr().err
     assert cli.run(["export", str(run), "--out", str(tmp_path / "out")]) == 2
     assert "--every-eval-ever" in capsys.readouterr().err
+
+
+DOCUMENT = "# Mine\n\n<!-- leaderboard real2cartoon psnr l1 -->\nold\n<!-- end -->\nafter\n"
+
+
+@pytest.fixture
+def board(made, tmp_path):
+    """Entries of `static` and of a method called like markup."""
+    for name in ("static@1", "my_net-50%@1"):
+        root = shutil.copytree(made, tmp_path / "runs" / name)
+        for file in ("run.json", "result.json"):
+            rewrite(root / file, method=name)
+        submit(root, tmp_path / "boards")
+    return tmp_path / "boards"
+
+
+def test_a_document_shows_the_chosen_numbers_of_the_entries_and_stays_as_it_is(board, made, tmp_path, capsys):
+    document = tmp_path / "page.md"
+    document.write_text(DOCUMENT)
+    arguments = ["leaderboard", str(board), "--update", str(document)]
+    assert cli.run(arguments) == 0
+    text = document.read_text()
+    assert text.startswith("# Mine\n\n<!-- leaderboard real2cartoon psnr l1 -->\n")
+    assert text.endswith("<!-- end -->\nafter\n")
+    assert "old" not in text
+    header = next(line for line in text.splitlines() if line.startswith("| method"))
+    assert header == "| method | psnr ↑ | l1 ↓ |"
+    value = next(one["value"] for one in read_json(made / "result.json")["results"] if one["metric"] == "psnr@1")
+    order = [line for line in text.splitlines() if line.startswith(("| my", "| static", "| **"))]
+    assert [line.split(" | ")[0] for line in order] == [
+        "| **methods**",
+        "| my_net-50%",
+        "| **reference points**",
+        "| static",
+    ]
+    assert all(f"{value:.2f}" in line or "**" in line for line in order)
+    capsys.readouterr()
+    assert cli.run(arguments) == 0
+    assert "unchanged" in capsys.readouterr().out
+    assert document.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("# nothing\n", "no place for a table"),
+        (DOCUMENT.replace("l1", "sharpness"), "unknown metric of real2cartoon 'sharpness'"),
+        (DOCUMENT.replace("real2cartoon", "cartoon2real"), "no entry of the task cartoon2real"),
+    ],
+)
+def test_a_document_without_a_place_or_with_unknown_names_is_left_alone(board, tmp_path, capsys, document, message):
+    page = tmp_path / "page.md"
+    page.write_text(document)
+    assert cli.run(["leaderboard", str(board), "--update", str(page)]) == 2
+    assert message in capsys.readouterr().err
+    assert page.read_text() == document
+
+
+def test_leaderboards_are_printed_in_every_format_and_an_empty_folder_is_refused(board, tmp_path, capsys):
+    for form in ("terminal", "md", "latex", "csv", "html"):
+        assert cli.run(["leaderboard", str(board), "--format", form]) == 0
+        assert "static" in capsys.readouterr().out
+    (tmp_path / "empty").mkdir()
+    assert cli.run(["leaderboard", str(tmp_path / "empty")]) == 2
+    assert "no entry of a leaderboard here" in capsys.readouterr().err
+
+
+def test_a_damaged_entry_does_not_reach_a_table(board, capsys):
+    markup_link(next(board.rglob("static@1")))
+    assert cli.run(["leaderboard", str(board)]) == 2
+    assert "facts.paper" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`submit`, `export`: results to entries of a leaderboard, and to other formats."""
+"""`submit`, `leaderboard`, `export`: results to entries of a leaderboard, their tables, and other formats."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import Terminal
+from toonbench.commands.shared import Paths, Terminal
 from toonbench.commands.values import between
 from toonbench.types import ToonbenchError
 
+Format = Literal["terminal", "md", "latex", "csv", "html"]
 Relationship = Literal["first_party", "third_party", "collaborative", "other"]
 
 
 def submit(
-    run: Path,
-    *,
+    *runs: Path,
     to: Path = Path("leaderboards"),
     about: str = "",
     paper: str = "",
@@ -34,8 +34,8 @@ def submit(
 
     Parameters
     ----------
-    run
-        The folder of a scored run: OUT/<data>/<task>/<method>@<revision>.
+    runs
+        Folders of scored runs: OUT/<data>/<task>/<method>@<revision>. The facts below are those of all of them.
     to
         The folder of the leaderboards.
     about
@@ -51,22 +51,27 @@ def submit(
     rows_kb
         Most kilobytes of rows; larger rows are left out, and the entry lists them.
     """
-    from toonbench.leaderboard import Facts
+    from toonbench.leaderboard import Facts, Submitted
     from toonbench.leaderboard import submit as write_entry
 
     terminal = terminal or Terminal()
-    method = _registered(run)
-    facts = Facts(about=about or _first_line(method), paper=paper, code=code, licence=licence)
-    done = write_entry(run, to, facts=facts, command=_command(run, method), replace=replace, limit=rows_kb * 1024)
-    console = terminal.start()
+    if not runs:
+        raise ToonbenchError("no run is given: give the folder of a scored run, OUT/<data>/<task>/<method>@<revision>")
+    console, done = terminal.start(), list[Submitted]()
+    for run in runs:
+        method = _registered(run)
+        facts = Facts(about=about or _first_line(method), paper=paper, code=code, licence=licence)
+        command = _command(run, method)
+        one = write_entry(run, to, facts=facts, command=command, replace=replace, limit=rows_kb * 1024)
+        done.append(one)
+        if not terminal.json:
+            console.print(f"{one.folder}: {'written' if one.new else 'unchanged'}", soft_wrap=True, markup=False)
+            for name, reason in one.left_out.items():
+                console.print(f"  without rows of {name}: {reason}", soft_wrap=True, markup=False)
     if terminal.json:
         from toonbench.store import to_json
 
-        console.out(to_json({"entry": done.folder, "new": done.new, "left_out": dict(done.left_out)}), end="")
-        return 0
-    console.print(f"{done.folder}: {'written' if done.new else 'unchanged'}", soft_wrap=True, markup=False)
-    for name, reason in done.left_out.items():
-        console.print(f"  without rows of {name}: {reason}", soft_wrap=True, markup=False)
+        console.out(to_json([{"entry": d.folder, "new": d.new, "left_out": dict(d.left_out)} for d in done]), end="")
     return 0
 
 
@@ -100,6 +105,47 @@ def _command(run: Path, method: Any) -> str:
     return f"toonbench eval --method {name}{checkpoint} --task {task.partition('@')[0]} --data {data}" + (
         f" --seed {seed}" if seed else ""
     )
+
+
+def leaderboard(
+    *places: Path,
+    update: Paths = None,
+    form: Annotated[Format, Parameter(name="--format")] = "terminal",
+    terminal: Terminal | None = None,
+) -> int:
+    """Print the tables of leaderboards, or write them into documents.
+
+    Best values are bold where the paired test separates methods (docs/compare.md). Dummies are listed apart and have no ranks.
+
+    Parameters
+    ----------
+    places
+        Entries, or folders above them; by default leaderboards.
+    update
+        Markdown documents whose parts between <!-- leaderboard TASK METRIC... --> and <!-- end --> are written anew.
+    form
+        terminal, md, latex, csv or html.
+    """
+    from toonbench.leaderboard.tables import board_tables, refreshed, unpacked
+    from toonbench.report.writers import TEXTS
+    from toonbench.report.writers.terminal import print_tables
+    from toonbench.store import write_bytes
+
+    console = (terminal or Terminal()).start()
+    with unpacked(places or [Path("leaderboards")]) as entries:
+        for document in update or ():
+            before = document.read_text(encoding="utf-8")
+            if (after := refreshed(before, entries)) != before:
+                write_bytes(document, after.encode())
+            console.print(f"{document}: {'unchanged' if after == before else 'written'}", markup=False, soft_wrap=True)
+        if update:
+            return 0
+        tables = board_tables(entries)
+    if form == "terminal":
+        print_tables(console, tables)
+    else:
+        console.out(TEXTS[form](tables), end="")
+    return 0
 
 
 def export(
