@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -13,6 +14,7 @@ from toonbench import cli
 from toonbench.leaderboard import check_entry, entry_folders, submit
 from toonbench.leaderboard.rows import LENGTHS, pack
 from toonbench.leaderboard.schema import entry_schema
+from toonbench.leaderboard.tables import refreshed, unpacked
 from toonbench.score.stored import with_checksum
 from toonbench.store import Run, read_json, write_json
 from toonbench.types import ToonbenchError
@@ -369,7 +371,7 @@ def test_without_the_official_schema_the_export_says_so_and_leaves_out_changed_r
     places = [str(run), str(entry)]
     assert cli.run(["export", "--every-eval-ever", *places, "--out", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr()
-    assert "1 records" in shown.out
+    assert "1 record in" in shown.out
     assert "not by the official schema" in shown.out
     assert "not exported" in shown.err
     assert cli.run(["export", "--every-eval-ever", str(entry), "--out", str(tmp_path / "out")]) == 2
@@ -447,3 +449,20 @@ def test_a_damaged_entry_does_not_reach_a_table(board, capsys):
     markup_link(next(board.rglob("static@1")))
     assert cli.run(["leaderboard", str(board)]) == 2
     assert "facts.paper" in capsys.readouterr().err
+
+
+ROOT = Path(__file__).parent.parent.parent
+SHIPPED = entry_folders([ROOT / "leaderboards"])
+
+
+@pytest.mark.parametrize("document", ["README.md", "leaderboards/README.md"])
+def test_the_tables_of_the_repository_are_those_of_its_entries(document):
+    text = (ROOT / document).read_text()
+    with unpacked([ROOT / "leaderboards"]) as entries:
+        assert refreshed(text, entries) == text, f"run: toonbench leaderboard leaderboards --update {document}"
+
+
+@pytest.mark.parametrize("root", SHIPPED, ids=lambda root: "/".join(root.parts[-2:]))
+def test_every_entry_of_the_repository_passes_its_check(root):
+    assert check_entry(root).problems == []
+    assert sum(path.stat().st_size for path in root.iterdir()) < 300_000

@@ -208,5 +208,6 @@ def export(
         if schema
         else "our own list of the format's fields, not by the official schema (give it as --schema FILE)"
     )
-    terminal.start().print(f"{len(written)} records in {out}, checked by {by}", soft_wrap=True, markup=False)
+    what = f"{len(written)} record{'' if len(written) == 1 else 's'}"
+    terminal.start().print(f"{what} in {out}, checked by {by}", soft_wrap=True, markup=False)
     return 0
