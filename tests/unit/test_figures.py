@@ -1,5 +1,6 @@
 """Figures of stored runs: what they show, which pairs they choose, and that names and files of any kind do not break them."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from toonbench.report.entries import find_entries
 from toonbench.report.figures.choice import Chosen, choose, worst_frame
 from toonbench.report.figures.grid import failures
 from toonbench.report.figures.motion_space import read_space, write_space
-from toonbench.report.figures.pictures import PictureRow, draw_pictures
+from toonbench.report.figures.pictures import PictureRow, draw_pictures, fitted
 from toonbench.report.figures.sources import moved_frames, open_pictures
 from toonbench.report.figures.strip import BAR, GAP, label
 from toonbench.report.figures.style import drawable
@@ -85,7 +86,7 @@ def test_a_grid_has_each_picture_at_its_place_and_greys_what_is_missing(tmp_path
     ]
     draw_pictures(tmp_path / "grid.png", rows, heads=["a", "b", "c"], width=3.0)
     shown = pixels(tmp_path / "grid.png")
-    head = shown.shape[0] - 2 * shown.shape[1] // 3
+    head = shown.shape[0] - round(2 * shown.shape[1] / 3)
     middles = [
         [shown[head + shown.shape[1] * (1 + 2 * r) // 6, shown.shape[1] * (1 + 2 * c) // 6] for c in range(3)]
         for r in range(2)
@@ -111,6 +112,13 @@ def test_text_of_any_origin_is_drawn_as_text(tmp_path):
     assert "□" in shown  # the emoji, which the font lacks
     assert not {"\n", "\x1b", "\u202e", "🦊"} & set(shown)
     assert drawable("x" * 50, longest=10) == "x" * 9 + "…"
+    lines, points = fitted(["landmark-warp", "driving frame", "a"], 0.6)
+    assert lines == [["landmark-", "warp"], ["driving", "frame"], ["a"]]
+    assert points == 8
+    assert fitted(["landmark-warp"], 2)[0] == [["landmark-warp"]]
+    ((cut,),), points = fitted(["x" * 40], 0.5)
+    assert points == 5
+    assert re.fullmatch("x{8,12}…", cut)
     draw_pictures(tmp_path / "a.png", [PictureRow(label=HOSTILE, tiles=[colour(9)])], heads=[HOSTILE], width=3.3)
     assert label(HOSTILE, width=128).shape == (BAR, 128, 3)
 
@@ -144,7 +152,7 @@ def test_best_median_and_worst_are_those_of_the_metric_in_its_direction(place):
         values = {row[0]: float(row[table[0].index(metric)]) for row in table[1:]}
         order = sorted(values, key=lambda pair: sign * values[pair])
         assert [one.pair.id for one in chosen] == [order[0], order[len(order) // 2], order[-1]]
-        assert chosen[0].label == f"worst\n{metric[:-2]} {values[order[0]]:.3g}"
+        assert chosen[0].label == f"worst {values[order[0]]:#.3g}\n{metric[:-2]}"
 
 
 def test_the_frame_shown_is_the_one_that_moved_most(tmp_path):
@@ -240,7 +248,7 @@ def test_data_without_targets_and_a_single_method_give_grids_without_that_column
     )
     height, width = pixels(out).shape[:2]
     assert width / height == pytest.approx(
-        6.9 / (0.2 + capsys.readouterr().out.count("frame") * (6.9 - 0.34) / 3), rel=0.02
+        6.9 / (0.19 + capsys.readouterr().out.count("frame") * (6.9 - 0.34) / 3), rel=0.02
     )
 
 

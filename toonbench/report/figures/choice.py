@@ -26,6 +26,11 @@ class Chosen:
     label: str = ""
 
 
+def shown(value: float) -> str:
+    """A value with three digits, zeros included."""
+    return f"{value:#.3g}".rstrip(".")
+
+
 def metric_of(entry: Entry, name: str) -> str:
     """The id of a metric with a value for each pair in the run. Raises ToonbenchError for another one."""
     usable = [one for one in entry.results if values_of(entry, one)]
@@ -70,7 +75,7 @@ def choose(pictures: Pictures, how: Sequence[Choose], *, metric: str, by: int = 
             label = "largest\nmotion"
         else:
             name, value = order[places[one]]
-            pair, label = pictures.pair(name), f"{one}\n{metric.partition('@')[0]} {value:.3g}"
+            pair, label = pictures.pair(name), f"{one} {shown(value)}\n{metric.partition('@')[0]}"
         chosen.setdefault(pair.id, Chosen(pair=pair, frame=moved_frames(pair.driving)[0], label=label))
     return [*chosen.values()]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from toonbench.report.figures.choice import Chosen, metric_of, worst_first, worst_frame
+from toonbench.report.figures.choice import Chosen, metric_of, shown, worst_first, worst_frame
 from toonbench.report.figures.pictures import PictureRow, Tile, draw_pictures
 from toonbench.report.figures.sources import (
     DRIVING,
@@ -44,7 +44,7 @@ def failures(pictures: Pictures, metrics: Sequence[str], *, count: int = 1, by: 
         for name, value in own[:count]:
             pair = pictures.pair(name)
             found = Chosen(
-                pair=pair, frame=moved_frames(pair.driving)[0], label=f"{metric.partition('@')[0]}\n{value:.3g}"
+                pair=pair, frame=moved_frames(pair.driving)[0], label=f"{metric.partition('@')[0]}\n{shown(value)}"
             )
             frame = worst_frame(entry, metric, found)
             rows.append(Chosen(pair=pair, frame=frame, label=found.label))

@@ -11,10 +11,10 @@ from toonbench.report.figures.style import PAGE, SETTINGS, drawable, save
 from toonbench.types import Frame
 
 GAP = 0.02  # of a tile's width, between tiles
-HEAD, SIDE = 0.2, 0.34  # inches: column heads, row labels
+MARGIN, SIDE = 0.055, 0.34  # inches: the space below column heads, row labels
+SPACING = 1.25  # of lines, in sizes of text
 MOST_DPI = 400
-POINTS = (8.0, 7.0, 6.0)  # sizes of text
-WIDE = 0.66  # width of a character in sizes of text
+POINTS = (8.0, 7.0, 6.0, 5.0)  # sizes of text
 EMPTY = "#e8e8e8"
 Tile: TypeAlias = "Frame | str"
 
@@ -34,21 +34,78 @@ def draw_pictures(path: Path, rows: Sequence[PictureRow], *, heads: Sequence[str
 
     side = SIDE if any(row.label for row in rows) else 0.0
     tile = (width - side) / len(heads)
+    shown, points = fitted(heads, tile)
+    line = SPACING * points / 72
+    head = line * max(map(len, shown)) + MARGIN
     heights = [tile * _ratio(row) for row in rows]
-    height = HEAD + sum(heights)
+    labels, label_points = fitted([row.label for row in rows], min(heights))
+    size = (width, head + sum(heights))
     with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(width, height))
-        top = HEAD
-        for row, own in zip(rows, heights, strict=True):
+        figure = Figure(figsize=size)
+        top = head
+        for row, own, label in zip(rows, heights, labels, strict=True):
             for at, content in enumerate(row.tiles):
                 box = (side + at * tile + GAP * tile / 2, top + GAP * own / 2, tile * (1 - GAP), own * (1 - GAP))
-                _tile(figure, content, box=box, size=(width, height))
+                _tile(figure, content, box=box, size=size)
             if row.label:
-                _text(figure, row.label, at=(side * 0.5, top + own / 2), size=(width, height), rotation=90, room=own)
+                _row_label(figure, label, points=label_points, at=(side, top + own / 2), size=size)
             top += own
-        for at, head in enumerate(heads):
-            _text(figure, head, at=(side + (at + 0.5) * tile, HEAD * 0.7), size=(width, height), rotation=0, room=tile)
+        for at, lines in enumerate(shown):
+            for up, text in enumerate(reversed(lines)):
+                place = ((side + (at + 0.5) * tile) / width, 1 - (head - MARGIN - up * line) / size[1])
+                figure.text(*place, text, ha="center", va="baseline", fontsize=points)
     save(figure, path, dpi=min(MOST_DPI, max(150.0, _pixels(rows) / (tile * (1 - GAP)))))
+
+
+def _row_label(
+    figure: Any, lines: Sequence[str], *, points: float, at: tuple[float, float], size: tuple[float, float]
+) -> None:
+    """The lines of a row's label, upright; `at` is the right end and the middle of their place in inches."""
+    for number, line in enumerate(lines):
+        x = at[0] / 2 + (number - (len(lines) - 1) / 2) * SPACING * points / 72
+        figure.text(x / size[0], 1 - at[1] / size[1], line, ha="center", va="center", rotation=90, fontsize=points)
+
+
+def fitted(texts: Sequence[str], inches: float) -> tuple[list[list[str]], float]:
+    """The lines of texts, at most two each, and the largest of POINTS at which all of them are at most `inches` wide.
+
+    A text of one line is broken at a space or behind a dash where it is too wide. What is still too wide ends with an ellipsis.
+    """
+    given = [[drawable(line) for line in text.split("\n")[:2]] for text in texts]
+    for points in POINTS:
+        lines = [_broken(some, inches, points) for some in given]
+        if all(_width(line, points) <= inches for some in lines for line in some):
+            return lines, points
+    smallest = POINTS[-1]
+    lines = [_broken(some, inches, smallest) for some in given]
+    return [[_cut(line, inches, smallest) for line in some] for some in lines], smallest
+
+
+def _width(text: str, points: float) -> float:
+    """The width of a text in inches."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    return text_to_path.get_text_width_height_descent(text, FontProperties(size=points), ismath=False)[0] / 72
+
+
+def _cut(text: str, inches: float, points: float) -> str:
+    if _width(text, points) <= inches:
+        return text
+    kept = next((at for at in range(len(text) - 1, 0, -1) if _width(f"{text[:at]}…", points) <= inches), 1)
+    return f"{text[:kept]}…"
+
+
+def _broken(lines: list[str], inches: float, points: float) -> list[str]:
+    """One line that is too wide as two, of which the longer one is as short as possible."""
+    if len(lines) != 1 or _width(lines[0], points) <= inches:
+        return lines
+    (text,) = lines
+    places = [at + 1 for at, one in enumerate(text[:-1]) if one in " -_"]
+    if not places:
+        return lines
+    best = min(places, key=lambda at: max(len(text[:at].rstrip()), len(text[at:])))
+    return [text[:best].rstrip(), text[best:]]
 
 
 def _ratio(row: PictureRow) -> float:
@@ -92,17 +149,3 @@ def _wrapped(text: str, inches: float) -> str:
     import textwrap
 
     return "\n".join(textwrap.wrap(drawable(text, longest=90), width=max(8, int(inches * 17))))
-
-
-def _text(
-    figure: Any, text: str, *, at: tuple[float, float], size: tuple[float, float], rotation: int, room: float
-) -> None:
-    """Text of at most two lines around a point, in the largest of three sizes at which it fits into `room` inches."""
-    lines = text.split("\n")[:2]
-    longest = max(len(line) for line in lines)
-    points = next((one for one in POINTS if longest * one * WIDE / 72 <= room), POINTS[-1])
-    fits = int(room * 72 / (points * WIDE))
-    shown = "\n".join(drawable(line, longest=max(4, fits)) for line in lines)
-    x, y = at[0] / size[0], 1 - at[1] / size[1]
-    level = "center" if rotation else "baseline"
-    figure.text(x, y, shown, ha="center", va=level, fontsize=points, rotation=rotation, linespacing=1.1)
