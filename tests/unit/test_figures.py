@@ -285,6 +285,13 @@ def test_runs_of_other_data_or_without_a_result_are_refused(place, own, tmp_path
     assert "its schema is 2" in capsys.readouterr().err
 
 
+def test_two_runs_of_one_name_have_different_heads(place, own, tmp_path):
+    other = shutil.copytree(own, tmp_path / "again")
+    names = open_pictures(find_entries([own, other]), load_data(str(place / "blobs"))).names
+    assert len(set(names)) == 4
+    assert sorted(one.split("/")[0] for one in names) == ["again", "again", "runs", "runs"]
+
+
 def yawed(place, own, yaw, *, stored=False):
     """Pictures of the runs whose driving videos have this yaw in each frame, as ground truth or as stored curves."""
     from dataclasses import replace

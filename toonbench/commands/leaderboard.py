@@ -122,7 +122,7 @@ def leaderboard(
     places
         Entries, or folders above them; by default leaderboards.
     update
-        Markdown documents whose parts between <!-- leaderboard TASK METRIC... --> and <!-- end --> are written anew.
+        Markdown documents whose parts between <!-- leaderboard TASK METRIC... --> and <!-- end --> are written again.
     form
         terminal, md, latex, csv or html.
     """

@@ -89,7 +89,10 @@ def _npz(arrays: Mapping[str, Array]) -> bytes:
 
 
 def unpack(path: Path, run: Run, *, arrays: Mapping[str, str], pairs: Sequence[str]) -> None:
-    """Write the rows of a packed file into the folder of a run. Raises ToonbenchError for a file that `pack` has not written."""
+    """Write the rows of a packed file into the folder of a run, a new temporary one.
+
+    Raises ToonbenchError for a file that `pack` has not written.
+    """
     try:
         _check_size(path)
         stored = load_arrays(path)
@@ -107,9 +110,10 @@ def unpack(path: Path, run: Run, *, arrays: Mapping[str, str], pairs: Sequence[s
         if not whole or int(counts.clip(0).sum()) != len(rows):
             raise ToonbenchError(f"{path.name}: {array} is not the rows of its pairs: submit the run again")
         parts = np.split(rows, np.cumsum(counts.clip(0))[:-1])
+        (run.root / "rows" / name).mkdir(parents=True)
         for pair, count, part in zip(pairs, counts, parts, strict=True):
             if count >= 0:
-                run.write_rows(name, pair, part)
+                np.save(run.rows(name, pair), part, allow_pickle=False)
 
 
 def _check_size(path: Path) -> None:

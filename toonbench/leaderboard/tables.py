@@ -117,7 +117,7 @@ def _cell(runs: TaskRuns, entry: Entry, metric: str) -> Cell:
 
 
 def refreshed(document: str, entries: Sequence[Entry]) -> str:
-    """The document with every BLOCK written anew. Raises ToonbenchError for a document without one, and a task without entries."""
+    """The document with every BLOCK written again. Raises ToonbenchError for a document without one, and a task without entries."""
     if not BLOCK.search(document):
         raise ToonbenchError(
             "the document has no place for a table: write a line <!-- leaderboard real2cartoon psnr ssim --> and a line <!-- end -->"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,8 +74,16 @@ def open_pictures(entries: Sequence[Entry], data: Dataset) -> Pictures:
         pairs.append(Pair(id=pair.id, source=source, driving=driving, target=own))
     if not pairs:
         raise ToonbenchError(f"{first.root} and {entries[-1].root} have no pair in common: give runs of the same pairs")
-    names = label_of(entries)
-    return Pictures(entries=tuple(entries), names=tuple(names[entry.root] for entry in entries), pairs=tuple(pairs))
+    return Pictures(entries=tuple(entries), names=_names(entries), pairs=tuple(pairs))
+
+
+def _names(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Different names for column heads: paths without what all of them begin with."""
+    labels = label_of(entries)
+    paths = [Path(one) for one in labels.values() if "/" in one]
+    shared = Path(os.path.commonpath(paths)) if len(paths) > 1 else Path()
+    given = (labels[entry.root] for entry in entries)
+    return tuple(Path(one).relative_to(shared).as_posix() if "/" in one and paths[1:] else one for one in given)
 
 
 def frame_of(path: Path, index: int) -> Frame:
