@@ -13,10 +13,11 @@ from toonbench import registry
 from toonbench.leaderboard.check import as_run
 from toonbench.leaderboard.places import ENTRY, entry_folders
 from toonbench.leaderboard.schema import entry_schema, problems
+from toonbench.report.captions import protocol
 from toonbench.report.entries import Entry, find_entries
 from toonbench.report.methods import DUMMIES
 from toonbench.report.table import Better, Cell, Column, Row, Table
-from toonbench.report.task_runs import TaskRuns, protocol, runs_of
+from toonbench.report.task_runs import TaskRuns, runs_of
 from toonbench.report.writers.markdown import markdown_table
 from toonbench.score.stored import read_object
 from toonbench.text import one_line
