@@ -212,7 +212,7 @@ def test_a_pair_without_a_video_shows_the_reason_as_text(site, open_page):
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_pass_the_accessibility_check_in_light_and_dark(site, open_page, name):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
-    page = open_page(page_of(site, name))
+    page = open_page(page_of(site, name), reduced_motion="reduce")  # colours change at once
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         found = axe.Axe().run(page, options={"preload": False})
