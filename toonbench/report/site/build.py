@@ -11,7 +11,7 @@ from toonbench.data import Dataset
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.report.entries import Entry
 from toonbench.report.leaderboards import Leaderboard, leaderboards
-from toonbench.report.site.clips import Clips, clips_of
+from toonbench.report.site.clips import Clips, clips_of, references_of
 from toonbench.report.site.data import Worst, batches_of, leaderboard_files, pair_file, write_pairs
 from toonbench.report.site.folder import SiteFolder
 from toonbench.report.site.media import FOLDER, Media, MediaStore, ShownFile
@@ -75,7 +75,7 @@ def build_site(
     folder.announce(name for key in keys.values() for name in (f"{FOLDER}/{key}.jpg", f"{FOLDER}/{key}.mp4"))
     coming = store.start(keys)
     encoding = time.perf_counter() - encoding
-    plans = [_plan(view, clips) for view in views(leaderboards(entries))]
+    plans = [_plan(view, clips) for view in views(leaderboards(entries, references=references_of(data)))]
     waiting = time.perf_counter()
     encoded = coming.result()
     store.publish([*encoded.values()], out / FOLDER)

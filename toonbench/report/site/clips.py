@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from toonbench import registry
+from toonbench.compare import ReferenceOf
 from toonbench.data import Dataset, shipped
 from toonbench.data.open import cache_folder, open_data
-from toonbench.report.leaderboards import Leaderboard
+from toonbench.evaluate import references
+from toonbench.report.leaderboards import Leaderboard, References
 from toonbench.report.site.media import ShownFile
 from toonbench.report.site.names import digest
+from toonbench.score import read_object
 from toonbench.sealed import read_sealed, write_sealed
-from toonbench.types import Clip, Domain, Motion, ToonbenchError
+from toonbench.store import Run
+from toonbench.types import Clip, Domain, Metric, Motion, Rows, ToonbenchError
 
 ROLES = ("source", "driving", "target")
 
@@ -115,6 +119,23 @@ def _clip(name: str, path: str, domain: Domain, problem: str = "") -> Clip:
 def _set(data: Dataset) -> _Set:
     by_id = {clip.id: clip for clip in data.clips}
     return _Set(fingerprint=data.fingerprint, by_id=by_id, targets=data.targets)
+
+
+def references_of(given: Sequence[Dataset]) -> References:
+    """The reference rows of metrics of whole sets (FID), of a given or a shipped data set, which is opened only for them."""
+    places = {name: name for name in shipped()} | {one.id: str(one.root) for one in given}
+
+    def of_runs(runs: Mapping[str, Run]) -> ReferenceOf:
+        data = str(read_object(next(iter(runs.values())).description).get("data"))
+
+        def of_metric(metric: Metric) -> tuple[Sequence[Rows], bool]:
+            if data not in places:
+                raise ToonbenchError(f"not compared, because its reference images are unknown: give {data} with --data")
+            return references(runs, data=places[data])(metric)
+
+        return of_metric
+
+    return of_runs
 
 
 def _task(task: str) -> tuple[Motion, int]:
