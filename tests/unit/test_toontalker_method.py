@@ -220,3 +220,16 @@ def test_pixels_of_another_layout_are_refused(weights, source, driving):
 def test_unknown_options_are_refused(weights, options):
     with pytest.raises(ToonbenchError):
         ToonTalker(checkpoint=weights, **options)
+
+
+def test_motion_codes_are_a_row_for_each_picture_of_any_size_and_their_differences_are_relative_motions():
+    method, pictures = ToonTalker(), np.random.default_rng(0).integers(0, 256, (11, 48, 48, 3)).astype(np.uint8)
+    codes = method.motion_codes(pictures, domain="cartoon")
+    assert codes.shape[0] == 11
+    assert codes.dtype == np.float32
+    assert np.isfinite(codes).all()
+    one = method.motion_codes(pictures[10:], domain="cartoon")
+    np.testing.assert_allclose(one[0], codes[10], atol=1e-5)  # a batch does not matter
+    assert not np.allclose(method.motion_codes(pictures[:1], domain="real"), codes[:1], atol=1e-3)
+    with pytest.raises(ToonbenchError, match="domain 'anime' is unknown"):
+        method.motion_codes(pictures[:1], domain="anime")
