@@ -14,7 +14,7 @@ COMMANDS = (
     "eval", "generate", "score", "pairs", "compare", "list", "make-puppets", "make-films", "calibrate", "train", "validate",
     "check", "doctor", "prepared", "prepare-cartoon", "rebuild", "prepare-voxceleb", "prepare-celebahq", "reenact",
     "weights fetch", "weights verify", "weights path", "submit", "export", "leaderboard", "figure grid", "figure strip",
-    "figure failures", "figure yaw", "figure motion-space",
+    "figure failures", "figure yaw", "figure motion-space", "table", "reproduce", "site", "view",
 )  # fmt: skip
 
 
@@ -59,6 +59,8 @@ def test_what_no_option_takes_is_refused_in_one_line_with_the_value(command, cap
         "figure yaw": {"--out": "y.pdf"},
         "figure motion-space": {"--out": "y.pdf"},
         "export": {"--out": "y"},
+        "reproduce": {"--name": "table1"},
+        "site": {"--out": "y"},
         "reenact": {"--source": "x", "--driving": "y", "--out": "z.mp4"},
     }.get(command, {})
     required = {"--out": "y"} if command in ("make-puppets", "make-films", "calibrate") else required
