@@ -18,7 +18,7 @@ from toonbench.report.figures.choice import Chosen, choose, worst_frame
 from toonbench.report.figures.grid import failures
 from toonbench.report.figures.motion_space import read_space, write_space
 from toonbench.report.figures.pictures import PictureRow, draw_pictures, fitted
-from toonbench.report.figures.sources import moved_frames, open_pictures
+from toonbench.report.figures.sources import moved_frames, open_pictures, tile_of_output
 from toonbench.report.figures.strip import BAR, GAP, label
 from toonbench.report.figures.style import drawable
 from toonbench.report.figures.tsne import neighbours, tsne
@@ -283,6 +283,35 @@ def test_runs_of_other_data_or_without_a_result_are_refused(place, own, tmp_path
     write_json(runs_of(own)[0] / "result.json", {**read_json(runs_of(own)[0] / "result.json"), "schema": 2})
     assert figure("grid", own, "--data", place / "blobs", "--out", tmp_path / "a.png") == 2
     assert "its schema is 2" in capsys.readouterr().err
+
+
+def test_given_videos_are_read_from_the_folder_that_was_scored(place, tmp_path, capsys):
+    source = next(one for one in runs_of(place / "runs") if one.name.startswith("paste"))
+    mine = shutil.copytree(source / "videos", tmp_path / "mine")
+    options = [
+        "--data",
+        str(place / "blobs"),
+        "--metrics",
+        "l1",
+        "--workers",
+        "1",
+        "-q",
+        "--out",
+        str(tmp_path / "runs"),
+    ]
+    assert cli.run(["score", "--videos", str(mine), *options]) == 0
+    entries, data = find_entries([tmp_path / "runs"]), load_data(str(place / "blobs"))
+    pictures = open_pictures(entries, data, folders=[mine])
+    pair = pictures.pairs[0].id
+    assert (
+        tile_of_output(pictures, entries[0], pair, 2).tolist()
+        == video.read_video(mine / f"{pair}.mkv").frames[2].tolist()
+    )
+    assert tile_of_output(open_pictures(entries, data), entries[0], pair, 2) == "no video: give --videos"
+    arguments = ["--data", place / "blobs", "--out", tmp_path / "a.mp4", "--pair", pair]
+    assert figure("strip", tmp_path / "runs", *arguments, "--videos", mine) == 0
+    assert figure("strip", tmp_path / "runs", *arguments, "--videos", tmp_path / "none") == 2
+    assert "is not a folder" in capsys.readouterr().err
 
 
 def test_two_runs_of_one_name_have_different_heads(place, own, tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import DATA, Names, Seed, Terminal
+from toonbench.commands.shared import DATA, Names, Paths, Seed, Terminal
 from toonbench.commands.values import between
 from toonbench.types import ToonbenchError
 
@@ -32,6 +32,7 @@ def grid(
     metric: str = "psnr",
     frame: Index = None,
     no_target: NoTarget = False,
+    videos: Paths = None,
     width: Width = 6.9,
     terminal: Terminal | None = None,
 ) -> int:
@@ -55,6 +56,8 @@ def grid(
         The frame to show; by default the one that differs most from the first frame of the driving video.
     no_target
         Leave out the targets.
+    videos
+        Folders of given videos that were scored, each called like its method; runs do not hold these videos.
     width
         Width in inches; 3.3 is a column of a paper, and 6.9 a page.
     """
@@ -64,7 +67,7 @@ def grid(
     from toonbench.report.figures.style import PICTURES, check_suffix
 
     check_suffix(out, PICTURES)
-    pictures = _pictures(runs, data)
+    pictures = _pictures(runs, data, videos)
     if pairs:
         chosen = _named(pictures, pairs, frame)
     else:
@@ -81,6 +84,7 @@ def strip(
     data: str | None = None,
     size: Annotated[int, between(32, 1024)] = 256,
     no_target: NoTarget = False,
+    videos: Paths = None,
     terminal: Terminal | None = None,
 ) -> int:
     """Write a labelled video of a pair: source, driving video, target and methods side by side (H.264, yuv420p).
@@ -99,12 +103,14 @@ def strip(
         Width and height of a tile in pixels.
     no_target
         Leave out the target.
+    videos
+        Folders of given videos that were scored, each called like its method; runs do not hold these videos.
     """
     from toonbench.report.figures.strip import write_strip
     from toonbench.report.figures.style import check_suffix
 
     check_suffix(out, (".mp4",))
-    pictures = _pictures(runs, data)
+    pictures = _pictures(runs, data, videos)
     count = write_strip(out, pictures, pictures.pair(pair), size=size, target=not no_target)
     _start(terminal).print(f"{out}: {count} frames", soft_wrap=True, markup=False)
     return 0
@@ -117,6 +123,7 @@ def failures(
     metrics: Names = None,
     count: Annotated[int, between(1, 20)] = 1,
     no_target: NoTarget = False,
+    videos: Paths = None,
     width: Width = 6.9,
     terminal: Terminal | None = None,
 ) -> int:
@@ -136,6 +143,8 @@ def failures(
         Pairs for each metric.
     no_target
         Leave out the targets.
+    videos
+        Folders of given videos that were scored, each called like its method; runs do not hold these videos.
     width
         Width in inches.
     """
@@ -145,7 +154,7 @@ def failures(
     from toonbench.report.figures.style import PICTURES, check_suffix
 
     check_suffix(out, PICTURES)
-    pictures = _pictures(runs, data)
+    pictures = _pictures(runs, data, videos)
     first = pictures.entries[0]
     usual = [one for one, result in first.results.items() if not result.unranked and values_of(first, one)]
     chosen = worst(pictures, metrics or usual, count=count)
@@ -281,7 +290,7 @@ def motion_space(
     return 0
 
 
-def _pictures(runs: Sequence[Path], data: str | None) -> Pictures:
+def _pictures(runs: Sequence[Path], data: str | None, videos: Sequence[Path] | None = None) -> Pictures:
     """The pictures of runs. Raises ToonbenchError where the data set cannot be found by its name."""
     from toonbench.data import load_data, shipped
     from toonbench.data.open import open_data
@@ -298,7 +307,9 @@ def _pictures(runs: Sequence[Path], data: str | None) -> Pictures:
         raise ToonbenchError(
             f"the runs were made on {own}, which is no shipped data set: give its folder as --data DIR"
         )
-    return open_pictures(entries, load_data(own) if data is None else open_data(data))
+    if lost := next((one for one in videos or () if not one.is_dir()), None):
+        raise ToonbenchError(f"--videos {lost} is not a folder: give the folder that was scored")
+    return open_pictures(entries, load_data(own) if data is None else open_data(data), folders=videos or ())
 
 
 def _named(pictures: Pictures, pairs: Sequence[str], frame: int | None) -> list[Chosen]:

@@ -32,7 +32,7 @@ def draw_grid(
 def _tiles(pictures: Pictures, row: Chosen, *, target: bool) -> list[Tile]:
     before = [tile_of_clip(row.pair.source, None), tile_of_clip(row.pair.driving, row.frame)]
     own = [tile_of_clip(row.pair.target, row.frame)] if target else []
-    return [*before, *own, *(tile_of_output(entry, row.pair.id, row.frame) for entry in pictures.entries)]
+    return [*before, *own, *(tile_of_output(pictures, entry, row.pair.id, row.frame) for entry in pictures.entries)]
 
 
 def failures(pictures: Pictures, metrics: Sequence[str], *, count: int = 1, by: int = 0) -> list[Chosen]:

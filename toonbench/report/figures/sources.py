@@ -15,6 +15,7 @@ from toonbench.data.folder import Dataset
 from toonbench.report.entries import Entry, label_of
 from toonbench.report.figures.pictures import Tile
 from toonbench.score.recount import read_pairs
+from toonbench.store import method_name
 from toonbench.types import Clip, Frame, Pair, ToonbenchError
 
 SOURCE, DRIVING, TARGET = "source", "driving frame", "target"
@@ -27,11 +28,24 @@ class Pictures:
     entries: tuple[Entry, ...]
     names: tuple[str, ...]  # of the entries, for column heads
     pairs: tuple[Pair, ...]
+    folders: tuple[Path, ...] = ()  # of given videos, each called like its method
 
     @property
     def with_target(self) -> bool:
         """Whether any pair has a target."""
         return any(pair.target is not None for pair in self.pairs)
+
+    def video(self, entry: Entry, pair: str) -> Path:
+        """The file of a pair's output: in the run, or in the folder of given videos that was scored. It may not exist."""
+        stored, listed = entry.run.video(pair), entry.stored.get("videos")
+        files = listed.get("files") if isinstance(listed, dict) else None
+        if stored.is_file() or not isinstance(files, dict) or pair not in files:
+            return stored
+        for folder in self.folders:
+            given = (folder / str(files[pair])).resolve()
+            if method_name(folder.resolve().name) == entry.method and given.is_relative_to(folder.resolve()):
+                return given
+        return stored
 
     def pair(self, identifier: str) -> Pair:
         """A pair by its id. Raises ToonbenchError for an unknown one."""
@@ -41,8 +55,8 @@ class Pictures:
         return found
 
 
-def open_pictures(entries: Sequence[Entry], data: Dataset) -> Pictures:
-    """The pairs of the runs, with the clips of the data set.
+def open_pictures(entries: Sequence[Entry], data: Dataset, *, folders: Sequence[Path] = ()) -> Pictures:
+    """The pairs of the runs, with the clips of the data set; `folders` are those of given videos.
 
     Raises ToonbenchError for runs of different pairs, runs that cannot be read, and another data set than the runs'.
     """
@@ -74,7 +88,7 @@ def open_pictures(entries: Sequence[Entry], data: Dataset) -> Pictures:
         pairs.append(Pair(id=pair.id, source=source, driving=driving, target=own))
     if not pairs:
         raise ToonbenchError(f"{first.root} and {entries[-1].root} have no pair in common: give runs of the same pairs")
-    return Pictures(entries=tuple(entries), names=_names(entries), pairs=tuple(pairs))
+    return Pictures(entries=tuple(entries), names=_names(entries), pairs=tuple(pairs), folders=tuple(folders))
 
 
 def _names(entries: Sequence[Entry]) -> tuple[str, ...]:
@@ -114,9 +128,9 @@ def _readable(clip: Clip) -> Path:
     return clip.path
 
 
-def tile_of_output(entry: Entry, pair: str, index: int) -> Tile:
+def tile_of_output(pictures: Pictures, entry: Entry, pair: str, index: int) -> Tile:
     """A generated frame, or why there is none."""
-    path = entry.run.video(pair)
+    path = pictures.video(entry, pair)
     if not path.is_file():
         return _absent(entry, pair)
     try:
@@ -130,6 +144,8 @@ def _absent(entry: Entry, pair: str) -> str:
         reason = entry.run.reason(pair)
     except ToonbenchError:
         reason = ""
+    if not reason and entry.stored.get("videos"):
+        return "no video: give --videos"
     return f"no video: {reason}" if reason else "no video"
 
 

@@ -36,7 +36,7 @@ def write_strip(path: Path, pictures: Pictures, pair: Pair, *, size: int = 256, 
     if target and pair.target is not None:
         tiles.append((TARGET, frames_or_tile(pair.target.path, "no target")))
     for entry, name in zip(pictures.entries, pictures.names, strict=True):
-        tiles.append((name, frames_or_tile(entry.run.video(pair.id), "no video")))
+        tiles.append((name, frames_or_tile(pictures.video(entry, pair.id), "no video")))
     frames = _composed([name for name, _ in tiles], [one for _, one in tiles], size=size)
     return video.write_viewable(path, frames, fps=driving.fps or 25.0)
 
