@@ -1,8 +1,8 @@
 // What the page shows, in its address: #pair=…&methods=a,b&frame=12&difference=1, so that a link leads to the same view.
 "use strict";
 toonbench.address = {
-  read() {
-    const found = new URLSearchParams(location.hash.slice(1));
+  read(hash = location.hash) {
+    const found = new URLSearchParams(hash.slice(1));
     const frame = Number.parseInt(found.get("frame"), 10);
     return {
       pair: found.get("pair"),

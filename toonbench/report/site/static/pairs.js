@@ -288,8 +288,8 @@ document.addEventListener("DOMContentLoaded", async () => {
   });
 
   // The address
-  async function follow() {
-    const wanted = toonbench.address.read();
+  async function follow(hash) {
+    const wanted = toonbench.address.read(hash);
     const found = pairs.find((one) => one.file === wanted.pair || one.name === wanted.pair);
     methods.forEach((one) => {
       one.visible = !wanted.methods || wanted.methods.includes(one.slug);
@@ -303,7 +303,10 @@ document.addEventListener("DOMContentLoaded", async () => {
     const first = found || list.items[0] || pairs[0];
     if (first) await open(first, { frame: wanted.frame });
   }
-  addEventListener("hashchange", follow);
+  addEventListener("hashchange", (event) => {
+    clearTimeout(later); // the address that the reader gave must not be written over
+    follow(new URL(event.newURL).hash);
+  });
   await follow();
   document.body.dataset.ready = "true";
   toonbench.player = player;

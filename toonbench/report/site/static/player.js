@@ -85,6 +85,7 @@ toonbench.Player = (() => {
       if (this.memory.length > MEMORY) this.spare = this.memory.shift();
       this.newest = one.last;
       this.waiting?.();
+      this.onFrame?.();
     }
 
     /** Copy the picture of a video that stands still. */
@@ -180,6 +181,11 @@ toonbench.Player = (() => {
       this.turn += 1;
       this.tracks.forEach((one) => one.stop());
       this.tracks = parts.map((one) => new Track(one.video, one.canvas, one));
+      for (const one of this.tracks) {
+        one.onFrame = () => { // a frame that comes late, when the page no longer waits for it
+          if (!this.playing && !this.busy && one.find(this.frame)) one.draw(this.frame);
+        };
+      }
       Object.assign(this, { frames, fps, frame: Math.min(frame, Math.max(0, frames - 1)), busy: false });
       this.say();
     }
