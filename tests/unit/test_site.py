@@ -66,6 +66,16 @@ def test_only_the_files_of_a_changed_method_are_written_again(made, tmp_path):
     assert again.written == 1  # the data of its pair
 
 
+def test_a_copied_run_is_read_again_and_not_encoded_again(made, tmp_path):
+    build(made, tmp_path / "site")
+    copied = shutil.copytree(made[1], tmp_path / "runs", copy_function=shutil.copyfile)
+    assert build(made, tmp_path / "site", copied).encoded == 0
+    key = next((tmp_path / "site" / "media").glob("*.mp4"))
+    key.unlink()
+    assert build(made, tmp_path / "site", copied).encoded == 1
+    assert key.is_file()
+
+
 def test_a_run_that_is_gone_leaves_no_page_and_no_video(made, tmp_path):
     runs = shutil.copytree(made[1], tmp_path / "runs")
     build(made, tmp_path / "site", runs)

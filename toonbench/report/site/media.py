@@ -59,44 +59,30 @@ class _Job:
 
 
 class MediaStore:
-    """The encoded files in `store`, and what is remembered about files by path, size and time, so that they are not read again."""
+    """The encoded files in `store`. Two things are remembered in the user's cache: the key of a file by its path, size and time, so
+    that it is not read again, and what is encoded under a key.
+    """
 
     def __init__(self, store: Path, *, pool: Pool = IN_PROCESS) -> None:
         self.store, self._pool = store, pool
         self._memory = cache_folder() / "site" / f"{digest(str(store.resolve()))}.json"
-        self._records: dict[str, Any] = read_sealed(self._memory) or {}
+        records = read_sealed(self._memory) or {}
+        self._keys: dict[str, Any] = records.get("keys") or {}
+        self._media: dict[str, Any] = records.get("media") or {}
         self.encoded = 0
 
     def keys(self, files: Sequence[ShownFile]) -> dict[ShownFile, str]:
         """The key of each file that exists: a checksum of its content."""
         marks = {one: mark for one in dict.fromkeys(files) if (mark := _mark(one.path))}
-        unknown = [one for one, mark in marks.items() if self._remembered(one, mark) is None]
-        hashed = dict(zip(unknown, self._map(_key, unknown, title="reading videos"), strict=True))
-        return {one: hashed.get(one) or cast("str", self._records[_name(one)][1]["key"]) for one in marks}
-
-    def encode(self, keys: Mapping[ShownFile, str]) -> dict[ShownFile, Media]:
-        """Encode what the store lacks."""
-        todo, found = list[ShownFile](), dict[ShownFile, Media]()
-        for one, key in keys.items():
-            stored = self._remembered(one, _mark(one.path))
-            if stored is not None and stored.key == key and self._has(stored):
-                found[one] = stored
-            else:
-                todo.append(one)
-        first = {keys[one]: one for one in reversed(todo)}  # equal files are encoded once
-        jobs = [_Job(file=one, key=key, store=self.store) for key, one in sorted(first.items())]
-        made = {one.key: one for one in self._map(_encode, jobs, title="encoding videos")}
-        self.encoded += len(jobs)
-        found |= {one: made[keys[one]] for one in todo}
-        self._records |= {_name(one): [_mark(one.path), asdict(media)] for one, media in found.items()}
-        if todo:
-            write_sealed(self._memory, self._records)
-        return found
+        unread = [one for one, mark in marks.items() if self._keys.get(_name(one), [None])[0] != mark]
+        for one, key in zip(unread, self._map(_key, unread, title="reading videos"), strict=True):
+            self._keys[_name(one)] = [marks[one], key]
+        return {one: cast("str", self._keys[_name(one)][1]) for one in marks}
 
     def start(self, keys: Mapping[ShownFile, str]) -> Future[dict[ShownFile, Media]]:
         """`encode` in the background if few files are new, otherwise now."""
-        done: Future[dict[ShownFile, Media]] = Future()
-        if len(keys) - self._count(keys) > FEW:
+        if len({key for key in keys.values() if self._stored(key) is None}) > FEW:
+            done: Future[dict[ShownFile, Media]] = Future()
             done.set_result(self.encode(keys))
             return done
         background = ThreadPoolExecutor(1)
@@ -104,10 +90,15 @@ class MediaStore:
         background.shutdown(wait=False)
         return done
 
-    def _count(self, keys: Mapping[ShownFile, str]) -> int:
-        """How many files the store has."""
-        found = [self._remembered(one, _mark(one.path)) for one in keys]
-        return sum(one is not None and self._has(one) for one in found)
+    def encode(self, keys: Mapping[ShownFile, str]) -> dict[ShownFile, Media]:
+        """Encode what the store lacks; equal files are encoded once."""
+        first = {key: one for one, key in reversed([*keys.items()]) if self._stored(key) is None}
+        jobs = [_Job(file=one, key=key, store=self.store) for key, one in sorted(first.items())]
+        made = {one.key: one for one in self._map(_encode, jobs, title="encoding videos")}
+        self.encoded += len(jobs)
+        self._media |= {key: asdict(one) for key, one in made.items()}
+        write_sealed(self._memory, {"keys": self._keys, "media": self._media})
+        return {one: Media(**self._media[key]) for one, key in keys.items()}
 
     def publish(self, media: Sequence[Media], folder: Path) -> None:
         """Put the encoded files into a site that has them elsewhere: as links to the same file, or copies."""
@@ -116,12 +107,13 @@ class MediaStore:
         for name in sorted({Path(name).name for one in media for name in one.files}):
             _link(self.store / name, folder / name)
 
-    def _has(self, media: Media) -> bool:
-        return bool(media.problem) or all((self.store.parent / name).is_file() for name in media.files)
-
-    def _remembered(self, one: ShownFile, mark: list[int]) -> Media | None:
-        found = self._records.get(_name(one))
-        return Media(**found[1]) if found and found[0] == mark else None
+    def _stored(self, key: str) -> Media | None:
+        """What is encoded under a key; None if it is not, if its files are gone, or if it failed, which is tried again."""
+        if key not in self._media:
+            return None
+        found = Media(**self._media[key])
+        whole = not found.problem and all((self.store / Path(name).name).is_file() for name in found.files)
+        return found if whole else None
 
     def _map(self, function: Any, items: Sequence[Any], *, title: str) -> list[Any]:
         """FFmpeg works without Python's lock, so that threads share few files as well as processes, and start at once."""
