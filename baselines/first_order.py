@@ -21,7 +21,7 @@ from .best_frame import check_option
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from toonbench.networks.first_order import KeyPoints
+    from toonbench.networks.first_order import KeyPoints, Trace
 
 SIZE = 256
 CPU_BATCH = 1  # larger ones exceed the caches
@@ -48,8 +48,8 @@ class Network(Protocol):
         """Key points of pictures."""
         ...
 
-    def render(self, source: Any, points: KeyPoints) -> Tensor:
-        """Pictures of a source with its key points moved."""
+    def render(self, source: Any, points: KeyPoints, *, trace: Trace | None = None) -> Tensor:
+        """Pictures of a source with its key points moved; intermediates go into `trace`."""
         ...
 
 

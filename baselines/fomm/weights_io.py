@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from toonbench.weights.checkpoints import BUILDING, file_digest, foreign, read_checkpoint
+from toonbench.weights.trained import read_about, trained_facts, trained_size
 
-from ..first_order import Weights
+from ..first_order import SIZE, Weights
 from ..first_order_weights import (
     TINY,
     NetworkConfig,
@@ -27,19 +31,37 @@ WHAT = "an official FOMM checkpoint, such as vox-cpk.pth.tar"
 PUBLISHED = "fomm-vox", "fomm-vox-adv"
 
 
-def load_weights(path: Path | None, *, corners: bool = False) -> Weights:
-    """The network of a checkpoint, or of the weights folder. Raises ToonbenchError, naming the file, for anything else."""
-    path = published(PUBLISHED, METHOD) if path is None else path
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A network as it is trained, the side of its pictures in pixels, and what its file states about its training."""
+
+    network: FOMMNetwork
+    size: int
+    about: Mapping[str, Any]
+
+
+def read_network(path: Path, *, corners: bool = False) -> Trained:
+    """The network of an official checkpoint, or of weights that `toonbench train` wrote. Raises ToonbenchError for anything else."""
     states = read_parts(read_checkpoint(path, what=WHAT), path=path, method=METHOD, what=WHAT)
+    about = read_about(path)
+    size = trained_size(about, path=path, default=SIZE)
     try:
         with torch.device("meta"):
             network = FOMMNetwork(infer_config(joined(states)), corners=corners)
     except BUILDING as error:
         raise foreign(states, path=path, expected=METHOD, error=error) from error
     fill(network, states, path=path, method=METHOD)
+    return Trained(network, size, about)
+
+
+def load_weights(path: Path | None, *, corners: bool = False) -> Weights:
+    """The network of a checkpoint, or of the weights folder. Raises ToonbenchError, naming the file, for anything else."""
+    path = published(PUBLISHED, METHOD) if path is None else path
+    found = read_network(path, corners=corners)
     digest = file_digest(path)
-    about = {"file": path.name, "sha256": digest, "variant": f"FOMM, {network.config.points} key points"}
-    return Weights(network=prepared(network), revision=digest[:10], checkpoint=about)
+    about = {"file": path.name, "sha256": digest, "variant": f"FOMM, {found.network.config.points} key points"}
+    about |= trained_facts(found.about)
+    return Weights(network=prepared(found.network), revision=digest[:10], checkpoint=about, size=found.size)
 
 
 def weights_for_tests(config: NetworkConfig = TINY, *, size: int = 64) -> Weights:

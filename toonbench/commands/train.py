@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ def train(
     out: Path,
     method: str = "toontalker",
     config: str = "mini",
+    checkpoint: Path | None = None,
     device: str = "auto",
     fresh: Annotated[bool, Parameter(negative="--resume")] = False,
     terminal: Terminal | None = None,
@@ -37,7 +39,9 @@ def train(
     method
         The method to train.
     config
-        The method's named configuration; ToonTalker has mini and paper.
+        The method's named configuration: mini, paper, and for fomm, lia and dagan also finetune.
+    checkpoint
+        Weights to begin with, official ones or those of an earlier training (fomm, lia, dagan); otherwise new weights.
     device
         auto, cpu, cuda or mps.
     fresh
@@ -52,9 +56,13 @@ def train(
     if not hasattr(cls, "train"):
         able = [name for name in registry.names("methods") if hasattr(registry.load("methods", name), "train")]
         raise ToonbenchError(f"method '{method}' has no training: methods with training are {', '.join(able)}")
+    start = {} if checkpoint is None else {"checkpoint": checkpoint}
+    if start and "checkpoint" not in signature(cls.train).parameters:
+        raise ToonbenchError(f"the training of method '{method}' takes no --checkpoint: leave it out")
     clips = _clips(cls, data, config=config, terminal=terminal)
     with terminal.progress(f"training {method}") as on_progress:
-        cls.train(clips, out, config=config, device=pick_device(device), resume=not fresh, on_progress=on_progress)
+        chosen = pick_device(device)
+        cls.train(clips, out, config=config, device=chosen, resume=not fresh, on_progress=on_progress, **start)
     terminal.message(f"trained; see {out}")
     return 0
 

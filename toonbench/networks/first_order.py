@@ -128,7 +128,7 @@ class DenseMotion(nn.Module):
         grid = coordinate_grid((height, width), small.device)
         motions = _sparse_motions(grid, source=source, driving=driving)
         count = motions.shape[1]
-        heat = _heat_maps(grid, driving.value) - _heat_maps(grid, source.value)
+        heat = heat_maps(grid, driving.value) - heat_maps(grid, source.value)
         heat = torch.cat([heat.new_zeros(batch, 1, height, width), heat], dim=1)
         copies = small[:, None].expand(batch, count, -1, -1, -1).reshape(batch * count, -1, height, width)
         moved = F.grid_sample(copies, motions.view(-1, height, width, 2), align_corners=self.corners)
@@ -149,7 +149,7 @@ class DenseMotion(nn.Module):
         return places, visible
 
 
-def _heat_maps(grid: Tensor, value: Tensor) -> Tensor:
+def heat_maps(grid: Tensor, value: Tensor) -> Tensor:
     """(B, K, h, w): exp(-distance² / (2 variance)) to each key point."""
     apart = grid - value[:, :, None, None]
     return torch.exp(apart.square().sum(-1) * (-0.5 / VARIANCE))

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 REDUCTION = 4  # of the picture's sides, for key points and dense motion
 WIDEST_DOUBLED = 512  # input channels; wider blocks have maps of 8 x 8 pixels and fewer
-_TAPS, _SIGMA = 13, 1.5  # of the reduction by 4
 
 
 class ConvBlock(nn.Module):
@@ -128,20 +127,23 @@ class Hourglass(nn.Module):
 
 
 class AntiAlias(nn.Module):
-    """A Gaussian filter, then every fourth sample from the first one on: a quarter of the size. The filter is stored."""
+    """A Gaussian filter, then every `reduction`-th sample from the first one on. The filter is stored."""
 
     weight: Tensor
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, reduction: int = REDUCTION) -> None:
         super().__init__()
-        place = torch.arange(_TAPS, dtype=torch.float32) - _TAPS // 2
-        bell = torch.exp(-place.square() / (2 * _SIGMA**2))
+        sigma = (reduction - 1) / 2
+        self.pad = round(4 * sigma)
+        self.reduction = reduction
+        place = torch.arange(2 * self.pad + 1, dtype=torch.float32) - self.pad
+        bell = torch.exp(-place.square() / (2 * sigma**2))
         kernel = torch.outer(bell, bell)
         self.register_buffer("weight", (kernel / kernel.sum()).expand(channels, 1, -1, -1).contiguous())
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, H, W) to (B, channels, H / 4, W / 4)."""
-        return F.conv2d(x, self.weight, stride=REDUCTION, padding=_TAPS // 2, groups=x.shape[1])
+        """(B, channels, H, W) to (B, channels, H / reduction, W / reduction)."""
+        return F.conv2d(x, self.weight, stride=self.reduction, padding=self.pad, groups=x.shape[1])
 
 
 def fold_norms(network: nn.Module) -> None:

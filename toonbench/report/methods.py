@@ -20,13 +20,16 @@ def weights_kind(method: str, checkpoint: Mapping[str, str]) -> WeightsKind:
     """Which weights a run had, from the file's name and sha256 that it stored; empty for a method without weights.
 
     official: a file of the manifest (by its sha256 where the manifest has one, otherwise by its name), or a .pt of ToonTalker.
-    fine-tuned: another file of a method of the paper. own: weights that `toonbench train` wrote. mini: those that toonbench includes.
+    fine-tuned: another file of a method of the paper. own: weights that `toonbench train` made from new ones.
+    mini: those that toonbench includes.
     """
     file = checkpoint.get("file", "")
     if checkpoint.get("variant") == TEST:
         return "test weights"
     if not file:
         return ""
+    if (stated := checkpoint.get("kind")) in ("fine-tuned", "own"):
+        return stated
     if file == MINI:
         return "mini"
     if method.startswith("toontalker"):

@@ -1,0 +1,124 @@
+"""One update of FOMM or DaGAN: the generator and the key point detector, then the discriminator where there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from toonbench.networks.first_order import KeyPoints, Trace
+from toonbench.networks.hourglass import REDUCTION
+from toonbench.networks.thin_plate import random_warp
+
+from ...first_order import Network
+from ...tuning.loop import Numbers
+from ...tuning.state import TuneState
+from .config import FirstOrderConfig
+from .losses import (
+    PyramidPerceptual,
+    discriminator_loss,
+    equivariance_jacobian,
+    equivariance_value,
+    feature_matching,
+    generator_loss,
+    pyramid_l1,
+    with_heat_maps,
+)
+
+Terms = dict[str, Tensor]
+Made = tuple[Tensor, KeyPoints]  # a generated picture, with the driving frame's key points
+
+
+def train_step(state: TuneState, source: Tensor, driving: Tensor, *, perceptual: PyramidPerceptual | None) -> Numbers:
+    """See `baselines.tuning.loop.Recipe.step`; `perceptual` is None without a perceptual loss.
+
+    The originals have an optimiser each for generator and detector, with the same settings: one for both does the same.
+    """
+    config: FirstOrderConfig = state.config  # pyright: ignore[reportAssignmentType]
+    source, driving = source / 2.0 + 0.5, driving / 2.0 + 0.5
+    set_mode(state.network, config)
+    terms, (generated, points) = generator_terms(state.network, source, driving, config=config, perceptual=perceptual)
+    if state.critic is not None:
+        state.critic.requires_grad_(False)
+        terms |= adversarial_terms(state.critic, driving, (generated, points), config=config)
+    loss = torch.stack([term for name, term in terms.items() if not name.startswith("log_")]).sum()
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    state.optimiser.step()
+    if state.critic is not None:
+        terms["critic"] = critic_step(state, driving, (generated.detach(), points))
+    return {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
+
+
+def set_mode(network: Any, config: FirstOrderConfig) -> None:
+    """Training mode for all that learns; networks that only measure stay in eval mode."""
+    network.train(not config.freeze_norms)
+    for part in network.children():
+        if not any(parameter.requires_grad for parameter in part.parameters()):
+            part.eval()
+
+
+def generator_terms(
+    network: Network,
+    source: Tensor,
+    driving: Tensor,
+    *,
+    config: FirstOrderConfig,
+    perceptual: PyramidPerceptual | None,
+) -> tuple[Terms, Made]:
+    """All weighted terms except those of the discriminator, for pictures in [0, 1]."""
+    trace: Trace = {}
+    encoded = network.source(source)
+    points = network.key_points(driving)
+    generated = network.render(encoded, points, trace=trace)
+    terms: Terms = {}
+    if config.l1:
+        terms["l1"] = config.l1 * pyramid_l1(generated, driving, levels=config.levels)
+    if perceptual is not None:
+        terms["perceptual"] = config.weight_perceptual * perceptual(generated, driving)
+    if config.warp:
+        terms["warp"] = config.warp * warp_l1(encoded.small, driving, trace["deformation"], corners=config.corners)
+    if config.equivariance_value or config.equivariance_jacobian:
+        warp = random_warp(len(driving), device=driving.device)
+        warped = network.key_points(warp.picture(driving, corners=config.corners))
+        terms["equivariance_value"] = config.equivariance_value * equivariance_value(points, warped, warp)
+        terms["equivariance_jacobian"] = config.equivariance_jacobian * equivariance_jacobian(points, warped, warp)
+    return terms, (generated, points)
+
+
+def warp_l1(small: Tensor, driving: Tensor, places: Tensor, *, corners: bool) -> Tensor:
+    """L1 between the reduced source `small`, moved to `places` (B, h, w, 2), and the driving frame, averaged to its size."""
+    moved = F.grid_sample(small, places, padding_mode="border", align_corners=corners)
+    return (moved - F.avg_pool2d(driving, REDUCTION)).abs().mean()
+
+
+def adversarial_terms(critic: Any, driving: Tensor, made: Made, *, config: FirstOrderConfig) -> Terms:
+    """The generator's adversarial term, and feature matching."""
+    generated, points = made
+    maps, scores = critic(with_heat_maps(generated, points))
+    real, _ = critic(with_heat_maps(driving, points))
+    return {
+        "adversarial": config.adversarial * generator_loss(scores),
+        "feature_matching": config.feature_matching * feature_matching(real, maps),
+    }
+
+
+def critic_step(state: TuneState, driving: Tensor, made: Made) -> Tensor:
+    """One update of the discriminator, by the picture and the key points that the generator's step computed."""
+    generated, points = made
+    state.critic.requires_grad_(True)
+    real = state.critic(with_heat_maps(driving, points))[1]
+    loss = discriminator_loss(real, state.critic(with_heat_maps(generated, points))[1])
+    if state.critic_optimiser is not None:
+        state.critic_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        state.critic_optimiser.step()
+    return loss.detach()
+
+
+def reconstruct(network: Network, source: Tensor, driving: Tensor) -> Tensor:
+    """Sources moved as driving frames of the same clips show (absolute motion), (B, 3, H, W) in [-1, 1]."""
+    encoded = network.source(source / 2.0 + 0.5)
+    return network.render(encoded, network.key_points(driving / 2.0 + 0.5)) * 2.0 - 1.0

@@ -1,0 +1,119 @@
+"""Training of FOMM from new weights or from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from toonbench.networks.patch_discriminator import PatchDiscriminator
+from toonbench.training.clips import TrainingClips
+from toonbench.training.perceptual import perceptual_network
+from toonbench.types import ToonbenchError
+from toonbench.weights.checkpoints import file_digest
+from toonbench.weights.trained import write_trained
+
+from ...first_order import SIZE
+from ...tuning.config import find_config
+from ...tuning.loop import Progress, Recipe, run
+from ..model import FOMMNetwork
+from ..weights_io import Trained, read_network
+from .config import CONFIGS, FirstOrderConfig
+from .losses import PyramidPerceptual
+from .step import reconstruct, train_step
+
+
+def train(
+    clips: TrainingClips,
+    out: Path,
+    *,
+    config: str,
+    device: str,
+    checkpoint: Path | None = None,
+    resume: bool = True,
+    on_progress: Progress | None = None,
+) -> Path:
+    """Train by the configuration `config` from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
+
+    Raises ToonbenchError for a checkpoint of another method or of other sizes than the configuration's.
+    """
+    return fit(
+        find_config(CONFIGS, config),
+        clips,
+        out,
+        device=device,
+        checkpoint=checkpoint,
+        resume=resume,
+        on_progress=on_progress,
+    )
+
+
+def fit(
+    config: FirstOrderConfig,
+    clips: TrainingClips,
+    out: Path,
+    *,
+    device: str,
+    checkpoint: Path | None = None,
+    resume: bool = True,
+    on_progress: Progress | None = None,
+) -> Path:
+    """`train` with any configuration."""
+    start = None
+    if checkpoint is not None:
+        start = read_network(checkpoint, corners=config.corners)
+        check_start(config, start.network.config, size=start.size, path=checkpoint)
+        config = replace(config, start=file_digest(checkpoint))
+    recipe = Recipe(
+        networks=partial(new_networks, config, start),
+        step=partial(train_step, perceptual=perceptual(config, device)),
+        reconstruct=reconstruct,
+        export=partial(export, size=config.size),
+    )
+    return run(recipe, config, clips=clips, out=out, device=device, resume=resume, on_progress=on_progress)
+
+
+def check_start(config: FirstOrderConfig, sizes: Any, *, size: int, path: Path) -> None:
+    """Raise ToonbenchError unless a checkpoint's network (`sizes`, pictures of `size` px) is that of the configuration."""
+    if size != config.size:
+        raise ToonbenchError(
+            f"{path} has pictures of {size} px, and --config {config.name} of {config.size} px: choose another configuration"
+        )
+    if sizes != config.network:
+        raise ToonbenchError(
+            f"{path} has another network ({sizes}) than --config {config.name} ({config.network}): choose another configuration"
+        )
+
+
+def new_networks(config: FirstOrderConfig, start: Trained | None) -> tuple[nn.Module, nn.Module | None]:
+    """A network with new weights, or with those of `start`, and its discriminator, which always begins anew."""
+    network = FOMMNetwork(config.network, corners=config.corners)
+    if start is None:
+        begin_at_identity(network.kp_detector.jacobian, points=config.network.points)
+    else:
+        network.load_state_dict(start.network.state_dict())
+    critic = PatchDiscriminator(3 + config.network.points, widths=config.critic) if config.adversarial else None
+    return network, critic
+
+
+def begin_at_identity(head: nn.Conv2d, *, points: int) -> None:
+    """Set the layer of Jacobians so that each is the identity for every picture."""
+    nn.init.zeros_(head.weight)
+    with torch.no_grad():
+        head.get_parameter("bias").copy_(torch.tensor([1.0, 0.0, 0.0, 1.0]).repeat(points))
+
+
+def perceptual(config: FirstOrderConfig, device: str) -> PyramidPerceptual | None:
+    """The perceptual loss of a configuration."""
+    network = perceptual_network(config.perceptual)
+    return None if network is None else PyramidPerceptual(network).to(device)
+
+
+def export(network: nn.Module, path: Path, notes: Mapping[str, Any], *, size: int = SIZE) -> None:
+    """Write a network as `baselines.fomm.weights_io.load_weights` reads it, with facts about its training."""
+    write_trained(path, network.state_dict(), about={"method": "fomm", "size": size, **notes})

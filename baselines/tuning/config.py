@@ -1,0 +1,75 @@
+"""The choices that the training of FOMM, LIA and DaGAN shares; every checkpoint holds a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from toonbench.training.perceptual import Perceptual
+from toonbench.types import DOMAINS, Domain, ToonbenchError
+
+LOWEST = 0.1  # of the rate, at the end of `decay`
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneConfig:
+    """A training run.
+
+    name: of the configuration. size: side of the pictures in pixels. domains: whose clips it learns from, in equal shares.
+    start: sha256 of the checkpoint that the weights were taken from; empty for new weights.
+    steps, batch, lr, betas: number of steps, pictures per step, and Adam's settings.
+    milestones: steps after which the rate is a tenth of what it was.
+    decay: last share of the steps over which it falls linearly to a tenth.
+    ema: decay of the averaged weights, which are exported; 0 exports the last weights.
+    l1, levels: weight of L1, and the number of image scales (full, half, ...) that it is averaged over.
+    perceptual, weight_perceptual: which features are compared, and their weight.
+    adversarial: weight of the generator's adversarial term; 0 trains without a discriminator.
+    flip, jitter: mirrored clips, and the strength of colour changes, both shared by the frames of a clip.
+    gap_growth: steps over which the gap between a pair's frames grows from 2 to the whole clip; 0 draws any two frames.
+    """
+
+    name: str = "paper"
+    size: int = 256
+    domains: tuple[Domain, ...] = DOMAINS
+    start: str = ""
+    seed: int = 0
+    steps: int = 1
+    batch: int = 1
+    lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    milestones: tuple[int, ...] = ()
+    decay: float = 0.0
+    ema: float = 0.0
+    l1: float = 0.0
+    levels: int = 1
+    perceptual: Perceptual = "vgg19"
+    weight_perceptual: float = 10.0
+    adversarial: float = 0.0
+    flip: bool = True
+    jitter: float = 0.1
+    gap_growth: int = 0
+    checkpoint_every: int = 1000
+    sample_every: int = 1000
+    log_every: int = 50
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the step after `step` finished ones."""
+        rate = self.lr * 0.1 ** sum(step >= milestone for milestone in self.milestones)
+        if self.decay:
+            left = 1.0 - step / max(1, self.steps)
+            rate *= max(LOWEST, min(1.0, left / self.decay))
+        return rate
+
+    @property
+    def critic_share(self) -> float:
+        """The share of the discriminator's steps without a regularising step; its rate and betas are adapted by it."""
+        return 1.0
+
+
+def find_config(configs: Mapping[str, Config], name: str) -> Config:
+    """The configuration called `name`. Raises ToonbenchError for an unknown one."""
+    if name not in configs:
+        raise ToonbenchError(f"--config {name}: unknown; choose one of {', '.join(configs)}")
+    return configs[name]

@@ -1,0 +1,123 @@
+"""The training loop of FOMM, LIA and DaGAN: two frames of a clip, one to move and one to become."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from toonbench.training.checkpoint import CHECKPOINT, open_folder
+from toonbench.training.clips import TrainingClips, check_clips
+from toonbench.training.ema import ema_decay, update_average
+from toonbench.training.grids import write_grid
+from toonbench.training.log import append_log, trim_log
+from toonbench.training.sampling import Random, draw_pairs, step_rng
+from toonbench.types import ToonbenchError
+
+from .config import TuneConfig
+from .samples import Reconstruct, heldout_error, sample_grid
+from .state import NewNetworks, TuneState, load_state, new_state, save_state, set_rate
+
+Numbers = dict[str, float]
+Progress = Callable[[int, int], None]  # finished steps, all steps
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What is a method's own in a training run. Pictures are (B, 3, size, size) in [-1, 1].
+
+    networks: the network and the discriminator, or None for it. step: one update by sources and driving frames of the same clips;
+    it returns the loss and its terms. reconstruct: sources moved as driving frames of the same clips show, for pictures of progress.
+    export: writes a network with facts about its training.
+    """
+
+    networks: NewNetworks
+    step: Callable[[TuneState, Tensor, Tensor], Numbers]
+    reconstruct: Reconstruct
+    export: Callable[[nn.Module, Path, Mapping[str, Any]], None]
+
+
+def run(
+    recipe: Recipe,
+    config: TuneConfig,
+    *,
+    clips: TrainingClips,
+    out: Path,
+    device: str,
+    resume: bool = True,
+    on_progress: Progress | None = None,
+) -> Path:
+    """Train on `clips`, writing into `out`; return the exported weights (safetensors).
+
+    `out` receives checkpoint.pt, log.jsonl, samples/*.png and weights.safetensors. With `resume`, a run found in `out` resumes from
+    its last checkpoint, with the same result as an unbroken run. Raises ToonbenchError for unusable clips, for a run of another
+    configuration, and for a loss that is no number.
+    """
+    if config.batch % len(config.domains):
+        raise ToonbenchError(f"batch is {config.batch}, which {len(config.domains)} domains cannot share evenly")
+    check_clips(clips, size=config.size, domains=config.domains)
+    open_folder(out)
+    resumes = resume and (out / CHECKPOINT).is_file()
+    state = load_state(config, device, out, recipe.networks) if resumes else new_state(config, device, recipe.networks)
+    trim_log(out, step=state.step)
+    first, began = state.step, time.monotonic()
+    while state.step < config.steps:
+        set_rate(state)
+        rng = step_rng(config.seed, state.step)
+        torch.manual_seed(int(rng.integers(2**63)))
+        source, driving = draw(clips, rng, state=state)
+        numbers = recipe.step(state, source, driving)
+        if not math.isfinite(numbers["loss"]):
+            raise ToonbenchError(
+                f"the loss of step {state.step + 1} is {numbers['loss']}: lower the learning rate (lr)"
+            )
+        state.step += 1
+        update_average(state.average, state.network, decay=ema_decay(config.ema, state.step))
+        last = state.step == config.steps
+        if last or state.step % config.log_every == 0:
+            seconds = (time.monotonic() - began) / (state.step - first)
+            append_log(out, {"step": state.step} | numbers | {"seconds_per_step": seconds})
+        if last or state.step % config.sample_every == 0:
+            write_samples(state, clips, out, recipe.reconstruct)
+        if last or state.step % config.checkpoint_every == 0:
+            save_state(state, out)
+        if on_progress is not None:
+            on_progress(state.step, config.steps)
+    recipe.export(state.average, out / WEIGHTS, {"training": dataclasses.asdict(config), "steps": state.step})
+    return out / WEIGHTS
+
+
+def draw(clips: TrainingClips, rng: Random, *, state: TuneState) -> tuple[Tensor, Tensor]:
+    """Sources and driving frames of a step, (batch, 3, size, size) each; every domain has an equal share."""
+    config = state.config
+    pairs = [
+        draw_pairs(
+            clips[domain].train,
+            rng,
+            batch=config.batch // len(config.domains),
+            step=state.step,
+            growth=config.gap_growth,
+            flip=config.flip,
+            jitter=config.jitter,
+            device=state.device,
+        )
+        for domain in config.domains
+    ]
+    return torch.cat([source for source, _ in pairs]), torch.cat([driving for _, driving in pairs])
+
+
+def write_samples(state: TuneState, clips: TrainingClips, out: Path, reconstruct: Reconstruct) -> None:
+    """Held-out pictures and errors of the averaged weights."""
+    domains, device = state.config.domains, state.device
+    state.average.eval()
+    errors = heldout_error(state.average, clips, reconstruct, domains=domains, device=device)
+    append_log(out, {"step": state.step} | errors)
+    write_grid(out, sample_grid(state.average, clips, reconstruct, domains=domains, device=device), step=state.step)
