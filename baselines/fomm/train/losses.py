@@ -29,8 +29,8 @@ class PyramidPerceptual(nn.Module):
         loss = generated.new_zeros(())
         for reduce in self.reduce:
             with torch.no_grad():
-                wanted = self.network(reduce(target) * 2.0 - 1.0)
-            for ours, theirs in zip(self.network(reduce(generated) * 2.0 - 1.0), wanted, strict=True):
+                expected = self.network(reduce(target) * 2.0 - 1.0)
+            for ours, theirs in zip(self.network(reduce(generated) * 2.0 - 1.0), expected, strict=True):
                 loss = loss + (ours - theirs).abs().mean()
         return loss
 

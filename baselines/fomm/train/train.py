@@ -91,7 +91,7 @@ def check_start(config: FirstOrderConfig, sizes: Any, *, size: int, path: Path) 
 
 
 def new_networks(config: FirstOrderConfig, start: Trained | None) -> tuple[nn.Module, nn.Module | None]:
-    """A network with new weights, or with those of `start`, and its discriminator, which always begins anew."""
+    """A network with new weights, or with those of `start`, and its discriminator, which always has new weights."""
     network = FOMMNetwork(config.network, corners=config.corners)
     if start is None:
         begin_at_identity(network.kp_detector.jacobian, points=config.network.points)
