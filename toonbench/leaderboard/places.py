@@ -7,7 +7,7 @@
         run.json      the request of the run
         rows.npz      the measured rows, packed (`toonbench.leaderboard.rows`)
 
-A folder of leaderboards has the layout of a folder of runs, so that `table`, `site` and `compare` read its results, too.
+An entry is no run: it has no videos, and its rows are in one file. `toonbench.leaderboard.tables.unpacked` gives it the form of a run.
 """
 
 from __future__ import annotations
