@@ -15,7 +15,7 @@ from toonbench.data import load_data
 from toonbench.motion_space import MOTIONS, Setting, Space, motion_space, retrieval
 from toonbench.report.entries import find_entries
 from toonbench.report.figures.choice import Chosen, choose, worst_frame
-from toonbench.report.figures.grid import failures
+from toonbench.report.figures.grid import draw_grid, failures
 from toonbench.report.figures.motion_space import read_space, write_space
 from toonbench.report.figures.pictures import PictureRow, draw_pictures, fitted
 from toonbench.report.figures.sources import moved_frames, open_pictures, tile_of_output
@@ -283,6 +283,11 @@ def test_runs_of_other_data_or_without_a_result_are_refused(place, own, tmp_path
     write_json(runs_of(own)[0] / "result.json", {**read_json(runs_of(own)[0] / "result.json"), "schema": 2})
     assert figure("grid", own, "--data", place / "blobs", "--out", tmp_path / "a.png") == 2
     assert "its schema is 2" in capsys.readouterr().err
+
+
+def test_a_gallery_without_any_metric_of_pairs_is_refused(place, tmp_path):
+    with pytest.raises(ToonbenchError, match="there is no pair to show"):
+        draw_grid(tmp_path / "a.png", pictures_of(place, place / "runs"), [])
 
 
 def test_given_videos_are_read_from_the_folder_that_was_scored(place, tmp_path, capsys):

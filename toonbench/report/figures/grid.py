@@ -17,12 +17,20 @@ from toonbench.report.figures.sources import (
     tile_of_output,
 )
 from toonbench.report.figures.style import PAGE
+from toonbench.types import ToonbenchError
 
 
 def draw_grid(
     path: Path, pictures: Pictures, rows: Sequence[Chosen], *, target: bool = True, width: float = PAGE
 ) -> None:
-    """Write the grid of the chosen pairs. Targets are left out if `target` is False or no pair has one."""
+    """Write the grid of the chosen pairs. Targets are left out if `target` is False or no pair has one.
+
+    Raises ToonbenchError if there is no pair.
+    """
+    if not rows:
+        raise ToonbenchError(
+            "there is no pair to show: the run has no metric with a value for each pair; give --metrics or --pairs"
+        )
     target = target and any(row.pair.target is not None for row in rows)
     heads = [SOURCE, DRIVING, *([TARGET] if target else []), *pictures.names]
     drawn = [PictureRow(label=row.label, tiles=_tiles(pictures, row, target=target)) for row in rows]
