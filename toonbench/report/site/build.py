@@ -68,43 +68,58 @@ def build_site(
         raise ToonbenchError("no runs are given: give the folder of a run, or a folder of runs")
     folder = SiteFolder(out)
     store = MediaStore(media or out / FOLDER, pool=pool)
-    clips = _Sets(data)
-    files_of_pairs = [one for view in views(leaderboards(entries, ranks=False)) for one in _files(_plan(view, clips))]
-    encoding = time.perf_counter()
-    keys = store.keys(files_of_pairs)
-    folder.announce(name for key in keys.values() for name in (f"{FOLDER}/{key}.jpg", f"{FOLDER}/{key}.mp4"))
-    coming = store.start(keys)
-    encoding = time.perf_counter() - encoding
-    plans = [_plan(view, clips) for view in views(leaderboards(entries, references=references_of(data)))]
-    waiting = time.perf_counter()
-    encoded = coming.result()
-    store.publish([*encoded.values()], out / FOLDER)
-    encoding += time.perf_counter() - waiting
-    names = [pair_file(plan.view, pair.pair) for plan in plans for pair in plan.view.pairs]
-    folder.announce(names)
-    worst = {plan.view.slug: _write_pairs(plan, encoded, out=out, pool=pool) for plan in plans}
+    plans, encoded, encoding = _encoded(entries, data, folder=folder, store=store)
+    worst = _written_pairs(plans, encoded, folder=folder, pool=pool)
     notes = {plan.view.slug: [plan.clips.reason] if plan.clips.reason else [] for plan in plans}
-    files: dict[str, str | bytes] = dict(
-        pages(Site(title=title, leaderboards=[p.view for p in plans], worst=worst, notes=notes))
-    )
-    for plan in plans:
-        files |= leaderboard_files(plan.view)
-    folder.announce(files)
-    for name, content in files.items():
-        folder.write(name, content)
+    _write_pages(Site(title=title, leaderboards=[plan.view for plan in plans], worst=worst, notes=notes), folder)
     folder.finish()
     return Built(
         page=out / _first_page(plans),
         leaderboards=len(plans),
         runs=len(entries),
         pairs=sum(len(plan.view.pairs) for plan in plans),
-        videos=len(set(keys.values())),
+        videos=len({one.key for one in encoded.values()}),
         encoded=store.encoded,
         written=folder.written + sum(one.written for leaderboard in worst.values() for one in leaderboard.values()),
         encoding=encoding,
         seconds=time.perf_counter() - started,
         notes=tuple(dict.fromkeys(note for lines in notes.values() for note in lines)),
     )
+
+
+def _encoded(
+    entries: Sequence[Entry], data: Sequence[Dataset], *, folder: SiteFolder, store: MediaStore
+) -> tuple[list[_Plan], Mapping[ShownFile, Media], float]:
+    """What is shown, with ranks, which are computed while few new videos are encoded; and the time that videos took."""
+    sets = _Sets(data)
+    files = [one for view in views(leaderboards(entries, ranks=False)) for one in _files(_plan(view, sets))]
+    started = time.perf_counter()
+    keys = store.keys(files)
+    folder.announce(name for key in keys.values() for name in (f"{FOLDER}/{key}.jpg", f"{FOLDER}/{key}.mp4"))
+    coming = store.start(keys)
+    seconds = time.perf_counter() - started
+    plans = [_plan(view, sets) for view in views(leaderboards(entries, references=references_of(data)))]
+    started = time.perf_counter()
+    encoded = coming.result()
+    store.publish([*encoded.values()], folder.root / FOLDER)
+    return plans, encoded, seconds + time.perf_counter() - started
+
+
+def _written_pairs(
+    plans: Sequence[_Plan], encoded: Mapping[ShownFile, Media], *, folder: SiteFolder, pool: Pool
+) -> dict[str, Mapping[str, Worst]]:
+    """Write the data of all pairs; return the worst frames by leaderboard and pair."""
+    folder.announce(pair_file(plan.view, pair.pair) for plan in plans for pair in plan.view.pairs)
+    return {plan.view.slug: _write_pairs(plan, encoded, out=folder.root, pool=pool) for plan in plans}
+
+
+def _write_pages(site: Site, folder: SiteFolder) -> None:
+    files = pages(site)
+    for view in site.leaderboards:
+        files |= leaderboard_files(view)
+    folder.announce(files)
+    for name, content in files.items():
+        folder.write(name, content)
 
 
 def _first_page(plans: Sequence[_Plan]) -> str:
