@@ -3,11 +3,13 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from made_site import make_site
 
@@ -20,15 +22,19 @@ def _chromium() -> str:
         return found
     allowed = os.environ.get("CI") or os.environ.get("TOONBENCH_INSTALL_CHROMIUM") == "1"
     if allowed and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        command = ["sh", "-c", "apt-get update -q && apt-get install -y -q --no-install-recommends chromium"]
-        try:
-            subprocess.run(command, check=True, env=environment, timeout=60 * MINUTES, capture_output=True)
-        except (subprocess.SubprocessError, OSError) as error:
-            pytest.skip(f"chromium is missing and could not be installed: {error}")
-        if found := shutil.which("chromium"):
-            return found
+        with FileLock(Path(tempfile.gettempdir()) / "toonbench-chromium.lock"):  # test processes run side by side
+            return shutil.which("chromium") or _install()
     pytest.skip("chromium is missing: apt-get install chromium (or run as root with TOONBENCH_INSTALL_CHROMIUM=1)")
+
+
+def _install() -> str:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = ["sh", "-c", "apt-get update -q && apt-get install -y -q --no-install-recommends chromium"]
+    try:
+        subprocess.run(command, check=True, env=environment, timeout=60 * MINUTES, capture_output=True)
+    except (subprocess.SubprocessError, OSError) as error:
+        pytest.skip(f"chromium is missing and could not be installed: {error}")
+    return shutil.which("chromium") or pytest.skip("chromium is missing after its package was installed")
 
 
 @pytest.fixture(scope="session")
