@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +21,8 @@ from toonbench.types import Domain, Frame, Frames, GoldenCheck, Motion
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from toonbench.training.clips import ClipNeeds, TrainingClips
 
     from .weights_io import Weights
 
@@ -97,6 +99,35 @@ class LIA(ChunkedMethod):
         """uint8 (b, h, w, 3) of any size to (b, 3, size, size) in [-1, 1]: Pillow's bicubic, as the demo loads its source."""
         small = np.stack([resized(frame, self._size) for frame in frames])
         return (planes(small, self._device) / 255.0 - 0.5) * 2.0
+
+    @staticmethod
+    def clip_needs(config: str = "mini") -> ClipNeeds:
+        """The clips that `train` needs in the configuration `config`."""
+        from toonbench.training.clips import ClipNeeds
+
+        from ..tuning.config import find_config
+        from .train.config import CONFIGS
+
+        chosen = find_config(CONFIGS, config)
+        return ClipNeeds(size=chosen.size, domains=chosen.domains)
+
+    @staticmethod
+    def train(
+        clips: TrainingClips,
+        out: Path,
+        *,
+        config: str = "mini",
+        device: str = "cpu",
+        checkpoint: Path | None = None,
+        resume: bool = True,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Path:
+        """See `baselines.lia.train.train.train`."""
+        from .train.train import train
+
+        return train(
+            clips, out, config=config, device=device, checkpoint=checkpoint, resume=resume, on_progress=on_progress
+        )
 
     @classmethod
     def with_test_weights(cls, *, device: str = "cpu") -> LIA:

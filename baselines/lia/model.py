@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,11 @@ class NetworkConfig:
     def table(self) -> dict[int, int]:
         """Channels by resolution."""
         return dict(self.channels)
+
+    @property
+    def used(self) -> NetworkConfig:
+        """The same sizes without unused rows of channels, for comparison."""
+        return replace(self, channels=tuple((side, self.table[side]) for side in self.sides))
 
     @property
     def sides(self) -> list[int]:

@@ -23,6 +23,7 @@ from toonbench.weights.checkpoints import (
     read_checkpoint,
 )
 from toonbench.weights.tensors import unwrapped, without_prefixes
+from toonbench.weights.trained import read_about, trained_facts
 
 from .model import LIANetwork, NetworkConfig, infer_config
 
@@ -45,6 +46,18 @@ class Weights:
 def load_weights(path: Path | None) -> Weights:
     """The network of a checkpoint, or of the weights folder. Raises ToonbenchError, naming the file, for anything else."""
     path = _published() if path is None else path
+    network = read_network(path)
+    digest, config = file_digest(path), network.config
+    variant = f"LIA, {config.size} px, {config.motions} directions"
+    about = {"file": path.name, "sha256": digest, "variant": variant} | trained_facts(read_about(path))
+    return Weights(network=network, revision=digest[:10], checkpoint=about)
+
+
+def read_network(path: Path) -> LIANetwork:
+    """The network of an official checkpoint, or of weights that `toonbench train` wrote, as it is trained.
+
+    Raises ToonbenchError, naming the file, for anything else.
+    """
     content = read_checkpoint(path, what=WHAT)
     if family(content) != METHOD:
         raise foreign(content, path=path, expected=METHOD)
@@ -57,10 +70,7 @@ def load_weights(path: Path | None) -> Weights:
     expected = {key: value.shape for key, value in network.state_dict().items()}
     check_state(state, expected, path=path, part="gen", network=METHOD)
     network.load_state_dict({key: value.float() for key, value in state.items()}, strict=True, assign=True)
-    digest, config = file_digest(path), network.config
-    variant = f"LIA, {config.size} px, {config.motions} directions"
-    about = {"file": path.name, "sha256": digest, "variant": variant}
-    return Weights(network=network, revision=digest[:10], checkpoint=about)
+    return network
 
 
 def _published() -> Path:

@@ -16,6 +16,7 @@ from baselines.fomm.train.config import CONFIGS, MINI, PAPER
 from baselines.fomm.train.step import generator_terms, train_step
 from baselines.fomm.train.train import fit, new_networks
 from baselines.fomm.weights_io import load_weights
+from baselines.tuning.perceptual import PyramidPerceptual
 from baselines.tuning.state import new_state
 from toonbench.networks.first_order import KeyPoints
 from toonbench.networks.patch_discriminator import PatchDiscriminator
@@ -150,7 +151,7 @@ def test_the_discriminator_has_unpadded_convolutions_and_halves_between_blocks()
 
 def test_the_perceptual_loss_sums_layers_and_sizes_and_the_target_gets_no_gradient():
     network, seen = VGG19(), []
-    loss = losses.PyramidPerceptual(network)
+    loss = PyramidPerceptual(network)
     generated, target = torch.rand(1, 3, 32, 32, requires_grad=True), torch.rand(1, 3, 32, 32, requires_grad=True)
     for taps, by in ((1, 1), (5, 2), (13, 4), (29, 8)):
         sigma = (by - 1) / 2

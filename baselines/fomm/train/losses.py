@@ -5,43 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from toonbench.networks.first_order import KeyPoints, coordinate_grid, heat_maps, inverse
-from toonbench.networks.hourglass import AntiAlias
 from toonbench.networks.thin_plate import SmoothWarp
-from toonbench.networks.vgg19 import VGG19
-
-REDUCTIONS = (1, 2, 4, 8)  # of the picture's sides, in the perceptual loss
-
-
-class PyramidPerceptual(nn.Module):
-    """L1 between the five features of VGG19, summed over layers and over pictures of full, 1/2, 1/4 and 1/8 size."""
-
-    def __init__(self, network: VGG19) -> None:
-        super().__init__()
-        self.network = network
-        self.reduce = nn.ModuleList(nn.Identity() if by == 1 else AntiAlias(3, reduction=by) for by in REDUCTIONS)
-
-    def forward(self, generated: Tensor, target: Tensor) -> Tensor:
-        """The loss of `generated` against `target`, which receives no gradient."""
-        loss = generated.new_zeros(())
-        for reduce in self.reduce:
-            with torch.no_grad():
-                expected = self.network(reduce(target) * 2.0 - 1.0)
-            for ours, theirs in zip(self.network(reduce(generated) * 2.0 - 1.0), expected, strict=True):
-                loss = loss + (ours - theirs).abs().mean()
-        return loss
-
-
-def pyramid_l1(generated: Tensor, target: Tensor, *, levels: int) -> Tensor:
-    """Mean absolute difference, averaged over `levels` scales, each half the one before."""
-    loss = (generated - target).abs().mean()
-    for _ in range(levels - 1):
-        generated, target = F.avg_pool2d(generated, 2), F.avg_pool2d(target, 2)
-        loss = loss + (generated - target).abs().mean()
-    return loss / levels
 
 
 def equivariance_value(points: KeyPoints, warped: KeyPoints, warp: SmoothWarp) -> Tensor:

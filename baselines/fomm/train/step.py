@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,44 +13,70 @@ from torch import Tensor
 from toonbench.networks.first_order import KeyPoints, Trace
 from toonbench.networks.hourglass import REDUCTION
 from toonbench.networks.thin_plate import random_warp
+from toonbench.training.reconstruction import pyramid_l1
 
 from ...first_order import Network
 from ...tuning.loop import Numbers
+from ...tuning.perceptual import PyramidPerceptual
 from ...tuning.state import TuneState
 from .config import FirstOrderConfig
 from .losses import (
-    PyramidPerceptual,
     discriminator_loss,
     equivariance_jacobian,
     equivariance_value,
     feature_matching,
     generator_loss,
-    pyramid_l1,
     with_heat_maps,
 )
 
 Terms = dict[str, Tensor]
-Made = tuple[Tensor, KeyPoints]  # a generated picture, with the driving frame's key points
 
 
-def train_step(state: TuneState, source: Tensor, driving: Tensor, *, perceptual: PyramidPerceptual | None) -> Numbers:
-    """See `baselines.tuning.loop.Recipe.step`; `perceptual` is None without a perceptual loss.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Generated pictures, with the key points of their sources and of their driving frames."""
+
+    pictures: Tensor
+    source: KeyPoints
+    driving: KeyPoints
+
+
+Extra = Callable[
+    [Network, Tensor, Made], Terms
+]  # a method's further terms, of driving frames and what was generated for them
+
+
+def no_terms(_network: Network, _driving: Tensor, _made: Made) -> Terms:
+    """FOMM has no further terms."""
+    return {}
+
+
+def train_step(
+    state: TuneState,
+    source: Tensor,
+    driving: Tensor,
+    *,
+    perceptual: PyramidPerceptual | None,
+    extra: Extra = no_terms,
+) -> Numbers:
+    """See `baselines.tuning.loop.Recipe.step`; `perceptual` is None without a perceptual loss. Terms `log_*` are not minimised.
 
     The originals have an optimiser each for generator and detector, with the same settings: one for both does the same.
     """
     config: FirstOrderConfig = state.config  # pyright: ignore[reportAssignmentType]
     source, driving = source / 2.0 + 0.5, driving / 2.0 + 0.5
     set_mode(state.network, config)
-    terms, (generated, points) = generator_terms(state.network, source, driving, config=config, perceptual=perceptual)
+    terms, made = generator_terms(state.network, source, driving, config=config, perceptual=perceptual)
+    terms |= extra(state.network, driving, made)
     if state.critic is not None:
         state.critic.requires_grad_(False)
-        terms |= adversarial_terms(state.critic, driving, (generated, points), config=config)
+        terms |= adversarial_terms(state.critic, driving, made, config=config)
     loss = torch.stack([term for name, term in terms.items() if not name.startswith("log_")]).sum()
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     state.optimiser.step()
     if state.critic is not None:
-        terms["critic"] = critic_step(state, driving, (generated.detach(), points))
+        terms["critic"] = critic_step(state, driving, made)
     return {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
 
 
@@ -85,7 +113,7 @@ def generator_terms(
         warped = network.key_points(warp.picture(driving, corners=config.corners))
         terms["equivariance_value"] = config.equivariance_value * equivariance_value(points, warped, warp)
         terms["equivariance_jacobian"] = config.equivariance_jacobian * equivariance_jacobian(points, warped, warp)
-    return terms, (generated, points)
+    return terms, Made(generated, encoded.points, points)
 
 
 def warp_l1(small: Tensor, driving: Tensor, places: Tensor, *, corners: bool) -> Tensor:
@@ -96,9 +124,8 @@ def warp_l1(small: Tensor, driving: Tensor, places: Tensor, *, corners: bool) ->
 
 def adversarial_terms(critic: Any, driving: Tensor, made: Made, *, config: FirstOrderConfig) -> Terms:
     """The generator's adversarial term, and feature matching."""
-    generated, points = made
-    maps, scores = critic(with_heat_maps(generated, points))
-    real, _ = critic(with_heat_maps(driving, points))
+    maps, scores = critic(with_heat_maps(made.pictures, made.driving))
+    real, _ = critic(with_heat_maps(driving, made.driving))
     return {
         "adversarial": config.adversarial * generator_loss(scores),
         "feature_matching": config.feature_matching * feature_matching(real, maps),
@@ -107,10 +134,9 @@ def adversarial_terms(critic: Any, driving: Tensor, made: Made, *, config: First
 
 def critic_step(state: TuneState, driving: Tensor, made: Made) -> Tensor:
     """One update of the discriminator, by the picture and the key points that the generator's step computed."""
-    generated, points = made
     state.critic.requires_grad_(True)
-    real = state.critic(with_heat_maps(driving, points))[1]
-    loss = discriminator_loss(real, state.critic(with_heat_maps(generated, points))[1])
+    real = state.critic(with_heat_maps(driving, made.driving))[1]
+    loss = discriminator_loss(real, state.critic(with_heat_maps(made.pictures.detach(), made.driving))[1])
     if state.critic_optimiser is not None:
         state.critic_optimiser.zero_grad(set_to_none=True)
         loss.backward()

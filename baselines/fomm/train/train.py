@@ -13,18 +13,17 @@ from torch import nn
 
 from toonbench.networks.patch_discriminator import PatchDiscriminator
 from toonbench.training.clips import TrainingClips
-from toonbench.training.perceptual import perceptual_network
-from toonbench.types import ToonbenchError
 from toonbench.weights.checkpoints import file_digest
 from toonbench.weights.trained import write_trained
 
 from ...first_order import SIZE
 from ...tuning.config import find_config
 from ...tuning.loop import Progress, Recipe, run
+from ...tuning.perceptual import perceptual_loss
+from ...tuning.starts import check_start
 from ..model import FOMMNetwork
 from ..weights_io import Trained, read_network
 from .config import CONFIGS, FirstOrderConfig
-from .losses import PyramidPerceptual
 from .step import reconstruct, train_step
 
 
@@ -67,27 +66,16 @@ def fit(
     start = None
     if checkpoint is not None:
         start = read_network(checkpoint, corners=config.corners)
-        check_start(config, start.network.config, size=start.size, path=checkpoint)
+        found, needed = start.network.config, config.network
+        check_start(config, path=checkpoint, size=start.size, found=found, needed=needed)
         config = replace(config, start=file_digest(checkpoint))
     recipe = Recipe(
         networks=partial(new_networks, config, start),
-        step=partial(train_step, perceptual=perceptual(config, device)),
+        step=partial(train_step, perceptual=perceptual_loss(config, device)),
         reconstruct=reconstruct,
         export=partial(export, size=config.size),
     )
     return run(recipe, config, clips=clips, out=out, device=device, resume=resume, on_progress=on_progress)
-
-
-def check_start(config: FirstOrderConfig, sizes: Any, *, size: int, path: Path) -> None:
-    """Raise ToonbenchError unless a checkpoint's network (`sizes`, pictures of `size` px) is that of the configuration."""
-    if size != config.size:
-        raise ToonbenchError(
-            f"{path} has pictures of {size} px, and --config {config.name} of {config.size} px: choose another configuration"
-        )
-    if sizes != config.network:
-        raise ToonbenchError(
-            f"{path} has another network ({sizes}) than --config {config.name} ({config.network}): choose another configuration"
-        )
 
 
 def new_networks(config: FirstOrderConfig, start: Trained | None) -> tuple[nn.Module, nn.Module | None]:
@@ -106,12 +94,6 @@ def begin_at_identity(head: nn.Conv2d, *, points: int) -> None:
     nn.init.zeros_(head.weight)
     with torch.no_grad():
         head.get_parameter("bias").copy_(torch.tensor([1.0, 0.0, 0.0, 1.0]).repeat(points))
-
-
-def perceptual(config: FirstOrderConfig, device: str) -> PyramidPerceptual | None:
-    """The perceptual loss of a configuration."""
-    network = perceptual_network(config.perceptual)
-    return None if network is None else PyramidPerceptual(network).to(device)
 
 
 def export(network: nn.Module, path: Path, notes: Mapping[str, Any], *, size: int = SIZE) -> None:

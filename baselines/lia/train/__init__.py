@@ -1,0 +1,1 @@
+"""Training of LIA: reconstruction, perceptual and adversarial losses."""
