@@ -75,7 +75,7 @@ class MediaStore:
         """The key of each file that exists: a checksum of its content."""
         marks = {one: mark for one in dict.fromkeys(files) if (mark := _mark(one.path))}
         unread = [one for one, mark in marks.items() if self._keys.get(_name(one), [None])[0] != mark]
-        for one, key in zip(unread, self._map(_key, unread, title="reading videos"), strict=True):
+        for one, key in zip(unread, self._in_threads(_key, unread), strict=True):
             self._keys[_name(one)] = [marks[one], key]
         return {one: cast("str", self._keys[_name(one)][1]) for one in marks}
 
@@ -117,8 +117,9 @@ class MediaStore:
 
     def _map(self, function: Any, items: Sequence[Any], *, title: str) -> list[Any]:
         """FFmpeg works without Python's lock, so that threads share few files as well as processes, and start at once."""
-        if len(items) > FEW:
-            return self._pool.map(function, items, title=title)
+        return self._pool.map(function, items, title=title) if len(items) > FEW else self._in_threads(function, items)
+
+    def _in_threads(self, function: Any, items: Sequence[Any]) -> list[Any]:
         with ThreadPoolExecutor(max(1, self._pool.workers)) as threads:
             return list(threads.map(function, items))
 
