@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Literal, get_args
 
 from toonbench.networks.image_encoder import OFFICIAL_CHANNELS
+
+Queries = Literal["transformer", "mlp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +19,8 @@ class NetworkConfig:
     style: width of styles, motion descriptors and tokens; channels at 4 and 16 must equal it, as they serve as tokens.
     motions: K, the number of embeddings in the motion base.
     dropout: on attention weights, in training.
+    queries: what computes motion codes from the motion base and a descriptor; "mlp" is the paper's ablation (Table 7).
+    backward, refine: whether there are a backward transformer and the SFT blocks; without is the paper's ablation.
     """
 
     size: int = 256
@@ -25,6 +30,9 @@ class NetworkConfig:
     heads: int = 8
     feedforward: int = 512
     dropout: float = 0.1
+    queries: Queries = "transformer"
+    backward: bool = True
+    refine: bool = True
 
     def __post_init__(self) -> None:
         table = dict(self.channels)
@@ -36,6 +44,8 @@ class NetworkConfig:
             raise ValueError(f"channels at 4 and 16 are {table[4]} and {table[16]}: both must equal style {self.style}")
         if self.style % self.heads:
             raise ValueError(f"style {self.style} is not a multiple of heads {self.heads}")
+        if self.queries not in get_args(Queries):
+            raise ValueError(f"queries {self.queries!r} is unknown: choose one of {', '.join(get_args(Queries))}")
 
     @property
     def table(self) -> dict[int, int]:

@@ -13,7 +13,7 @@ from toonbench.networks.flow_heads import FlowHead, RGBHead
 from toonbench.networks.stylegan2 import ConstantInput, EqualLinear, StyledConv
 
 from .config import NetworkConfig
-from .transformers import Memory, TransformerLayer
+from .transformers import Memory, MLPQuery, TransformerLayer
 
 Trace = dict[str, Tensor]  # intermediates by name, such as l64.flow_skip
 REFINE_FROM = 64  # resolutions with an SFT block (the last three at 256 px)
@@ -21,10 +21,10 @@ REFINE_FROM = 64  # resolutions with an SFT block (the last three at 256 px)
 
 @dataclass(frozen=True, slots=True)
 class SourceFeatures:
-    """What synthesis needs of a source, computed once: maps 8, 16, ..., size, and the backward blocks' memories."""
+    """What synthesis needs of a source, computed once: maps 8, 16, ..., size, and the memories of the backward blocks, if any."""
 
     pyramid: tuple[Tensor, ...]
-    memories: tuple[Memory, Memory, Memory]
+    memories: tuple[Memory, ...]
 
 
 class SFT(nn.Module):
@@ -57,6 +57,9 @@ class Decoder(nn.Module):
         def layer() -> TransformerLayer:
             return TransformerLayer(width, heads=config.heads, feedforward=config.feedforward, dropout=config.dropout)
 
+        def query() -> TransformerLayer | MLPQuery:
+            return layer() if config.queries == "transformer" else MLPQuery(width, hidden=config.feedforward)
+
         self.direction = nn.Embedding(config.motions, width)  # the motion base p
         self.input = ConstantInput(table[4])
         self.conv1 = StyledConv(table[4], table[4], style=width)
@@ -66,24 +69,29 @@ class Decoder(nn.Module):
             self.convs.append(StyledConv(table[side], table[side], style=width))
         self.to_rgbs = nn.ModuleList(RGBHead(table[side]) for side in sides)
         self.to_flows = nn.ModuleList(FlowHead(table[side], style=width) for side in sides)
-        self.sft = nn.ModuleList(SFT(table[side], style=width) for side in sides if side >= REFINE_FROM)
-        self.transformerlayer_0 = layer()  # source -> reference
-        self.transformerlayer_1 = layer()  # reference -> driving
-        self.transformerlayer = layer()
-        self.transformerlayer_t = layer()
-        self.transformerlayer_f = layer()
-        self.latlayer1 = nn.Conv2d(table[64], width, 3, padding=1)
+        refined = [side for side in sides if side >= REFINE_FROM and config.refine]
+        self.sft = nn.ModuleList(SFT(table[side], style=width) for side in refined)
+        self.transformerlayer_0 = query()  # source -> reference
+        self.transformerlayer_1 = query()  # reference -> driving
+        self.backward_blocks = config.backward
+        if config.backward:
+            self.transformerlayer = layer()
+            self.transformerlayer_t = layer()
+            self.transformerlayer_f = layer()
+            self.latlayer1 = nn.Conv2d(table[64], width, 3, padding=1)
         self.mlp = EqualLinear(config.motions * width, width * config.latents)
         self.latents = config.latents
 
     def features(self, maps: list[Tensor]) -> SourceFeatures:
         """Features of the appearance encoder's maps (4, 8, ..., size), ready for any number of frames."""
+        if not self.backward_blocks:
+            return SourceFeatures(tuple(maps[1:]), ())
         inputs = (maps[0], maps[2], self.latlayer1(maps[4]))
         blocks = (self.transformerlayer, self.transformerlayer_t, self.transformerlayer_f)
-        first, second, third = (
+        memories = (
             block.remember(m.flatten(2).transpose(1, 2).float()) for block, m in zip(blocks, inputs, strict=True)
         )
-        return SourceFeatures(tuple(maps[1:]), (first, second, third))
+        return SourceFeatures(tuple(maps[1:]), tuple(memories))
 
     def backward_codes(self, w: Tensor, source: SourceFeatures) -> list[Tensor]:
         """The three blocks' outputs (B, K, width) for canonical motion `w`: back to the source's domain."""
@@ -96,7 +104,7 @@ class Decoder(nn.Module):
 
     def styles(self, w: Tensor, source: SourceFeatures) -> Tensor:
         """(B, latents, width) styles of the generator for canonical motion `w` (B, K, width)."""
-        q = self.backward_codes(w, source)[-1]
+        q = self.backward_codes(w, source)[-1] if self.backward_blocks else w
         return self.mlp(q.flatten(1)).view(len(w), self.latents, -1)
 
     def synthesise(self, styles: Tensor, source: SourceFeatures, *, trace: Trace | None = None) -> Tensor:
@@ -112,7 +120,7 @@ class Decoder(nn.Module):
             x = self.convs[2 * level](x, styles[:, 1 + 2 * level])
             entered = x = self.convs[2 * level + 1](x, styles[:, 2 + 2 * level])
             warped, unmasked, field = self.to_flows[level](x, z, features, field)
-            refine = level - int(math.log2(REFINE_FROM)) + 3
+            refine = level - int(math.log2(REFINE_FROM)) + 3 if len(self.sft) else -1
             shown = warped if refine < 0 else self.sft[refine](warped, z)
             rgb = self.to_rgbs[level](shown, rgb)
             if level + 1 == len(source.pyramid) and trace is None:

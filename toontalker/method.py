@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from toonbench.networks.animation import (
     resized,
     shrunk,
 )
+from toonbench.training.trained_on import KEY, TrainedOn
 from toonbench.types import DOMAINS, Domain, Frame, Frames, GoldenCheck, Motion, ToonbenchError
 from toonbench.weights.checkpoints import file_digest
 
@@ -55,7 +56,7 @@ class ToonTalker(ChunkedMethod):
     ) -> None:
         from toonbench.networks.stylegan2 import prepared
 
-        from .weights_io import MINI, load_network
+        from .weights_io import MINI, load_network, notes_of
 
         if direction is not None and direction not in get_args(Direction):
             raise ToonbenchError(f"direction {direction!r} is unknown; choose one of {', '.join(get_args(Direction))}")
@@ -64,7 +65,14 @@ class ToonTalker(ChunkedMethod):
         self._batch = batch_size(batch, device=device, on_cpu=CPU_PIXELS // self._network.pixels)
         digest = file_digest(path)
         self.revision = f"{CODE_VERSION}-{digest[:10]}"
-        self.checkpoint = {"file": path.name, "sha256": digest, "variant": self._network.variant}
+        notes = notes_of(path)
+        self.checkpoint = {
+            "file": path.name,
+            "sha256": digest,
+            "variant": self._network.variant,
+            **training_facts(notes),
+        }
+        self.trained_on = TrainedOn.from_dict(notes.get(KEY))
         self._device = device
         self._direction: Direction | None = direction
         self._size = self._network.domain("real").config.size
@@ -137,13 +145,14 @@ class ToonTalker(ChunkedMethod):
         return (planes(frames, self._device) / 255.0 - 0.5) * 2.0
 
     @staticmethod
-    def clip_needs(config: str = "mini") -> ClipNeeds:
-        """The clips that `train` needs in the configuration `config`."""
+    def clip_needs(config: str = "mini", *, ablation: str = "", overrides: Sequence[str] = ()) -> ClipNeeds:
+        """The clips that `train` needs with these arguments."""
         from toonbench.training.clips import ClipNeeds
 
         from .train.config import find_config
 
-        return ClipNeeds(size=find_config(config).network.size)
+        chosen = find_config(config, ablation=ablation, overrides=overrides)
+        return ClipNeeds(size=chosen.network.size, domains=DOMAINS if chosen.steps2 else ("real",))
 
     @staticmethod
     def train(
@@ -153,12 +162,16 @@ class ToonTalker(ChunkedMethod):
         config: str = "mini",
         device: str = "cpu",
         resume: bool = True,
+        ablation: str = "",
+        overrides: Sequence[str] = (),
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Path:
         """See `toontalker.train.train.train`."""
         from .train.train import train
 
-        return train(clips, out, config=config, device=device, resume=resume, on_progress=on_progress)
+        return train(
+            clips, out, config=config, device=device, resume=resume, ablation=ablation, overrides=overrides, on_progress=on_progress,
+        )  # fmt: skip
 
     @staticmethod
     def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:
@@ -166,3 +179,18 @@ class ToonTalker(ChunkedMethod):
         from .goldens import run_goldens
 
         return run_goldens(folder, device)
+
+
+def training_facts(notes: Mapping[str, Any]) -> dict[str, str]:
+    """The configuration of weights that `toonbench train` exported, as facts of a run; empty for others, also of earlier versions."""
+    training: object = notes.get("training")
+    if not isinstance(training, Mapping) or "ablation" not in training:
+        return {}
+    values = cast("Mapping[str, Any]", training)
+    overrides = values.get("overrides")
+    found = {
+        "config": str(values.get("name", "")),
+        "ablation": str(values["ablation"]),
+        "overrides": " ".join(map(str, overrides)) if isinstance(overrides, list) else "",
+    }
+    return {key: value for key, value in found.items() if value}

@@ -68,7 +68,17 @@ class ToonTalkerNetwork(nn.Module):
     def variant(self) -> str:
         """Whether both domains share one network, and the size of pictures."""
         kind = "in-domain" if self.domain("cartoon") is self.domain("real") else "cross-domain"
-        return f"ToonTalker, {kind}, {self.domain('real').config.size} px"
+        config = self.domain("real").config
+        without = [
+            what
+            for what, changed in (
+                ("mlp", config.queries == "mlp"),
+                ("without backward transformer", not config.backward),
+                ("without SFT", not config.refine),
+            )
+            if changed
+        ]
+        return ", ".join(("ToonTalker", kind, f"{config.size} px", *without))
 
     @property
     def pixels(self) -> int:

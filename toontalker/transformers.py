@@ -93,3 +93,24 @@ class TransformerLayer(nn.Module):
         found = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=1.0 / math.sqrt(q.shape[-1]))
         x = self.norm2(x + attention.out_proj(found.transpose(1, 2).reshape(batch, tokens, width)))
         return self.norm3(x + self.linear2(F.relu(self.linear1(x))))
+
+
+class MLPQuery(nn.Module):
+    """The ablation of a query transformer: a perceptron of three layers for each embedding of the base.
+
+    The paper does not describe its perceptron. This one receives what the transformer receives, the base and the descriptor, and
+    the tokens do not exchange anything. Its activation is smooth: with ReLU, the base cancels in relative motions wherever two
+    descriptors switch the same units on.
+    """
+
+    def __init__(self, width: int, *, hidden: int) -> None:
+        super().__init__()
+        self.descriptor = nn.Linear(width, width)
+        self.linear1 = nn.Linear(width, hidden)
+        self.linear2 = nn.Linear(hidden, hidden)
+        self.linear3 = nn.Linear(hidden, width)
+
+    def query(self, base: Tensor, token: Tensor) -> Tensor:
+        """Motion code (B, tokens, width) of descriptors (B, width), for each embedding of the base (tokens, width)."""
+        x = base[None] + self.descriptor(token)[:, None]
+        return self.linear3(F.gelu(self.linear2(F.gelu(self.linear1(x)))))

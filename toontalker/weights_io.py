@@ -50,15 +50,15 @@ def load_network(path: Path) -> ToonTalkerNetwork:
     content = read_checkpoint(path, what="an official .pt/.pth or a ToonTalker .safetensors file")
     if family(content) not in ("", "ToonTalker"):
         raise foreign(content, path=path, expected="ToonTalker")
-    about = _about(path)
+    notes = notes_of(path)
     state = without_prefixes(cast("dict[str, Tensor]", content)) if isinstance(content, dict) else {}
     named = bool(state) and all(isinstance(value, Tensor) for value in state.values())
-    own = about or (path.suffix == ".safetensors" and named and not _is_state(state))
-    network = _own(path, state, about) if own else _official(path, content)
+    own = notes or (path.suffix == ".safetensors" and named and not _is_state(state))
+    network = _own(path, state, notes) if own else _official(path, content)
     return network.eval().requires_grad_(False)
 
 
-def _about(path: Path) -> dict[str, Any]:
+def notes_of(path: Path) -> dict[str, Any]:
     """The metadata of a safetensors file that `export` wrote; empty for any other file."""
     from safetensors import SafetensorError, safe_open
 

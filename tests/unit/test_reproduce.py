@@ -74,6 +74,14 @@ def test_a_run_of_an_ablated_checkpoint_is_of_the_ablated_model():
     variants = {"no-analogy": "w/o analogy"}
     assert model_name("toontalker", {"file": "toontalker-no-analogy.pt"}, variants=variants) == "toontalker-no-analogy"
     assert model_name("toontalker", {"file": "toontalker-best.pt"}, variants=variants) == "toontalker"
+    assert model_name("other", {"file": "toontalker-no-analogy.pt"}, variants=variants) == "other"
+
+
+def test_what_trained_weights_state_about_their_ablation_counts_more_than_the_name_of_their_file():
+    variants = {"no-analogy": "w/o analogy", "mlp": "mlp"}
+    for ablation, name in (("mlp", "toontalker-mlp"), ("lambda-20", "toontalker"), ("", "toontalker")):
+        facts = {"file": "toontalker-no-analogy.safetensors", "config": "mini", "ablation": ablation}
+        assert model_name("toontalker", facts, variants=variants) == name
 
 
 def test_a_plan_lists_each_run_with_its_weights_and_state(weights, tmp_path):

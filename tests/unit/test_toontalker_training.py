@@ -9,16 +9,19 @@ import torch
 
 from toonbench import cli
 from toonbench.data.table import CLIPS
+from toonbench.report.methods import model_name
+from toonbench.report.papers import load_paper
 from toonbench.training.clips import ClipSet
-from toonbench.types import ToonbenchError
+from toonbench.training.trained_on import trained_on
+from toonbench.types import Clip, ToonbenchError
 from toonbench.video import write_lossless
 from toontalker.config import NetworkConfig
 from toontalker.method import ToonTalker
-from toontalker.train.config import CONFIGS, MINI, TrainConfig, find_config
+from toontalker.train.config import ABLATIONS, CONFIGS, MINI, TrainConfig, find_config
 from toontalker.train.losses import analogy, perceptual_loss, pyramid_l1, warp_l1
 from toontalker.train.state import begin_stage2, load_state, new_state, set_rate
-from toontalker.train.train import run
-from toontalker.weights_io import load_network
+from toontalker.train.train import run, train
+from toontalker.weights_io import load_network, notes_of
 
 OLD = Path(__file__).parent.parent / "golden" / "training_0.1.0" / "toontalker.pt.xz"
 TINY = NetworkConfig(
@@ -145,6 +148,137 @@ def test_an_unknown_configuration_lists_the_known_ones():
         find_config("maxi")
 
 
+@pytest.mark.parametrize("name", [*ABLATIONS, "40"])
+def test_an_ablation_changes_its_fields_of_any_configuration_and_is_named_in_it(name):
+    for config in ("mini", "paper"):
+        found = find_config(config, ablation=name, overrides=["adversarial=1"])
+        full = find_config(config, overrides=["adversarial=1"])
+        assert found.ablation in ABLATIONS
+        ours, base = (json.loads(json.dumps(one.to_dict())) for one in (found, full))
+        changed = {key for key in ours if ours[key] != base[key]} - {"ablation"}
+        assert changed <= {key.partition(".")[0] for key in ABLATIONS[found.ablation]}
+        assert changed or (config, found.ablation) == ("paper", "lambda-20")  # the paper's full model
+        assert TrainConfig.from_dict(ours) == found
+
+
+def test_the_ablations_of_tables_5_to_7_are_those_that_can_be_trained():
+    full = {"lambda-20"}
+    assert set(load_paper().variants) == set(ABLATIONS) - full
+
+
+def test_overrides_are_named_in_the_configuration_in_any_order():
+    first, second = (
+        find_config("mini", overrides=some) for some in (["motion=3", "batch1=4"], ["batch1=4", "motion=3"])
+    )
+    assert first == second == replace(MINI, motion=3.0, batch1=4, overrides=("batch1=4", "motion=3"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ablation": "no-anology"}, "unknown; choose one of no-analogy, lambda-0"),
+        ({"ablation": "lambda-40", "overrides": ["motion=3"]}, "--set motion: --ablation lambda-40 decides it"),
+        ({"ablation": "mlp", "overrides": ["network.queries=mlp"]}, "--ablation mlp decides it"),
+        ({"overrides": ["name=best"]}, "it names the user's choice"),
+        ({"overrides": ["batsh1=3"]}, "did you mean batch1"),
+        ({"overrides": ["batch1=0"]}, "batch1 is 0: 1 or more"),
+        ({"overrides": ["network.size=100"]}, "size 100: a power of two"),
+        ({"ablation": "0"}, "lambda-0 without adversarial losses is no-analogy"),
+    ],
+)
+def test_choices_that_contradict_each_other_or_are_unknown_are_one_line(options, message):
+    with pytest.raises(ToonbenchError, match=message) as error:
+        find_config("mini", **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_with_the_batch_and_leaves_the_weights(data, tmp_path):
+    config = replace(QUICK, lr2=1e30, clip=0.0)
+    with pytest.raises(
+        ToonbenchError, match=r"step 4: the loss or the gradient of the generators is not finite"
+    ) as error:
+        run(config, data, tmp_path, device="cpu")
+    path = tmp_path / "not-finite-0000004.pt"
+    assert str(path) in str(error.value)
+    saved = torch.load(path, weights_only=True)
+    assert (saved["step"], set(saved["batch"])) == (
+        4,
+        {f"{d}_{f}" for d in ("real", "cartoon") for f in ("source", "driving")},
+    )
+    assert saved["batch"]["real_source"].shape == (2, 3, 64, 64)
+    assert load_state(config, "cpu", tmp_path).step == 3
+
+
+def test_bfloat16_and_limited_gradients_train_and_resume_with_the_same_bytes(data, tmp_path):
+    config = replace(QUICK, precision="bf16", clip=0.1, adversarial=1.0, gradient=1.0)
+    run(config, data, tmp_path / "whole", device="cpu")
+    run(replace(config, steps2=1), data, tmp_path / "parts", device="cpu")
+    run(config, data, tmp_path / "parts", device="cpu")
+    same(tmp_path / "whole", tmp_path / "parts")
+    run(replace(config, precision="float32"), data, tmp_path / "float32", device="cpu")
+    with pytest.raises(AssertionError):
+        same(tmp_path / "whole", tmp_path / "float32")
+
+
+def test_the_best_weights_are_kept_and_survive_a_resumed_run(data, whole, tmp_path):
+    config = replace(QUICK, sample_every=1)
+    run(replace(config, steps2=1), data, tmp_path, device="cpu")
+    run(config, data, tmp_path, device="cpu")
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    errors = {
+        line["step"]: (line["heldout_real"] + line["heldout_cartoon"]) / 2
+        for line in lines
+        if "heldout_cartoon" in line
+    }
+    assert set(errors) == {3, 4}
+    notes = notes_of(tmp_path / "best.safetensors")
+    assert (notes["steps"], notes["heldout"]) == (
+        min(errors, key=errors.get),
+        pytest.approx(min(errors.values()), abs=1e-5),
+    )
+    assert load_state(config, "cpu", tmp_path).least_error == notes["heldout"]
+
+
+def test_a_fresh_run_removes_the_checkpoints_of_the_run_before(data, whole, tmp_path):
+    for path in whole.iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "checkpoint.pt").write_bytes(b"damaged")
+    run(replace(QUICK, checkpoint_every=9), data, tmp_path, device="cpu", resume=False)
+    same(whole, tmp_path)
+    assert not (tmp_path / "checkpoint-previous.pt").exists()
+
+
+def test_weights_state_the_clips_that_they_were_trained_on_also_those_of_the_run_that_was_resumed(data, tmp_path):
+    def with_origin(name):
+        clip = Clip(id=name, path=Path(name), domain="real")
+        return {domain: replace(some, origin=trained_on([clip], data=domain)) for domain, some in data.items()}
+
+    run(replace(QUICK, steps2=0), with_origin("a"), tmp_path, device="cpu")
+    assert ToonTalker(checkpoint=tmp_path / "weights.safetensors").trained_on.data == ("real",)
+    run(QUICK, with_origin("b"), tmp_path, device="cpu")
+    found = ToonTalker(checkpoint=tmp_path / "weights.safetensors").trained_on
+    assert (found.data, found.clips, len(found.marks)) == (("cartoon", "real"), 3, 3)
+    assert ToonTalker().trained_on is None  # the included weights of an earlier version
+
+
+@pytest.mark.parametrize("name", ["mlp", "no-backward", "no-sft"])
+def test_ablated_weights_load_as_a_checkpoint_generate_and_state_what_they_are(data, tmp_path, name, monkeypatch):
+    monkeypatch.setitem(CONFIGS, "tiny", QUICK)
+    train(data, tmp_path, config="tiny", device="cpu", ablation=name, overrides=["steps1=1", "steps2=1"])
+    method = ToonTalker(checkpoint=tmp_path / "weights.safetensors")
+    facts = method.checkpoint
+    assert (facts["config"], facts["ablation"], facts["overrides"]) == ("tiny", name, "steps1=1 steps2=1")
+    assert facts["variant"].startswith("ToonTalker, cross-domain, 64 px, ")
+    assert model_name("toontalker", facts, variants=load_paper().variants) == f"toontalker-{name}"
+    clip = data["real"].train[0]
+    assert method.animate(clip[0], clip, motion="relative", seed=0).shape == clip.shape
+    full = load_network(tmp_path / "weights.safetensors").domain("cartoon").config
+    assert full != TINY
+    with pytest.raises(ToonbenchError, match=f"ablation = '{name}', but ablation is '' now"):
+        train(data, tmp_path, config="tiny", device="cpu")
+
+
 def test_analogy_is_zero_exactly_when_both_moved_alike():
     s, a, moved = (torch.randn(2, 3, 8) for _ in range(3))
     assert analogy(s + moved, s, a, a + moved) < 1e-6
@@ -214,9 +348,19 @@ def test_the_command_trains_on_a_folder(data, tmp_path, monkeypatch, capsys):
     CLIPS.write(tmp_path / "set", rows)
     monkeypatch.setitem(CONFIGS, "tiny", QUICK)
     arguments = ["train", "--config", "tiny", "--data", str(tmp_path / "set"), "--out", str(tmp_path / "out")]
-    assert cli.run([*arguments, "--device", "cpu"]) == 0
-    assert "trained" in capsys.readouterr().err
-    assert load_network(tmp_path / "out" / "weights.safetensors").domain("real").config == TINY
+    (tmp_path / "set" / "cartoon1.mkv").write_bytes(b"no video")
+    options = ["--ablation", "no-sft", "--set", "motion=3", "steps2=1"]
+    assert cli.run([*arguments, *options, "--device", "cpu"]) == 0
+    shown = capsys.readouterr().err
+    assert "trained" in shown
+    assert "cartoon1" in shown
+    notes = notes_of(tmp_path / "out" / "weights.safetensors")
+    assert NetworkConfig.from_dict(notes["config"]) == replace(TINY, refine=False)
+    assert (notes["training"]["ablation"], notes["training"]["motion"], notes["steps"]) == ("no-sft", 3.0, 3)
+    assert notes["trained_on"]["clips"] == 3
+    assert cli.run([*arguments, "--set", "moton=3"]) == 2
+    assert "did you mean motion" in capsys.readouterr().err
+    assert cli.run([*arguments, "--method", "landmark-warp"]) == 2
 
 
 def test_the_clips_that_the_method_needs_have_the_size_of_its_network():

@@ -6,8 +6,9 @@ import platform
 import signal
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing import Pipe
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -17,15 +18,24 @@ from toonbench.networks.discriminator import Discriminator, minibatch_stddev
 from toonbench.networks.vgg19 import VGG19, PerceptualLoss
 from toonbench.store import safe_name
 from toonbench.training.adversarial import discriminator_loss, generator_loss
-from toonbench.training.checkpoint import load_checkpoint, open_folder, save_checkpoint
-from toonbench.training.clips import load_clips
+from toonbench.training.checkpoint import (
+    load_checkpoint,
+    newest_checkpoint,
+    open_folder,
+    remove_checkpoints,
+    save_checkpoint,
+)
+from toonbench.training.clips import load_clips, skipped_lines
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import evenly, grid
 from toonbench.training.images import to_pixels, to_tensor
 from toonbench.training.log import append_log, trim_log
+from toonbench.training.overrides import with_overrides
 from toonbench.training.processes import ProcessGroup, one_thread, run_processes
 from toonbench.training.sampling import draw_gap, draw_pairs, step_rng
-from toonbench.types import Clip, ToonbenchError
+from toonbench.training.stability import NotFinite, backward, limit, saved_batch
+from toonbench.training.trained_on import TrainedOn, trained_on
+from toonbench.types import Clip, Pair, ToonbenchError
 from toonbench.video import write_lossless
 
 # clips
@@ -61,14 +71,56 @@ def test_only_videos_of_the_split_train_are_loaded(videos):
     assert len(load_clips([*videos, *others], size=32, domains=("real",))["real"].train) == 2
 
 
-def test_too_few_clips_and_identities_and_broken_clips_are_refused(videos):
+def test_too_few_clips_and_identities_are_refused(videos):
     with pytest.raises(ToonbenchError, match="0 cartoon training clips: two or more are needed"):
         load_clips(videos, size=32)
     with pytest.raises(ToonbenchError, match=r"show 1 identities .*: two or more"):
         load_clips([replace(clip, identity="one") for clip in videos], size=32, domains=("real",))
-    broken = [*videos[:2], replace(videos[2], problem="its file is missing")]
-    with pytest.raises(ToonbenchError, match="1 of 3 real training clips cannot be used, for example '2': its file"):
-        load_clips(broken, size=32, domains=("real",))
+
+
+def test_clips_that_cannot_be_used_are_skipped_counted_and_named(videos, tmp_path):
+    (tmp_path / "cut.mkv").write_bytes(videos[2].path.read_bytes()[:3000])
+    broken = [replace(videos[0], id=name, path=tmp_path / f"{name}.mkv") for name in ("cut", "gone")]
+    broken += [replace(videos[0], id=name, problem="no face") for name in ("blank", "dark")]
+    found = load_clips([*broken[:1], *videos, *broken[1:]], size=32, domains=("real",))
+    assert (len(found["real"].train), len(found["real"].heldout)) == (2, 1)
+    assert list(found["real"].skipped) == ["cut", "gone", "blank", "dark"]
+    (line,) = skipped_lines(found)
+    assert line.startswith("4 real training clips are skipped: cut, gone, blank and 1 more (")
+    with pytest.raises(ToonbenchError, match=r"show 1 identities .* skipped: gone, blank, dark") as error:
+        load_clips([videos[0], *broken[1:]], size=32, domains=("real",))
+    assert "\n" not in str(error.value)
+
+
+def test_training_clips_are_known_again_by_data_set_and_name_or_by_content(videos):
+    marked = [replace(clip, sha256=f"{number:064x}") for number, clip in enumerate(videos, start=1)]
+    origin = load_clips(marked, size=32, domains=("real",), data="faces@1")["real"].origin
+    assert (origin.data, origin.clips, len(origin.marks)) == (
+        ("faces@1",),
+        2,
+        4,
+    )  # the clip that is held out is not among them
+    source = replace(videos[0], id="other", sha256="")
+    same_name, same_content = replace(videos[1], sha256=""), replace(marked[1], id="new")
+    for clip, data, expected in (
+        (same_name, "faces@1", ["p"]),
+        (same_name, "faces@2", []),
+        (same_content, "copy", ["p"]),
+        (marked[0], "faces@1", []),
+    ):
+        pairs = [Pair(id="p", source=source, driving=clip), Pair(id="q", source=source, driving=source)]
+        assert origin.pairs(pairs, data=data) == expected
+    again = TrainedOn.from_dict(json.loads(json.dumps(origin.to_dict())))
+    assert again == origin
+    assert [TrainedOn.from_dict(one) for one in (None, {}, {"data": [], "clips": 1, "marks": "?"})] == [None] * 3
+
+
+def test_clips_of_two_trainings_add_up_and_those_of_a_resumed_one_do_not(videos):
+    first, second = trained_on(videos[:1], data="a"), trained_on(videos[1:], data="b")
+    both = first | second
+    assert (both.data, both.clips, both.marks) == (("a", "b"), 3, first.marks | second.marks)
+    assert first | first == first
+    assert TrainedOn() | first == first == first | TrainedOn()
 
 
 # sampling
@@ -120,6 +172,19 @@ class Config:
     steps: int = 3
 
 
+@dataclass(frozen=True)
+class Nested:
+    name: str = "a"
+    kind: Literal["x", "y"] = "x"
+    flip: bool = True
+    rows: tuple[tuple[int, int], ...] = ((1, 2),)
+    inner: Config = field(default_factory=Config)
+
+    def __post_init__(self):
+        if self.inner.steps < 0:
+            raise ValueError(f"steps is {self.inner.steps}: 0 or more is needed")
+
+
 def test_a_checkpoint_comes_back_with_equal_bytes_for_equal_content(tmp_path):
     for name in ("one.pt", "other.pt"):
         save_checkpoint(tmp_path / name, {"step": 2, "network": {"w": torch.ones(3)}}, config=Config())
@@ -153,6 +218,40 @@ def test_a_field_that_this_version_does_not_have_is_refused(tmp_path):
         load_checkpoint(path, config=Config())
 
 
+def test_all_fields_that_differ_are_named_also_those_of_a_nested_configuration(tmp_path):
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, {}, config=Nested())
+    with pytest.raises(ToonbenchError) as error:
+        load_checkpoint(path, config=Nested(inner=Config(rate=0.25, steps=4), name="b"), may_change=("inner.steps",))
+    assert "inner.rate = 0.5, but inner.rate is 0.25 now; name = 'a', but name is 'b' now: choose" in str(error.value)
+
+
+def test_the_newest_two_checkpoints_are_kept(tmp_path):
+    for step in (1, 2, 3):
+        save_checkpoint(tmp_path / "checkpoint.pt", {"step": step}, config=Config())
+    names = ["checkpoint-previous.pt", "checkpoint.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert [load_checkpoint(tmp_path / name, config=Config())["step"] for name in names] == [2, 3]
+    (tmp_path / "checkpoint.pt").write_bytes(b"damaged")
+    with pytest.raises(ToonbenchError, match=r"remove it, and training resumes from checkpoint-previous\.pt"):
+        load_checkpoint(tmp_path / "checkpoint.pt", config=Config())
+    assert newest_checkpoint(tmp_path).name == "checkpoint.pt"
+    (tmp_path / "checkpoint.pt").unlink()
+    assert newest_checkpoint(tmp_path).name == "checkpoint-previous.pt"
+    remove_checkpoints(tmp_path)
+    assert newest_checkpoint(tmp_path) is None
+
+
+def test_where_no_second_link_can_be_made_the_previous_checkpoint_is_a_copy(tmp_path, monkeypatch):
+    def no_links(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", no_links)
+    for step in (1, 2):
+        save_checkpoint(tmp_path / "checkpoint.pt", {"step": step}, config=Config())
+    assert load_checkpoint(tmp_path / "checkpoint-previous.pt", config=Config())["step"] == 1
+
+
 class Harmful:
     def __reduce__(self):
         return os.system, ("touch harmed",)
@@ -176,6 +275,98 @@ def test_opening_a_folder_removes_what_a_killed_process_left(tmp_path):
     (tmp_path / f".part-{safe_name(platform.node())[:40]}~x.pt").write_bytes(b"cut off")
     open_folder(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+# overrides
+
+
+def test_fields_are_set_with_the_type_that_they_have():
+    settings = [
+        "name=7",
+        "kind=y",
+        "flip=false",
+        "rows=[[4, 8], [8, 16]]",
+        "inner.rate=1",
+        "inner.betas=0,0.9",
+        "inner.steps=5",
+    ]
+    rows = ((4, 8), (8, 16))
+    inner = Config(rate=1.0, betas=(0.0, 0.9), steps=5)
+    found = with_overrides(Nested(), settings)
+    assert found == Nested(name="7", kind="y", flip=False, rows=rows, inner=inner)
+    assert [type(value) for value in (found.inner.rate, found.inner.betas[0])] == [float, float]
+    assert with_overrides(Nested(), []) == Nested()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("inner.step=5", r"--set inner\.step: unknown field \(did you mean inner\.steps"),
+        ("zzz=5", r"--set zzz: unknown field; known are kind, flip, rows, inner\.rate"),
+        ("inner=5", "--set inner: unknown field"),
+        ("inner.steps", r"--set inner\.steps: give key=value"),
+        ("inner.steps=1.5", r"inner\.steps=1\.5: a whole number is needed"),
+        ("inner.steps=true", "a whole number is needed"),
+        ("inner.rate=fast", "a number is needed"),
+        ("inner.rate=NaN", "a number is needed"),
+        ("inner.betas=0.5", "a list of 2 values is needed"),
+        ("inner.betas=a,b", "a list of 2 values is needed"),
+        ("rows=[[1, 2], [3]]", "a list of a list of 2 values is needed"),
+        ("flip=1", "true or false is needed"),
+        ("kind=z", "one of x, y is needed"),
+        ("inner.steps=-1", "steps is -1: 0 or more is needed"),
+        ("name=b", "--set name: it is fixed"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_one_line(setting, message):
+    with pytest.raises(ToonbenchError, match=message) as error:
+        with_overrides(Nested(), [setting], fixed={"name": "it is fixed"})
+    assert "\n" not in str(error.value)
+
+
+def test_a_field_that_is_set_twice_is_refused():
+    with pytest.raises(ToonbenchError, match="--set flip is given twice"):
+        with_overrides(Nested(), ["flip=true", "flip=false"])
+
+
+# stability
+
+
+def layer(*gradient):
+    weight = torch.nn.Parameter(torch.zeros(len(gradient)))
+    weight.grad = torch.tensor(gradient)
+    return weight
+
+
+def test_gradients_are_limited_by_their_common_norm_and_small_ones_are_left():
+    weights = [layer(3.0), layer(0.0, 4.0), torch.nn.Parameter(torch.zeros(1))]
+    assert limit(weights, largest=0.0, of="network") == limit(weights, largest=6.0, of="network") == 5.0
+    assert [one.grad.tolist() for one in weights[:2]] == [[3.0], [0.0, 4.0]]
+    assert limit(weights, largest=1.0, of="network") == 5.0
+    assert torch.allclose(torch.cat([one.grad for one in weights[:2]]), torch.tensor([0.6, 0.0, 0.8]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_gradient_or_a_loss_that_is_not_finite_is_noticed(value):
+    with pytest.raises(NotFinite, match="gradient of the network"):
+        limit([layer(1.0, value)], largest=0.0, of="network")
+    weights = [layer(1.0), layer(1.0)]
+    backward(weights[0].sum() * 2, weights)
+    assert limit(weights[:1], largest=0.0, of="network") == 3.0  # added to the gradient that it had
+    backward(weights[0].sum() + value, weights)
+    assert all(one.grad.isnan().all() for one in weights)
+    with pytest.raises(NotFinite):
+        limit(weights, largest=0.0, of="network")
+
+
+def test_the_batch_of_a_bad_step_is_saved_with_its_terms(tmp_path):
+    numbers = {"l1": 0.5, "analogy": float("nan")}
+    error = saved_batch(tmp_path, {"real": torch.ones(2)}, numbers, step=7, rank=1, why="the loss is not finite")
+    assert isinstance(error, ToonbenchError)
+    assert "step 7: the loss is not finite (terms that are not finite: analogy)" in str(error)
+    saved = torch.load(tmp_path / "not-finite-0000007-1.pt", weights_only=True)
+    assert torch.equal(saved["batch"]["real"], torch.ones(2))
+    assert saved["terms"]["l1"] == 0.5
 
 
 # averages, logs, images

@@ -22,6 +22,8 @@ def train(
     out: Path,
     method: str = "toontalker",
     config: str = "mini",
+    ablation: str = "",
+    settings: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=True)] = None,
     checkpoint: Path | None = None,
     device: str = "auto",
     fresh: Annotated[bool, Parameter(negative="--resume")] = False,
@@ -40,6 +42,10 @@ def train(
         The method to train.
     config
         The method's named configuration: mini, paper, and for fomm, lia and dagan also finetune.
+    ablation
+        An ablated model of the paper instead of the full one: no-analogy, lambda-0 (or 20, 40, 100), mlp, no-backward or no-sft.
+    settings
+        Fields of the configuration that are changed, as key=value (docs/training.md), for example `--set steps1=2000 batch1=16`.
     checkpoint
         Weights to begin with, official ones or those of an earlier training (fomm, lia, dagan); otherwise new weights.
     device
@@ -56,37 +62,53 @@ def train(
     if not hasattr(cls, "train"):
         able = [name for name in registry.names("methods") if hasattr(registry.load("methods", name), "train")]
         raise ToonbenchError(f"method '{method}' has no training: methods with training are {', '.join(able)}")
-    start = {} if checkpoint is None else {"checkpoint": checkpoint}
-    if start and "checkpoint" not in signature(cls.train).parameters:
-        raise ToonbenchError(f"the training of method '{method}' takes no --checkpoint: leave it out")
-    clips = _clips(cls, data, config=config, terminal=terminal)
+    changes = _given(cls, method, {"ablation": ablation, "overrides": settings or []})
+    start = _given(cls, method, {"checkpoint": checkpoint})
+    clips = _clips(cls, data, config=config, changes=changes, terminal=terminal)
     with terminal.progress(f"training {method}") as on_progress:
         chosen = pick_device(device)
-        cls.train(clips, out, config=config, device=chosen, resume=not fresh, on_progress=on_progress, **start)
+        cls.train(
+            clips, out, config=config, device=chosen, resume=not fresh, on_progress=on_progress, **changes, **start
+        )
     terminal.message(f"trained; see {out}")
     return 0
 
 
-def _clips(cls: Any, data: str, *, config: str, terminal: Terminal) -> TrainingClips:
+OPTIONS = {"ablation": "--ablation", "overrides": "--set", "checkpoint": "--checkpoint"}
+
+
+def _given(cls: Any, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that the user gave, which not every class's `train` takes."""
+    given = {name: value for name, value in arguments.items() if value}
+    for name in given:
+        if name not in signature(cls.train).parameters:
+            raise ToonbenchError(f"the training of method '{method}' takes no {OPTIONS[name]}: leave it out")
+    return given
+
+
+def _clips(cls: Any, data: str, *, config: str, changes: dict[str, Any], terminal: Terminal) -> TrainingClips:
     """The training clips of the data set `data` that the method's class `cls` needs."""
     from toonbench.commands.shared import report_problems
     from toonbench.data import is_plain_folder, locate
     from toonbench.data.open import open_data
     from toonbench.prepare.options import Options
-    from toonbench.training.clips import ClipNeeds, load_clips
+    from toonbench.training.clips import ClipNeeds, load_clips, skipped_lines
 
-    needs = cls.clip_needs(config) if hasattr(cls, "clip_needs") else ClipNeeds()
+    needs = cls.clip_needs(config, **changes) if hasattr(cls, "clip_needs") else ClipNeeds()
     root = locate(data)
     plain = is_plain_folder(root)
     options = Options(size=max(needs.size, 256))
     opened = open_data(data, options=options, pool=terminal.pool(0)) if plain else open_data(data)
     report_problems(opened, data, terminal=terminal)
-    clips = opened.clips
+    clips = tuple(clip for clip in opened.clips if not clip.problem)  # problems were just reported
     if plain:
-        clips = tuple(replace(clip, split="train") for clip in clips if clip.kind == "video" and not clip.problem)
+        clips = tuple(replace(clip, split="train") for clip in clips if clip.kind == "video")
     if not any(clip.kind == "video" and clip.split == "train" for clip in clips):
         raise ToonbenchError(
             f"{root} has no training videos that can be used: put videos into its folders real_videos and cartoon_videos, or "
             "make some with `toonbench make-puppets --split train --out DIR`"
         )
-    return load_clips(clips, size=needs.size, domains=needs.domains, alone=plain)
+    found = load_clips(clips, size=needs.size, domains=needs.domains, alone=plain, data=opened.id)
+    for line in skipped_lines(found):
+        terminal.message(line)
+    return found

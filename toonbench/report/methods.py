@@ -58,7 +58,13 @@ def official_files(method: str) -> list[weights.Entry]:
 
 
 def model_name(method: str, checkpoint: Mapping[str, str], *, variants: Container[str]) -> str:
-    """The method of a run, or `toontalker-<variant>` if its checkpoint's name says that it is an ablated ToonTalker."""
+    """The method of a run, or `toontalker-<variant>` if its checkpoint is an ablated ToonTalker.
+
+    Weights of `toonbench train` state their ablation; of others, the file's name says it.
+    """
+    if method != "toontalker":
+        return method
     stem = checkpoint.get("file", "").partition(".")[0]
-    ablated = method == "toontalker" and stem.startswith("toontalker-") and stem.removeprefix("toontalker-") in variants
-    return stem if ablated else method
+    named = stem.removeprefix("toontalker-") if stem.startswith("toontalker-") else ""
+    variant = checkpoint.get("ablation", "") if "config" in checkpoint else named
+    return f"toontalker-{variant}" if variant in variants else method

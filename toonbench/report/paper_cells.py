@@ -139,7 +139,8 @@ def _no_run(request: Request, line: Line, *, task: str, table: PaperTable) -> st
     """Why a row has no run of a task, and the command that makes one."""
     again = f"toonbench reproduce table{table.number} {request.options} --weights DIR"
     if table.ablation and line.method != "toontalker":
-        return f"no run, and this version cannot train it; with a checkpoint DIR/{line.method}.safetensors: {again}"
+        ablation = line.method.partition("-")[2]
+        return f"no run; toonbench train --ablation {ablation} makes its checkpoint; with DIR/{line.method}.safetensors: {again}"
     if not line.entries and (line.method in BASELINES or not on_puppets(request.entries)):
         return f"no run, and its weights are not included: {again}"
     tasks = f"--task {task}" if line.entries else " and ".join(f"--task {one}" for one in table.tasks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 CHECKPOINT = "checkpoint.pt"
+PREVIOUS = "checkpoint-previous.pt"
 CONFIG = "config"
 Content = dict[str, Any]
 
@@ -33,12 +35,36 @@ def open_folder(folder: Path) -> None:
 def save_checkpoint(path: Path, content: Mapping[str, Any], *, config: DataclassInstance) -> None:
     """Write `content` (state dicts and numbers) with the configuration, by rename: a killed process leaves the old file.
 
-    Raises ToonbenchError where the file cannot be written.
+    The file that CHECKPOINT was before is kept as PREVIOUS, so the newest two exist. Raises ToonbenchError where the file cannot be
+    written; both are then as they were.
     """
     with writing(path) as temporary, temporary.open("wb") as file:
         torch.save({CONFIG: json.dumps(dataclasses.asdict(config)), **content}, file)
         file.flush()
         os.fsync(file.fileno())
+        if path.name == CHECKPOINT and path.is_file():
+            _keep(path)
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint that a run in `folder` resumes from: CHECKPOINT, or PREVIOUS where a user removed a damaged one."""
+    return next((path for name in (CHECKPOINT, PREVIOUS) if (path := folder / name).is_file()), None)
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of an earlier run, before a run starts again from the first step."""
+    for name in (CHECKPOINT, PREVIOUS):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _keep(path: Path) -> None:
+    """Give the present file the name PREVIOUS as well, as a second link where the file system has them."""
+    with writing(path.with_name(PREVIOUS)) as temporary:
+        temporary.unlink()
+        try:
+            os.link(path, temporary)
+        except OSError:
+            shutil.copyfile(path, temporary)
 
 
 def load_checkpoint(
@@ -53,17 +79,20 @@ def load_checkpoint(
 
     Every field of the configuration's class must have a default, which stands for a field that the checkpoint's version
     did not have. `upgrade` turns the content that an older version wrote into today's.
-    Raises ToonbenchError for a damaged file and for another configuration.
+    Raises ToonbenchError for a damaged file, and for another configuration, naming all fields that differ (`network.size`).
     """
     content = upgrade(_read(path, device=device))
-    saved, given = _saved_config(content, path=path), _plain(config)
-    saved = _plain(type(config)()) | saved
-    for name in sorted(set(saved) | set(given)):
-        if name not in may_change and saved.get(name) != given.get(name):
-            raise ToonbenchError(
-                f"{path} was trained with {name} = {saved.get(name)!r}, but {name} is {given.get(name)!r} now: "
-                "choose another folder, or start again with --fresh"
-            )
+    given = _flat(_plain(config))
+    saved = _flat(_plain(type(config)())) | _flat(_saved_config(content, path=path))
+    different = [
+        f"{name} = {saved.get(name)!r}, but {name} is {given.get(name)!r} now"
+        for name in sorted(saved.keys() | given.keys())
+        if name not in may_change and saved.get(name) != given.get(name)
+    ]
+    if different:
+        raise ToonbenchError(
+            f"{path} was trained with {'; '.join(different)}: choose another folder, or start again with --fresh"
+        )
     return content
 
 
@@ -88,6 +117,17 @@ def filling(path: Path) -> Generator[None]:
         ) from error
 
 
+def _flat(fields: Content, prefix: str = "") -> Content:
+    """The fields of nested configurations by dotted name."""
+    found: Content = {}
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            found |= _flat(cast("Content", value), f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
 def _plain(config: DataclassInstance) -> Content:
     """The fields as JSON has them, in which tuples are lists."""
     return json.loads(json.dumps(dataclasses.asdict(config)))
@@ -97,8 +137,10 @@ def _read(path: Path, *, device: str) -> Content:
     try:
         content = read_content(path, device=device)
     except UnreadableTensors as error:
+        older = path.name == CHECKPOINT and path.with_name(PREVIOUS).is_file()
+        then = f"resumes from {PREVIOUS}" if older else "starts again from the first step"
         raise ToonbenchError(
-            f"{path} cannot be read as a checkpoint ({error}): remove it, and training starts again from the first step"
+            f"{path} cannot be read as a checkpoint ({error}): remove it, and training {then}"
         ) from error
     if not isinstance(content, dict):
         raise ToonbenchError(f"{path} holds a {type(content).__name__} instead of a checkpoint: remove it")

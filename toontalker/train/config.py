@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from toonbench.training.overrides import with_overrides
 from toonbench.types import ToonbenchError
 
 from ..config import NetworkConfig
 
 Perceptual = Literal["vgg19", "random", "none"]
+Precision = Literal["float32", "bf16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """A training run. The defaults are the paper's (section 4.1). "Open" marks what the paper does not state.
 
+    name, ablation, overrides: what the user chose to arrive at these values; see `find_config`.
     steps1, batch1, lr1: stage 1, real clips only, reconstruction.
     steps2, batch2, lr2: stage 2, both domains, reconstruction and analogy.
     plain_lr: factor on the rate of layers without equalised weights (transformers, plain convolutions); open.
@@ -26,8 +29,11 @@ class TrainConfig:
     gradient: weight of L1 between image gradients; not in the paper.
     warp: weight of L1 between the target and the source image moved by the flows alone; not in the paper.
     perceptual, weight_perceptual: which features, and lambda_per.
+    synthetic: whether stage 2 generates images with the motion of the other domain; without, Eq. 12 is L_rec of both domains alone.
     motion: lambda_m of the analogy constraint (Eq. 9). detach_driving: no gradient into the driving side of it; open.
     adversarial: weight of the generator's adversarial terms (Eq. 10 to 12), 0 trains without discriminators.
+    precision: bf16 computes the networks in bfloat16 (autocast); weights and optimisers stay float32. Open.
+    clip: the largest norm of the gradients of the generators, and of the discriminators; 0 does not limit it. Open.
     r1, r1_every: gradient penalty of the discriminators, applied every so many steps; open.
     flip, jitter: mirrored clips, and the strength of colour changes, both shared by the frames of a clip; open.
     gap_growth: steps over which the largest gap between a pair's frames grows from 2 to the whole clip (small
@@ -37,6 +43,8 @@ class TrainConfig:
     """
 
     name: str = "paper"
+    ablation: str = ""
+    overrides: tuple[str, ...] = ()
     network: NetworkConfig = field(default_factory=NetworkConfig)
     seed: int = 0
     steps1: int = 450_000
@@ -55,9 +63,12 @@ class TrainConfig:
     warp: float = 0.0
     perceptual: Perceptual = "vgg19"
     weight_perceptual: float = 10.0
+    synthetic: bool = True
     motion: float = 20.0
     detach_driving: bool = False
     adversarial: float = 1.0
+    precision: Precision = "float32"
+    clip: float = 0.0
     r1: float = 10.0
     r1_every: int = 16
     flip: bool = True
@@ -69,6 +80,24 @@ class TrainConfig:
     sample_every: int = 1000
     log_every: int = 50
 
+    def __post_init__(self) -> None:
+        positive = (
+            "batch1",
+            "batch2",
+            "levels",
+            "r1_every",
+            "workers",
+            "checkpoint_every",
+            "sample_every",
+            "log_every",
+        )
+        for name in positive:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: 1 or more is needed")
+        for name in ("steps1", "steps2", "gap_growth", "motion", "adversarial", "clip", "lr1", "lr2"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: 0 or more is needed")
+
     def to_dict(self) -> dict[str, Any]:
         """For checkpoints and model cards; `from_dict` reads it back."""
         return asdict(self)
@@ -78,7 +107,7 @@ class TrainConfig:
         """Inverse of `to_dict`, after a round trip through JSON or a checkpoint."""
         fields: dict[str, Any] = dict(values)
         fields["network"] = NetworkConfig.from_dict(values["network"])
-        fields["betas"] = tuple(values["betas"])
+        fields |= {name: tuple(values[name]) for name in ("betas", "overrides") if name in values}
         return cls(**fields)
 
 
@@ -117,9 +146,41 @@ MINI = TrainConfig(
 
 CONFIGS = {"mini": MINI, "paper": TrainConfig()}
 
+ABLATIONS: Mapping[str, Mapping[str, Any]] = {
+    "no-analogy": {"synthetic": False},
+    "lambda-0": {"motion": 0.0},
+    "lambda-20": {"motion": 20.0},
+    "lambda-40": {"motion": 40.0},
+    "lambda-100": {"motion": 100.0},
+    "mlp": {"network.queries": "mlp"},
+    "no-backward": {"network.backward": False},
+    "no-sft": {"network.refine": False},
+}
+"""The paper's ablated models (section 4.4, Tables 5 to 7) as changes of the full model's fields; lambda-20 is the paper's full model."""
 
-def find_config(name: str) -> TrainConfig:
-    """The configuration called `name`."""
+
+def find_config(name: str, *, ablation: str = "", overrides: Sequence[str] = ()) -> TrainConfig:
+    """The configuration called `name`, changed into the ablated model `ablation`, with the fields that `overrides` set (`key=value`).
+
+    An ablation `lambda-40` may be written `40`. Raises ToonbenchError for unknown names, for fields that the ablation decides, and
+    where `lambda-0` would have the objective of `no-analogy`.
+    """
     if name not in CONFIGS:
         raise ToonbenchError(f"--config {name}: unknown; choose one of {', '.join(CONFIGS)}")
-    return CONFIGS[name]
+    ablation = f"lambda-{ablation}" if f"lambda-{ablation}" in ABLATIONS else ablation
+    if ablation and ablation not in ABLATIONS:
+        raise ToonbenchError(f"--ablation {ablation}: unknown; choose one of {', '.join(ABLATIONS)}")
+    decided = ABLATIONS[ablation] if ablation else {}
+    fixed = dict.fromkeys(decided, f"--ablation {ablation} decides it; leave one of the two out")
+    fixed |= dict.fromkeys(("name", "ablation", "overrides"), "it names the user's choice, and cannot be set")
+    own = {key: value for key, value in decided.items() if "." not in key}
+    inner = {key.partition(".")[2]: value for key, value in decided.items() if "." in key}
+    config = CONFIGS[name]
+    config = replace(config, ablation=ablation, network=replace(config.network, **inner), **own)
+    config = replace(with_overrides(config, overrides, fixed=fixed), overrides=tuple(sorted(overrides)))
+    if ablation == "lambda-0" and not config.adversarial:
+        raise ToonbenchError(
+            f"--ablation lambda-0 without adversarial losses is no-analogy: --config {name} has adversarial = 0; add "
+            "--set adversarial=1, or give --ablation no-analogy"
+        )
+    return config

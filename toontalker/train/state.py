@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,20 @@ from torch import nn
 from torch.optim import Adam
 
 from toonbench.networks.discriminator import Discriminator
-from toonbench.training.checkpoint import CHECKPOINT, filling, load_checkpoint, save_checkpoint
+from toonbench.training.checkpoint import CHECKPOINT, filling, load_checkpoint, newest_checkpoint, save_checkpoint
+from toonbench.training.trained_on import KEY, TrainedOn
 
 from ..model import DomainNetwork, ToonTalkerNetwork
 from .config import TrainConfig
 
-MAY_CHANGE = ("steps1", "steps2", "checkpoint_every", "sample_every", "log_every")
+MAY_CHANGE = ("steps1", "steps2", "checkpoint_every", "sample_every", "log_every", "overrides")
 
 
 @dataclass(slots=True)
 class TrainState:
     """Networks, the moving average of their weights, optimisers, and the number of finished steps.
 
+    `origin` are the clips that were trained on, `least_error` the least error on held-out clips in this stage.
     In stage 1 only the real domain learns; `begin_stage2` copies it to the cartoon domain. The query transformers are
     the same pair of modules in both domains, in both stages.
     """
@@ -37,6 +40,8 @@ class TrainState:
     optimiser: Adam
     critic_optimiser: Adam | None
     step: int = 0
+    origin: TrainedOn = field(default_factory=TrainedOn)
+    least_error: float = math.inf
 
     @property
     def stage(self) -> int:
@@ -66,6 +71,7 @@ def new_state(config: TrainConfig, device: str) -> TrainState:
 
 def begin_stage2(state: TrainState) -> None:
     """Copy the real domain's components to the cartoon domain's (section 3.3); the optimisers are new."""
+    state.least_error = math.inf
     for network in (state.network, state.average):
         network.domain("cartoon").load_state_dict(network.domain("real").state_dict())
     if state.critics:
@@ -113,6 +119,8 @@ def save_state(state: TrainState, out: Path) -> None:
     """Write the checkpoint in `out`."""
     content = {
         "step": state.step,
+        KEY: state.origin.to_dict(),
+        "least_error": state.least_error,
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
         "critics": state.critics.state_dict(),
@@ -124,10 +132,13 @@ def save_state(state: TrainState, out: Path) -> None:
 
 def load_state(config: TrainConfig, device: str, out: Path) -> TrainState:
     """The state in the checkpoint in `out`. The numbers of steps may differ from the run's, other choices may not."""
-    content = load_checkpoint(out / CHECKPOINT, config=config, may_change=MAY_CHANGE, device=device)
+    path = newest_checkpoint(out) or out / CHECKPOINT
+    content = load_checkpoint(path, config=config, may_change=MAY_CHANGE, device=device)
     state = new_state(config, device)
-    with filling(out / CHECKPOINT):
+    with filling(path):
         state.step = operator.index(content["step"])
+        state.origin = TrainedOn.from_dict(content.get(KEY)) or TrainedOn()
+        state.least_error = float(content.get("least_error", math.inf))
         state.network.load_state_dict(content["network"])
         state.average.load_state_dict(content["average"])
         state.critics.load_state_dict(content["critics"])

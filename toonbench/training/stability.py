@@ -1,0 +1,60 @@
+"""Gradients that are not finite stop a run with the batch saved; large ones can be limited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from toonbench.store import writing
+from toonbench.types import ToonbenchError
+
+
+class NotFinite(Exception):
+    """A loss or a gradient is NaN or infinite. The message says which one."""
+
+
+def backward(loss: Tensor, parameters: Iterable[nn.Parameter]) -> None:
+    """The gradients of the loss; if it is not finite, NaN, which all processes that share the batch notice after the reduction.
+
+    Nothing is differentiated then: on a CPU, the backward pass of a warp by NaN can end the process.
+    """
+    if torch.isfinite(loss):
+        loss.backward()
+        return
+    for parameter in parameters:
+        if parameter.requires_grad:
+            parameter.grad = torch.full_like(parameter, torch.nan)
+
+
+def limit(parameters: Iterable[nn.Parameter], *, largest: float, of: str) -> float:
+    """The norm of all gradients; they are scaled so that it is at most `largest`, unless that is 0.
+
+    Raises NotFinite, naming `of`, where it is NaN or infinite.
+    """
+    own = [parameter for parameter in parameters if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm([one.grad for one in own if one.grad is not None])
+    if not torch.isfinite(norm):
+        raise NotFinite(f"the loss or the gradient of the {of} is not finite")
+    if largest:
+        torch.nn.utils.clip_grads_with_norm_(own, largest, norm)
+    return norm.item()
+
+
+def saved_batch(
+    folder: Path, batch: Mapping[str, Tensor], numbers: Mapping[str, float], *, step: int, rank: int, why: str
+) -> ToonbenchError:
+    """Write the batch of a step that cannot be used, and the terms of its loss; return the error that says so."""
+    path = folder / f"not-finite-{step:07d}{f'-{rank}' if rank else ''}.pt"
+    with writing(path) as temporary:
+        torch.save(
+            {"step": step, "terms": dict(numbers), "batch": {k: v.detach().cpu() for k, v in batch.items()}}, temporary
+        )
+    wrong = [name for name, value in numbers.items() if not abs(value) < float("inf")]
+    terms = f" (terms that are not finite: {', '.join(wrong)})" if wrong else ""
+    return ToonbenchError(
+        f"step {step}: {why}{terms}; the weights were not changed, and the batch is in {path}: resume with a lower learning "
+        "rate or with clipped gradients in another folder, or with --fresh"
+    )
