@@ -130,6 +130,6 @@ def _described(hint: Any) -> str:
     return WORDS.get(hint, str(hint))
 
 
-def _near(key: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-    return f" (did you mean {' or '.join(near)}?)" if near else f"; known are {', '.join(known)}"
+def _near(key: str, fields: Collection[str]) -> str:
+    near = difflib.get_close_matches(key, fields, n=3, cutoff=0.5)
+    return f" (did you mean {' or '.join(near)}?)" if near else f"; known are {', '.join(fields)}"

@@ -46,7 +46,7 @@ def limit(parameters: Iterable[nn.Parameter], *, largest: float, of: str) -> flo
 def saved_batch(
     folder: Path, batch: Mapping[str, Tensor], numbers: Mapping[str, float], *, step: int, rank: int, why: str
 ) -> ToonbenchError:
-    """Write the batch of a step that cannot be used, and the terms of its loss; return the error that says so."""
+    """Write the batch of a step that cannot be used, and the terms of its loss; return the error that reports it."""
     path = folder / f"not-finite-{step:07d}{f'-{rank}' if rank else ''}.pt"
     with writing(path) as temporary:
         torch.save(
