@@ -75,6 +75,8 @@ def clips_of(leaderboard: Leaderboard, given: Sequence[Dataset]) -> Clips:
             found = _shipped(leaderboard.data)
         except ToonbenchError as error:
             return Clips(skip=skip, reason=f"not shown here: {error}")
+    if not leaderboard.about.get("data_fingerprint"):
+        return Clips(skip=skip, reason="not shown here: no run of these pairs is scored")
     if found.fingerprint != leaderboard.about.get("data_fingerprint"):
         return Clips(
             skip=skip, reason=f"not shown here: {leaderboard.data} has other clips now than when it was scored"
