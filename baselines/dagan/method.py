@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from toonbench.types import GoldenCheck
 
 from ..first_order import FirstOrderMethod, Weights
+
+if TYPE_CHECKING:
+    from toonbench.training.clips import ClipNeeds, TrainingClips
 
 
 class DaGAN(FirstOrderMethod):
@@ -32,6 +36,35 @@ class DaGAN(FirstOrderMethod):
         from .weights_io import weights_for_tests
 
         return cls(device=device, weights=weights_for_tests())
+
+    @staticmethod
+    def clip_needs(config: str = "mini") -> ClipNeeds:
+        """The clips that `train` needs in the configuration `config`."""
+        from toonbench.training.clips import ClipNeeds
+
+        from ..tuning.config import find_config
+        from .train.config import CONFIGS
+
+        chosen = find_config(CONFIGS, config)
+        return ClipNeeds(size=chosen.size, domains=chosen.domains)
+
+    @staticmethod
+    def train(
+        clips: TrainingClips,
+        out: Path,
+        *,
+        config: str = "mini",
+        device: str = "cpu",
+        checkpoint: Path | None = None,
+        resume: bool = True,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Path:
+        """See `baselines.dagan.train.train.train`."""
+        from .train.train import train
+
+        return train(
+            clips, out, config=config, device=device, checkpoint=checkpoint, resume=resume, on_progress=on_progress
+        )
 
     @staticmethod
     def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:

@@ -84,6 +84,7 @@ class DaGANNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.depth = depth
+        self.attention = attention
         self.kp_detector = KeyPointDetector(4, config.detector, points=config.points)
         self.generator = DepthAwareGenerator(config, attention=attention, corners=corners)
         self.depth_encoder = DepthEncoder(depth)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from toonbench import weights
+from toonbench.training.checkpoint import CHECKPOINT
 from toonbench.types import ToonbenchError
 from toonbench.weights import WeightsMissing
 from toonbench.weights.checkpoints import BUILDING, family, file_digest, foreign, parts, read_checkpoint
+from toonbench.weights.trained import read_about, trained_facts, trained_size
 
-from ..first_order import Weights
+from ..first_order import SIZE, Weights
 from ..first_order_weights import (
     TINY,
     NetworkConfig,
@@ -41,12 +43,42 @@ EXTRAS = ("height", "width", "use_stereo")  # numbers beside the tensors of enco
 TINY_DEPTH = DepthConfig(stem=8, planes=(8, 8, 8, 8), blocks=(1, 1, 1, 1), decoder=(4, 4, 4, 4, 4), classes=2)
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A network as it is trained, the side of its pictures in pixels, what its file states about its training, and sha256 of its parts."""
+
+    network: DaGANNetwork
+    size: int
+    about: Mapping[str, Any]
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """The two parts of a depth network by name, its sizes, and the sha256 of their files."""
+
+    states: Mapping[str, dict[str, Any]]
+    config: DepthConfig
+    digests: Mapping[str, str]
+
+
 def load_weights(path: Path | None, *, corners: bool = False) -> Weights:
     """The network of a checkpoint, or of the weights folder; the depth network's files are found by `depth_file`.
 
     Raises ToonbenchError, naming the file, for anything else.
     """
     path = published(PUBLISHED, METHOD) if path is None else path
+    found = read_network(path, corners=corners)
+    network, digests = found.network, found.digests
+    variant = f"DaGAN, {network.config.points} key points, depth network of {network.depth.layers} layers"
+    about = {"file": path.name, "sha256": digests["generator"], "variant": variant} | trained_facts(found.about)
+    about |= {f"{name}_sha256": digests[name] for name in DEPTH_PARTS}
+    revision = hashlib.sha256("".join(dict.fromkeys(digests.values())).encode()).hexdigest()[:10]
+    return Weights(network=prepared(network), revision=revision, checkpoint=about, size=found.size)
+
+
+def read_network(path: Path, *, corners: bool = False) -> Trained:
+    """The network of an official checkpoint, or of weights that `toonbench train` wrote. Raises ToonbenchError for anything else."""
     content = read_checkpoint(path, what=WHAT)
     states = dict(read_parts(content, path=path, method=METHOD, what=WHAT))
     paths = dict.fromkeys(states, path)
@@ -56,12 +88,16 @@ def load_weights(path: Path | None, *, corners: bool = False) -> Weights:
         states[name] = inside[name] or _read_depth(paths[name], name)
     network = _network(states, paths=paths, corners=corners)
     fill(network, states, path=paths, method=METHOD)
-    digests = {name: file_digest(one) for name, one in paths.items()}
-    variant = f"DaGAN, {network.config.points} key points, depth network of {network.depth.layers} layers"
-    about = {"file": path.name, "sha256": digests["generator"], "variant": variant}
-    about |= {f"{name}_sha256": digests[name] for name in DEPTH_PARTS}
-    revision = hashlib.sha256("".join(dict.fromkeys(digests.values())).encode()).hexdigest()[:10]
-    return Weights(network=prepared(network), revision=revision, checkpoint=about)
+    about = read_about(path)
+    size = trained_size(about, path=path, default=SIZE)
+    return Trained(network, size, about, {name: file_digest(one) for name, one in paths.items()})
+
+
+def read_depth(folder: Path) -> Depth:
+    """The depth network of the files in a folder, or else in the weights folder. Raises ToonbenchError where they are no depth network."""
+    paths = {name: depth_file(name, folder / CHECKPOINT) for name in DEPTH_PARTS}
+    states = {name: _read_depth(path, name) for name, path in paths.items()}
+    return Depth(states, _depth_config(states, paths=paths), {name: file_digest(path) for name, path in paths.items()})
 
 
 def depth_file(part: str, checkpoint: Path) -> Path:
@@ -96,6 +132,21 @@ def _read_depth(path: Path, part: str) -> dict[str, Any]:
 
 def _network(states: Mapping[str, dict[str, Any]], *, paths: Mapping[str, Path], corners: bool) -> DaGANNetwork:
     """An empty network of the sizes that the parts state."""
+    depth = _depth_config(states, paths=paths)
+    path = paths["generator"]
+    try:
+        attention = int(states["generator"]["AttnModule.query_conv.weight"].shape[0])
+        with torch.device("meta"):
+            config = infer_config(joined(states))
+            return DaGANNetwork(config, depth, attention=attention, corners=corners)
+    except BUILDING as error:
+        raise foreign(
+            {k: v for k, v in states.items() if k in paths}, path=path, expected=METHOD, error=error
+        ) from error
+
+
+def _depth_config(states: Mapping[str, dict[str, Any]], *, paths: Mapping[str, Path]) -> DepthConfig:
+    """The sizes of the depth network; encoder and decoder must belong together."""
     path = paths["depth_encoder"]
     try:
         depth = infer_depth_config(states["depth_encoder"], states["depth_decoder"])
@@ -107,16 +158,7 @@ def _network(states: Mapping[str, dict[str, Any]], *, paths: Mapping[str, Path],
             f"{path}: it has {depth.layers} layers and gives {depth.widths[-1]} channels, and {paths['depth_decoder'].name} takes "
             f"{taken}; they do not belong together: give the two files of one depth network"
         )
-    path = paths["generator"]
-    try:
-        attention = int(states["generator"]["AttnModule.query_conv.weight"].shape[0])
-        with torch.device("meta"):
-            config = infer_config(joined(states))
-            return DaGANNetwork(config, depth, attention=attention, corners=corners)
-    except BUILDING as error:
-        raise foreign(
-            {k: v for k, v in states.items() if k in paths}, path=path, expected=METHOD, error=error
-        ) from error
+    return depth
 
 
 def weights_for_tests(config: NetworkConfig = TINY, *, size: int = 64) -> Weights:

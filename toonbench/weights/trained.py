@@ -48,12 +48,14 @@ def trained_size(about: Mapping[str, Any], *, path: Path, default: int) -> int:
 
 
 def trained_facts(about: Mapping[str, Any]) -> dict[str, str]:
-    """What a run stores about trained weights: their kind, and the sha256 of the checkpoint that they started from."""
+    """What a run stores about trained weights: their kind, the sha256 of the checkpoint that they started from, and supervision."""
     if not about:
         return {}
-    training = about.get("training")
-    start = str(cast("dict[str, Any]", training).get("start", "")) if isinstance(training, dict) else ""
-    return {"kind": "fine-tuned", "started_from": start} if start else {"kind": "own"}
+    found = about.get("training")
+    training = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    start, supervised = str(training.get("start", "")), str(training.get("supervised", ""))
+    facts = {"kind": "fine-tuned", "started_from": start} if start else {"kind": "own"}
+    return facts | ({"supervised": supervised} if supervised else {})
 
 
 def _stored(value: Tensor) -> Tensor:

@@ -123,6 +123,14 @@ class Stage:
         picture = self._developed()
         return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8), (self._mask * 255 + 0.5).astype(np.uint8)
 
+    def depth(self) -> Floats:
+        """Return the distance of the last pose's surface from the camera's plane in each pixel, in lengths, (size, size).
+
+        It is the nearest one of a pixel's samples, and infinite where nothing was drawn.
+        """
+        samples = self._depth.reshape(self._size, OVERSAMPLE, self._size, OVERSAMPLE).min((1, 3))
+        return np.where(samples < FAR, samples, np.float32(np.inf))
+
     def nearest(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the farthest depth among the 5 x 5 samples round each pixel position (n, 2) of the last pose."""
         edge = self._size * OVERSAMPLE

@@ -54,6 +54,20 @@ def render_clip(look: Look, motion: Rig, *, size: int) -> Rendered:
     return drawn
 
 
+def render_depth(look: Look, motion: Rig, *, size: int) -> tuple[Frames, NDArray[np.float32]]:
+    """Draw a look moved by a rig: the frames, and how near the surface is in each pixel, (frames, size, size).
+
+    Depth is in lengths of a head, towards the camera from the middle of the head; minus infinity where the backdrop is.
+    """
+    stage = _stage(look, size)
+    frames = np.empty((len(motion), size, size, 3), np.uint8)
+    near = np.empty((len(motion), size, size), np.float32)
+    for i, rig in enumerate(motion):
+        frames[i], _ = stage.draw(pose_puppet(stage.puppet, rig))
+        near[i] = look.scene.distance - stage.depth()
+    return frames, near
+
+
 @lru_cache(maxsize=4)
 def _stage(look: Look, size: int) -> Stage:
     """Cache the last few puppets with their stages, because many callers draw a few looks with several motions."""

@@ -1,0 +1,92 @@
+"""Train the minis of all methods on puppets, one after the other, in short chunks: run it again until it says that all are ready.
+
+    toonbench make-puppets --split train --out puppets_train
+    python scripts/train_minis.py --data puppets_train --out runs --minutes 9
+
+A chunk ends at the end of a checkpoint's interval after `--minutes`. DaGAN's depth network is trained before its mini.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from toonbench import registry
+from toonbench.training.checkpoint import CHECKPOINT
+
+METHODS = ("fomm", "lia", "dagan")
+WEIGHTS = "weights.safetensors"
+
+
+class TimeOver(Exception):
+    """The chunk's time is over."""
+
+
+def main() -> int:
+    options = _options()
+    deadline = time.monotonic() + 60.0 * options.minutes
+    for method in options.methods:
+        out = options.out / f"{method}_mini"
+        if (out / WEIGHTS).is_file():
+            print(f"{method}: ready")
+            continue
+        if method == "dagan" and not (out / "depth.json").is_file():
+            script = Path(__file__).parent / "train_puppet_depth.py"
+            subprocess.run([sys.executable, str(script), "--data", str(options.data), "--out", str(out)], check=True)
+        try:
+            _train(method, options, out, watch=watch(out, deadline))
+        except TimeOver as over:
+            print(f"{method}: {over}; run again")
+            return 3
+        print(f"{method}: trained")
+    return 0
+
+
+def watch(out: Path, deadline: float) -> Callable[[int, int], None]:
+    """A progress function that stops the training at the first checkpoint after the deadline."""
+    seen = _changed(out)
+
+    def on_progress(done: int, total: int) -> None:
+        nonlocal seen
+        changed = _changed(out)
+        if changed == seen:
+            return
+        seen = changed
+        if time.monotonic() > deadline and done < total:
+            raise TimeOver(f"{done} of {total} steps")
+
+    return on_progress
+
+
+def _changed(out: Path) -> int:
+    """When the checkpoint was written; 0 if there is none."""
+    path = out / CHECKPOINT
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def _train(method: str, options: argparse.Namespace, out: Path, *, watch: Callable[[int, int], None]) -> None:
+    from toonbench.data.open import open_data
+    from toonbench.training.clips import load_clips
+
+    cls = registry.load("methods", method)
+    needs = cls.clip_needs("mini")
+    clips = load_clips(open_data(str(options.data)).clips, size=needs.size, domains=needs.domains)
+    cls.train(clips, out, config="mini", device=options.device, on_progress=watch)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of a data set of puppets")
+    parser.add_argument("--out", type=Path, required=True, help="folder with a folder for each mini")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, help="whose minis")
+    parser.add_argument("--minutes", type=float, default=9.0, help="length of a chunk")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
