@@ -48,14 +48,14 @@ def main() -> int:
 
 def watch(out: Path, deadline: float) -> Callable[[int, int], None]:
     """A progress function that stops the training at the first checkpoint after the deadline."""
-    seen = _changed(out)
+    known = _changed(out)
 
     def on_progress(done: int, total: int) -> None:
-        nonlocal seen
+        nonlocal known
         changed = _changed(out)
-        if changed == seen:
+        if changed == known:
             return
-        seen = changed
+        known = changed
         if time.monotonic() > deadline and done < total:
             raise TimeOver(f"{done} of {total} steps")
 

@@ -1,7 +1,7 @@
 """Supervised training of a small depth network on pictures whose depth is known exactly.
 
-DaGAN's own depth network learned from videos without labels. This one is for minis on drawn puppets; whoever shows results of
-such a mini says that its depth was supervised.
+DaGAN's own depth network learned from videos without labels. This one is for minis on drawn puppets; results of
+such a mini state that its depth was supervised.
 """
 
 from __future__ import annotations
