@@ -48,14 +48,14 @@ def main() -> int:
 
 def watch(out: Path, deadline: float) -> Callable[[int, int], None]:
     """A progress function that stops the training at the first checkpoint after the deadline."""
-    known = _changed(out)
+    last = _changed(out)
 
     def on_progress(done: int, total: int) -> None:
-        nonlocal known
+        nonlocal last
         changed = _changed(out)
-        if changed == known:
+        if changed == last:
             return
-        known = changed
+        last = changed
         if time.monotonic() > deadline and done < total:
             raise TimeOver(f"{done} of {total} steps")
 
