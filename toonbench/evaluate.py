@@ -32,6 +32,7 @@ from toonbench.score.fit import How, Region
 from toonbench.score.measure import measure, unfinished
 from toonbench.score.reading import Reading
 from toonbench.score.results import Scores, reduce
+from toonbench.score.trained import caveats_of, refuse_trained, trained_pairs
 from toonbench.store import Run, run_folder
 from toonbench.tasks import draw_pairs, fingerprint, needed_clips, shard_of, with_clips
 from toonbench.tasks.listed import MARK, is_listed, listed_task
@@ -53,6 +54,7 @@ class Plan:
     out: Path
     seed: int
     limit: int | None
+    allow_trained_on: bool = False
 
     @property
     def clips(self) -> tuple[Clip, ...]:
@@ -112,11 +114,13 @@ def plan(
     seed: int = 0,
     pairs: Path | str | None = None,
     preparation: Options | None = None,
+    allow_trained_on: bool = False,
     pool: Pool | None = None,
 ) -> Plan:
     """Resolve names, open the data and draw the pairs; `shard` (i, n) is part i of n.
 
     `pairs` is a CSV file with the columns source and driving, which replaces the pairs that the task draws.
+    `allow_trained_on` accepts pairs with a clip that a method was trained on, and marks the result.
     `preparation` says how a plain folder of videos and images is prepared. With `limit` or `pairs`, only the clips of the pairs of
     all shards are prepared, and are the data set.
     Raises ToonbenchError for anything unknown.
@@ -149,6 +153,7 @@ def plan(
         out=Path(out),
         seed=seed,
         limit=limit,
+        allow_trained_on=allow_trained_on,
     )
 
 
@@ -168,6 +173,7 @@ def evaluate(
     checkpoint: Path | None = None,
     fresh: bool = False,
     pairs: Path | str | None = None,
+    allow_trained_on: bool = False,
     progress: OpenProgress = no_progress,
 ) -> Evaluation:
     """Generate the pairs of a task with a method, and score them. Files of an earlier call are reused.
@@ -181,7 +187,7 @@ def evaluate(
     pool = _pool(workers, device, progress)
     made = plan(
         task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, preparation=preparation, pairs=pairs,
-        pool=pool,
+        allow_trained_on=allow_trained_on, pool=pool,
     )  # fmt: skip
     return evaluate_run(made, method, pool=pool, checkpoint=checkpoint, fresh=fresh)
 
@@ -202,22 +208,15 @@ def generate(
     checkpoint: Path | None = None,
     fresh: bool = False,
     pairs: Path | str | None = None,
+    allow_trained_on: bool = False,
     progress: OpenProgress = no_progress,
 ) -> Generation:
     """Generate the pairs of a task with a method, without scoring; the arguments are those of `evaluate`."""
     pool = _pool(workers, device, progress)
     made = plan(
-        task=task,
-        data=data,
-        metrics=metrics,
-        out=out,
-        limit=limit,
-        shard=shard,
-        seed=seed,
-        preparation=preparation,
-        pairs=pairs,
-        pool=pool,
-    )
+        task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, preparation=preparation, pairs=pairs,
+        allow_trained_on=allow_trained_on, pool=pool,
+    )  # fmt: skip
     return generate_run(made, method, pool=pool, checkpoint=checkpoint, fresh=fresh)
 
 
@@ -242,6 +241,7 @@ def score(
     names: str | None = None,
     panel: tuple[int, int] = (1, 1),
     region: Region = "auto",
+    allow_trained_on: bool = False,
     progress: OpenProgress = no_progress,
 ) -> Evaluation:
     """Score a folder of videos, or the run that `generate` made with `method`.
@@ -254,24 +254,16 @@ def score(
         raise ToonbenchError("score needs exactly one of a folder of videos and a method with a run in OUT")
     pool = _pool(workers, device, progress)
     made = plan(
-        task=task,
-        data=data,
-        metrics=metrics,
-        out=out,
-        limit=limit,
-        shard=shard,
-        seed=seed,
-        preparation=preparation,
-        pairs=pairs,
-        pool=pool,
-    )
+        task=task, data=data, metrics=metrics, out=out, limit=limit, shard=shard, seed=seed, preparation=preparation, pairs=pairs,
+        allow_trained_on=allow_trained_on, pool=pool,
+    )  # fmt: skip
     if videos is not None:
         how = How(names=names, panel=panel, region=region)
         return score_videos(made, Path(videos), name=name, how=how, fresh=fresh, pool=pool)
-    run = method_run(made, method or "", device=pool.device, checkpoint=checkpoint)[0]
+    run, spec = method_run(made, method or "", device=pool.device, checkpoint=checkpoint)
     if not run.description.exists():
         raise ToonbenchError(f"{run.root} does not exist: run `toonbench generate` with the same options first")
-    return score_run(made, run, pool=pool)
+    return score_run(made, run, pool=pool, spec=spec)
 
 
 def compare(
@@ -307,9 +299,14 @@ def _plan_again(*, task: str, seed: int, limit: int | None, runs: Mapping[str, R
 
 
 def method_run(plan: Plan, method: str, *, device: str, checkpoint: Path | None) -> tuple[Run, MethodSpec]:
-    """The run folder of a method, and how to build it; the method is built once to learn its revision."""
+    """The run folder of a method, and how to build it; the method is built once to learn its revision.
+
+    Raises ToonbenchError for pairs with a clip that it was trained on, unless the plan allows them.
+    """
     spec = MethodSpec(name=method, device=device, checkpoint=checkpoint)
     built = spec.load()
+    if not plan.allow_trained_on:
+        refuse_trained(trained_pairs(built, plan.pairs, data=plan.data.id), plan.pairs, method=method)
     return plan.run(built.name if registry.is_method_file(method) else method, built.revision), spec
 
 
@@ -321,7 +318,7 @@ def evaluate_run(
     run.begin(_description(plan, run, device=spec.device, checkpoint=spec.checkpoint_facts()), fresh=fresh)
     with run.in_use():
         _generate(plan, run, spec, pool=pool)
-        return score_run(plan, run, pool=pool)
+        return score_run(plan, run, pool=pool, spec=spec)
 
 
 def generate_run(
@@ -355,13 +352,19 @@ def score_videos(
     return score_run(plan, run, pool=pool, videos=found)
 
 
-def score_run(plan: Plan, run: Run, *, pool: Pool, videos: Videos | None = None) -> Evaluation:
-    """Measure the videos of a run, and reduce the rows when the pairs of all shards are measured; see `score`."""
+def score_run(
+    plan: Plan, run: Run, *, pool: Pool, videos: Videos | None = None, spec: MethodSpec | None = None
+) -> Evaluation:
+    """Measure the videos of a run, and reduce the rows when the pairs of all shards are measured; see `score`.
+
+    `spec` is the method that generated them.
+    """
+    trained = trained_pairs(spec.load(), plan.pairs, data=plan.data.id) if spec else []
     with run.in_use():
-        return _score(plan, run, pool=pool, videos=videos)
+        return _score(plan, run, pool=pool, videos=videos, trained=trained)
 
 
-def _score(plan: Plan, run: Run, *, pool: Pool, videos: Videos | None) -> Evaluation:
+def _score(plan: Plan, run: Run, *, pool: Pool, videos: Videos | None, trained: Sequence[str]) -> Evaluation:
     missing = Reading(path=Path("missing"))
     measure(
         run,
@@ -381,6 +384,8 @@ def _score(plan: Plan, run: Run, *, pool: Pool, videos: Videos | None) -> Evalua
         about["checkpoint"] = checkpoint
     if videos is not None:
         about["videos"] = videos.about
+    if trained:
+        about["trained_on"] = trained
     scores = reduce(
         run,
         plan.pairs,
@@ -388,7 +393,7 @@ def _score(plan: Plan, run: Run, *, pool: Pool, videos: Videos | None) -> Evalua
         metrics=plan.metrics,
         clips=plan.data.clips,
         about=about,
-        caveats=(*plan.data.caveats, *(videos.notes if videos else ())),
+        caveats=(*plan.data.caveats, *caveats_of(trained, plan.pairs), *(videos.notes if videos else ())),
     )
     return Evaluation(plan=plan, run=run, scores=scores, videos=videos)
 

@@ -69,3 +69,16 @@ class Endless(Slow):
         Path(os.environ["TOONBENCH_TEST_BEGUN"]).touch()
         while True:
             time.sleep(1)
+
+
+class Trained(Slow):
+    """Its checkpoint is the JSON of the clips that it was trained on."""
+
+    name = "trained"
+
+    def __init__(self, *, device="cpu", checkpoint=None):
+        import json
+
+        from toonbench.training.trained_on import TrainedOn
+
+        self.trained_on = TrainedOn.from_dict(json.loads(checkpoint.read_text())) if checkpoint else None

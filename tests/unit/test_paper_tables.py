@@ -14,7 +14,7 @@ import pytest
 from toonbench.cli import run as command
 from toonbench.lint import COLUMNS, VERSION
 from toonbench.report.entries import find_entries
-from toonbench.report.methods import weights_kind
+from toonbench.report.methods import configuration, weights_kind
 from toonbench.report.paper_cells import Request
 from toonbench.report.paper_tables import NUMBERS, paper_tables
 from toonbench.report.papers import FIELDS, load_paper, paper_folder
@@ -271,6 +271,35 @@ def test_other_data_have_the_difference_where_the_weights_are_like_the_papers(tm
 )
 def test_stored_facts_say_which_weights_a_run_had(method, file, kind):
     assert weights_kind(method, {"file": file, "sha256": "a" * 64} if file else {}) == kind
+
+
+def test_a_run_of_ablated_weights_is_in_its_row_with_its_configuration_and_no_difference_unless_it_is_the_papers(
+    tmp_path,
+):
+    made = {"": "", "no-analogy": "5", "lambda-40": "6", "mlp": "7", "no-backward": "7", "no-sft": "7"}
+    for at, ablation in enumerate(made):
+        for config in ("mini", "paper"):
+            facts = {"file": "weights.safetensors", "sha256": f"{at:064x}", "config": config, "ablation": ablation}
+            facts = {key: value for key, value in facts.items() if value}
+            levels = {"fid@1": 30.0 + at, "cpbd@1": 0.05}
+            write_run(tmp_path / config, f"toontalker@{at}", levels, checkpoint=facts, data="faces@1")
+    for ablation, number in made.items():
+        for config in ("mini", "paper"):
+            request = Request(entries=find_entries([tmp_path / config]), data="faces@1")
+            (main, *_) = paper_tables(number or "5", request)
+            name = f"ToonTalker {load_paper().variants[ablation] if ablation else 'full model'}"
+            found = {(row.name, row.kind): row for row in main.rows}
+            assert found[name, "measured"].cells[0].value == 30.0 + [*made].index(ablation)
+            assert ("configuration mini" in found[name, "measured"].note) == (config == "mini")
+            difference = found[name, "difference"].cells[0]
+            assert difference.empty == (config == "mini")
+            if config == "mini":
+                assert difference.reason == "other weights than the paper's: configuration mini"
+
+
+def test_overrides_of_the_papers_configuration_are_another_configuration():
+    assert configuration({"config": "paper"}) == configuration({}) == ""
+    assert configuration({"config": "paper", "overrides": "seed=1"}) == "configuration paper with seed=1"
 
 
 def test_the_caption_says_how_the_numbers_came_about(out):

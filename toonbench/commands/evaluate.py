@@ -74,6 +74,8 @@ class What:
     """Print what would be done, without doing it."""
     fresh: Annotated[bool, Parameter(negative="--resume")] = False
     """Delete the stored files of this run and start again; by default the run resumes from them."""
+    allow_trained_on: Annotated[bool, Parameter(negative="")] = False
+    """Accept pairs whose source or driving video the method's weights were trained on, and mark the result."""
     folder: Folder = field(default_factory=Folder)
 
 
@@ -183,10 +185,10 @@ def score(
     if videos is not None:
         how = (outputs or Outputs()).how
         return _show(score_videos(plan, videos, name=name, how=how, fresh=what.fresh, pool=pool), terminal=terminal)
-    run, _ = method_run(plan, method or "", device=pool.device, checkpoint=checkpoint)
+    run, spec = method_run(plan, method or "", device=pool.device, checkpoint=checkpoint)
     if not run.description.exists():
         raise ToonbenchError(f"{run.root} does not exist: run `toonbench generate` with the same options first")
-    return _show(score_run(plan, run, pool=pool), terminal=terminal)
+    return _show(score_run(plan, run, pool=pool, spec=spec), terminal=terminal)
 
 
 def make_plan(what: What, *, metrics: list[str] | None, terminal: Terminal) -> Plan:
@@ -203,6 +205,7 @@ def make_plan(what: What, *, metrics: list[str] | None, terminal: Terminal) -> P
         seed=what.seed,
         pairs=what.pairs,
         preparation=what.folder.options(),
+        allow_trained_on=what.allow_trained_on,
         pool=preparing_pool(what.processes, what.data, terminal=terminal),
     )
     report_problems(made.data, what.data, terminal=terminal)

@@ -57,6 +57,16 @@ def official_files(method: str) -> list[weights.Entry]:
     ]  # the depth network of DaGAN is a part of all its checkpoints
 
 
+def configuration(checkpoint: Mapping[str, str]) -> str:
+    """The configuration that weights state which `toonbench train` wrote, where it is not the paper's; otherwise empty."""
+    name, overrides = checkpoint.get("config", ""), checkpoint.get("overrides", "")
+    return (
+        f"configuration {name}{f' with {overrides}' if overrides else ''}"
+        if overrides or name not in ("", "paper")
+        else ""
+    )
+
+
 def model_name(method: str, checkpoint: Mapping[str, str], *, variants: Container[str]) -> str:
     """The method of a run, or `toontalker-<variant>` if its checkpoint is an ablated ToonTalker.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from toonbench import registry
 from toonbench.report.captions import checkpoints, metric_versions, protocols, remarks
-from toonbench.report.methods import BASELINES, DUMMIES, weights_kind
+from toonbench.report.methods import BASELINES, DUMMIES, configuration, weights_kind
 from toonbench.report.paper_cells import Request, cell_of, full_name, has_number
 from toonbench.report.paper_lines import FULL, Line, lines_of, variant_lines
 from toonbench.report.papers import HEADINGS, METHODS, Paper, PaperTable, load_paper
@@ -126,6 +126,7 @@ class _Maker:
         if line.method in BASELINES and kind and kind != self.table.weights:
             number, taken = self.table.number, self.table.weights
             notes.append(f"{kind} weights; Table {number} of the paper takes {taken} ones")
+        notes += [other for one in line.entries.values() if (other := configuration(one.checkpoint))]
         return [*notes, MINI] if kind == "mini" else notes
 
     def _copied(self, method: str, variant: str) -> Row:
@@ -164,6 +165,8 @@ class _Maker:
             return Cell(reason="no number here to compare")
         if kind not in alike:
             return Cell(reason=f"{OTHER_WEIGHTS}: {kind or 'none stated'}")
+        if entry and (other := configuration(entry.checkpoint)):
+            return Cell(reason=f"{OTHER_WEIGHTS}: {other}")
         value = printed.value
         return Cell(value=cell.value - value, low=cell.low - value, high=cell.high - value)
 

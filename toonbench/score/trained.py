@@ -1,0 +1,39 @@
+"""Pairs whose source or driving video the method was trained on: they are refused, or measured with a mark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toonbench.training.trained_on import TrainedOn
+from toonbench.types import Pair, ToonbenchError
+
+SHOWN = 3
+
+
+def trained_pairs(method: object, pairs: Sequence[Pair], *, data: str) -> list[str]:
+    """The ids of the pairs of the data set `data` that contain a clip which the method's weights state as a training clip.
+
+    Empty for weights that state none: official ones, and those of earlier versions.
+    """
+    origin = getattr(method, "trained_on", None)
+    return origin.pairs(pairs, data=data) if isinstance(origin, TrainedOn) else []
+
+
+def refuse_trained(found: Sequence[str], pairs: Sequence[Pair], *, method: str) -> None:
+    """Raise ToonbenchError if there are such pairs."""
+    if found:
+        named = f"{', '.join(found[:SHOWN])}{', ...' if len(found) > SHOWN else ''}"
+        raise ToonbenchError(
+            f"{len(found)} of {len(pairs)} pairs contain a clip that the weights of '{method}' were trained on ({named}): take "
+            "other data, or give --allow-trained-on, and the result is marked"
+        )
+
+
+def caveats_of(found: Sequence[str], pairs: Sequence[Pair]) -> list[str]:
+    """What is printed with every number of such pairs."""
+    if not found:
+        return []
+    return [
+        f"{len(found)} of {len(pairs)} pairs contain a clip that the method was trained on: these numbers do not show how it "
+        "does on new clips"
+    ]
