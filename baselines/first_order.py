@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from toonbench.networks.first_order import KeyPoints, Trace
+    from toonbench.training.trained_on import TrainedOn
 
 SIZE = 256
 CPU_BATCH = 1  # larger ones exceed the caches
@@ -55,12 +56,16 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """A network in eval mode on the CPU; `checkpoint` is what a run stores about its weights, `size` the side of its pictures."""
+    """A network in eval mode on the CPU; `checkpoint` is what a run stores about its weights, `size` the side of its pictures.
+
+    `trained_on` are the training clips of weights that `toonbench train` wrote.
+    """
 
     network: Any
     revision: str
     checkpoint: Mapping[str, str]
     size: int = SIZE
+    trained_on: TrainedOn | None = None
 
 
 class FirstOrderMethod(ChunkedMethod):
@@ -96,6 +101,7 @@ class FirstOrderMethod(ChunkedMethod):
         names = {"scale": "unscaled"}
         self.revision = "-".join([self.code, loaded.revision, *(names.get(k, k) for k, on in options.items() if on)])
         self.checkpoint = loaded.checkpoint
+        self.trained_on = loaded.trained_on
         self._network: Network = loaded.network.to(device)
         self._size = loaded.size
         self._device = device

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -38,15 +38,12 @@ class DaGAN(FirstOrderMethod):
         return cls(device=device, weights=weights_for_tests())
 
     @staticmethod
-    def clip_needs(config: str = "mini") -> ClipNeeds:
-        """The clips that `train` needs in the configuration `config`."""
-        from toonbench.training.clips import ClipNeeds
-
-        from ..tuning.config import find_config
+    def clip_needs(config: str = "mini", *, overrides: Sequence[str] = ()) -> ClipNeeds:
+        """The clips that `train` needs with these arguments."""
+        from ..tuning.config import needs
         from .train.config import CONFIGS
 
-        chosen = find_config(CONFIGS, config)
-        return ClipNeeds(size=chosen.size, domains=chosen.domains)
+        return needs(CONFIGS, config, overrides=overrides)
 
     @staticmethod
     def train(
@@ -56,6 +53,7 @@ class DaGAN(FirstOrderMethod):
         config: str = "mini",
         device: str = "cpu",
         checkpoint: Path | None = None,
+        overrides: Sequence[str] = (),
         resume: bool = True,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Path:
@@ -63,8 +61,8 @@ class DaGAN(FirstOrderMethod):
         from .train.train import train
 
         return train(
-            clips, out, config=config, device=device, checkpoint=checkpoint, resume=resume, on_progress=on_progress
-        )
+            clips, out, config=config, device=device, checkpoint=checkpoint, overrides=overrides, resume=resume, on_progress=on_progress,
+        )  # fmt: skip
 
     @staticmethod
     def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:

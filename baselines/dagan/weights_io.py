@@ -12,6 +12,7 @@ import torch
 
 from toonbench import weights
 from toonbench.training.checkpoint import CHECKPOINT
+from toonbench.training.trained_on import KEY, TrainedOn
 from toonbench.types import ToonbenchError
 from toonbench.weights import WeightsMissing
 from toonbench.weights.checkpoints import BUILDING, family, file_digest, foreign, parts, read_checkpoint
@@ -74,7 +75,8 @@ def load_weights(path: Path | None, *, corners: bool = False) -> Weights:
     about = {"file": path.name, "sha256": digests["generator"], "variant": variant} | trained_facts(found.about)
     about |= {f"{name}_sha256": digests[name] for name in DEPTH_PARTS}
     revision = hashlib.sha256("".join(dict.fromkeys(digests.values())).encode()).hexdigest()[:10]
-    return Weights(network=prepared(network), revision=revision, checkpoint=about, size=found.size)
+    clips = TrainedOn.from_dict(found.about.get(KEY))
+    return Weights(network=prepared(network), revision=revision, checkpoint=about, size=found.size, trained_on=clips)
 
 
 def read_network(path: Path, *, corners: bool = False) -> Trained:

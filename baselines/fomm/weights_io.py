@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from toonbench.training.trained_on import KEY, TrainedOn
 from toonbench.weights.checkpoints import BUILDING, file_digest, foreign, read_checkpoint
 from toonbench.weights.trained import read_about, trained_facts, trained_size
 
@@ -61,7 +62,10 @@ def load_weights(path: Path | None, *, corners: bool = False) -> Weights:
     digest = file_digest(path)
     about = {"file": path.name, "sha256": digest, "variant": f"FOMM, {found.network.config.points} key points"}
     about |= trained_facts(found.about)
-    return Weights(network=prepared(found.network), revision=digest[:10], checkpoint=about, size=found.size)
+    clips = TrainedOn.from_dict(found.about.get(KEY))
+    return Weights(
+        network=prepared(found.network), revision=digest[:10], checkpoint=about, size=found.size, trained_on=clips
+    )
 
 
 def weights_for_tests(config: NetworkConfig = TINY, *, size: int = 64) -> Weights:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -56,6 +56,7 @@ class LIA(ChunkedMethod):
         loaded = weights or load_weights(None if checkpoint is None else Path(checkpoint))
         self.revision = f"{CODE_VERSION}-{loaded.revision}"
         self.checkpoint = loaded.checkpoint
+        self.trained_on = loaded.trained_on
         directions = loaded.network.dec.direction.orthonormal()  # on the CPU: the signs do not depend on the device
         self._directions = directions.to(device)
         self._network = prepared(loaded.network).to(device)
@@ -101,15 +102,12 @@ class LIA(ChunkedMethod):
         return (planes(small, self._device) / 255.0 - 0.5) * 2.0
 
     @staticmethod
-    def clip_needs(config: str = "mini") -> ClipNeeds:
-        """The clips that `train` needs in the configuration `config`."""
-        from toonbench.training.clips import ClipNeeds
-
-        from ..tuning.config import find_config
+    def clip_needs(config: str = "mini", *, overrides: Sequence[str] = ()) -> ClipNeeds:
+        """The clips that `train` needs with these arguments."""
+        from ..tuning.config import needs
         from .train.config import CONFIGS
 
-        chosen = find_config(CONFIGS, config)
-        return ClipNeeds(size=chosen.size, domains=chosen.domains)
+        return needs(CONFIGS, config, overrides=overrides)
 
     @staticmethod
     def train(
@@ -119,6 +117,7 @@ class LIA(ChunkedMethod):
         config: str = "mini",
         device: str = "cpu",
         checkpoint: Path | None = None,
+        overrides: Sequence[str] = (),
         resume: bool = True,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Path:
@@ -126,8 +125,8 @@ class LIA(ChunkedMethod):
         from .train.train import train
 
         return train(
-            clips, out, config=config, device=device, checkpoint=checkpoint, resume=resume, on_progress=on_progress
-        )
+            clips, out, config=config, device=device, checkpoint=checkpoint, overrides=overrides, resume=resume, on_progress=on_progress,
+        )  # fmt: skip
 
     @classmethod
     def with_test_weights(cls, *, device: str = "cpu") -> LIA:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from toonbench import weights
 from toonbench.networks.deterministic import deterministic_state
+from toonbench.training.trained_on import KEY, TrainedOn
 from toonbench.weights import WeightsMissing
 from toonbench.weights.checkpoints import (
     BUILDING,
@@ -36,11 +37,12 @@ TINY = NetworkConfig(size=32, channels=tuple((4 << step, 8) for step in range(4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """A network on the CPU; `checkpoint` is what a run stores about its weights."""
+    """A network on the CPU; `checkpoint` is what a run stores about its weights, `trained_on` its training clips, if they are stated."""
 
     network: LIANetwork
     revision: str
     checkpoint: Mapping[str, str]
+    trained_on: TrainedOn | None = None
 
 
 def load_weights(path: Path | None) -> Weights:
@@ -49,8 +51,11 @@ def load_weights(path: Path | None) -> Weights:
     network = read_network(path)
     digest, config = file_digest(path), network.config
     variant = f"LIA, {config.size} px, {config.motions} directions"
-    about = {"file": path.name, "sha256": digest, "variant": variant} | trained_facts(read_about(path))
-    return Weights(network=network, revision=digest[:10], checkpoint=about)
+    about = {"file": path.name, "sha256": digest, "variant": variant}
+    notes = read_about(path)
+    about |= trained_facts(notes)
+    clips = TrainedOn.from_dict(notes.get(KEY))
+    return Weights(network=network, revision=digest[:10], checkpoint=about, trained_on=clips)
 
 
 def read_network(path: Path) -> LIANetwork:

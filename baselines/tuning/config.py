@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from toonbench.training.clips import ClipNeeds
+from toonbench.training.overrides import with_overrides
 from toonbench.training.perceptual import Perceptual
 from toonbench.types import DOMAINS, Domain, ToonbenchError
 
 LOWEST = 0.1  # of the rate, at the end of `decay`
-Config = TypeVar("Config")
+STATED: tuple[str, ...] = ("name", "overrides", "start", "supervised", "depth_sha256")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,7 @@ class TuneConfig:
     """A training run.
 
     name: of the configuration. size: side of the pictures in pixels. domains: whose clips it learns from, in equal shares.
+    overrides: fields that the user set, as `key=value`.
     start: sha256 of the checkpoint that the weights were taken from; empty for new weights.
     steps, batch, lr, betas: number of steps, pictures per step, and Adam's settings.
     milestones: steps after which the rate is a tenth of what it was.
@@ -33,6 +36,7 @@ class TuneConfig:
     name: str = "paper"
     size: int = 256
     domains: tuple[Domain, ...] = DOMAINS
+    overrides: tuple[str, ...] = ()
     start: str = ""
     seed: int = 0
     steps: int = 1
@@ -68,8 +72,18 @@ class TuneConfig:
         return 1.0
 
 
-def find_config(configs: Mapping[str, Config], name: str) -> Config:
-    """The configuration called `name`. Raises ToonbenchError for an unknown one."""
+Config = TypeVar("Config", bound=TuneConfig)
+
+
+def find_config(configs: Mapping[str, Config], name: str, *, overrides: Sequence[str] = ()) -> Config:
+    """The configuration called `name` with the fields that `overrides` set (`key=value`). Raises ToonbenchError for unknown ones."""
     if name not in configs:
         raise ToonbenchError(f"--config {name}: unknown; choose one of {', '.join(configs)}")
-    return configs[name]
+    fixed = dict.fromkeys(STATED, "it is stated by the training, and cannot be set")
+    return replace(with_overrides(configs[name], overrides, fixed=fixed), overrides=tuple(sorted(overrides)))
+
+
+def needs(configs: Mapping[str, Config], name: str, *, overrides: Sequence[str] = ()) -> ClipNeeds:
+    """The clips that a run of this configuration needs."""
+    config = find_config(configs, name, overrides=overrides)
+    return ClipNeeds(size=config.size, domains=config.domains)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from toonbench.training.checkpoint import CHECKPOINT, open_folder
-from toonbench.training.clips import TrainingClips, check_clips
+from toonbench.training.checkpoint import newest_checkpoint, open_folder, remove_checkpoints
+from toonbench.training.clips import TrainingClips, check_clips, origin_of
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import write_grid
 from toonbench.training.log import append_log, trim_log
 from toonbench.training.sampling import Random, draw_pairs, step_rng
+from toonbench.training.stability import NotFinite, saved_batch
+from toonbench.training.trained_on import KEY, TrainedOn
 from toonbench.types import ToonbenchError
 
 from .config import TuneConfig
@@ -36,13 +37,14 @@ class Recipe:
 
     networks: the network and the discriminator, or None for it. step: one update by sources and driving frames of the same clips;
     it returns the loss and its terms. reconstruct: sources moved as driving frames of the same clips show, for pictures of progress.
-    export: writes a network with facts about its training.
+    export: writes a network with facts about its training. origin: the clips that the weights were trained on before.
     """
 
     networks: NewNetworks
     step: Callable[[TuneState, Tensor, Tensor], Numbers]
     reconstruct: Reconstruct
     export: Callable[[nn.Module, Path, Mapping[str, Any]], None]
+    origin: TrainedOn = field(default_factory=TrainedOn)
 
 
 def run(
@@ -59,26 +61,25 @@ def run(
 
     `out` receives checkpoint.pt, log.jsonl, samples/*.png and weights.safetensors. With `resume`, a run found in `out` resumes from
     its last checkpoint, with the same result as an unbroken run. Raises ToonbenchError for unusable clips, for a run of another
-    configuration, and for a loss that is no number.
+    configuration, and for a loss that is not finite (its batch is saved).
     """
     if config.batch % len(config.domains):
         raise ToonbenchError(f"batch is {config.batch}, which {len(config.domains)} domains cannot share evenly")
     check_clips(clips, size=config.size, domains=config.domains)
     open_folder(out)
-    resumes = resume and (out / CHECKPOINT).is_file()
-    state = load_state(config, device, out, recipe.networks) if resumes else new_state(config, device, recipe.networks)
-    trim_log(out, step=state.step)
+    state = begin(recipe, config, out, device=device, resume=resume)
+    state.origin |= origin_of(clips, domains=config.domains)
     first, began = state.step, time.monotonic()
     while state.step < config.steps:
         set_rate(state)
         rng = step_rng(config.seed, state.step)
         torch.manual_seed(int(rng.integers(2**63)))
         source, driving = draw(clips, rng, state=state)
-        numbers = recipe.step(state, source, driving)
-        if not math.isfinite(numbers["loss"]):
-            raise ToonbenchError(
-                f"the loss of step {state.step + 1} is {numbers['loss']}: lower the learning rate (lr)"
-            )
+        try:
+            numbers = recipe.step(state, source, driving)
+        except NotFinite as bad:
+            batch = {"source": source, "driving": driving}
+            raise saved_batch(out, batch, {}, step=state.step + 1, rank=0, why=str(bad)) from bad
         state.step += 1
         update_average(state.average, state.network, decay=ema_decay(config.ema, state.step))
         last = state.step == config.steps
@@ -91,8 +92,21 @@ def run(
             save_state(state, out)
         if on_progress is not None:
             on_progress(state.step, config.steps)
-    recipe.export(state.average, out / WEIGHTS, {"training": dataclasses.asdict(config), "steps": state.step})
+    notes = {"training": dataclasses.asdict(config), "steps": state.step, KEY: state.origin.to_dict()}
+    recipe.export(state.average, out / WEIGHTS, notes)
     return out / WEIGHTS
+
+
+def begin(recipe: Recipe, config: TuneConfig, out: Path, *, device: str, resume: bool) -> TuneState:
+    """The state of the checkpoint in `out`, or a new one, whose folder then has no checkpoint of an earlier run."""
+    if resume and newest_checkpoint(out) is not None:
+        state = load_state(config, device, out, recipe.networks)
+    else:
+        remove_checkpoints(out)
+        state = new_state(config, device, recipe.networks)
+        state.origin = recipe.origin
+    trim_log(out, step=state.step)
+    return state
 
 
 def draw(clips: TrainingClips, rng: Random, *, state: TuneState) -> tuple[Tensor, Tensor]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from toonbench.training.trained_on import KEY, TrainedOn
 from toonbench.types import ToonbenchError
 
 from .config import TuneConfig
@@ -19,3 +22,8 @@ def check_start(config: TuneConfig, *, path: Path, size: int, found: object, nee
         raise ToonbenchError(
             f"{path} has another network ({found}) than --config {config.name} ({needed}): choose another configuration"
         )
+
+
+def origin(about: Mapping[str, Any]) -> TrainedOn:
+    """The clips that weights were trained on, from what their file states; none for a file of another origin."""
+    return TrainedOn.from_dict(about.get(KEY)) or TrainedOn()

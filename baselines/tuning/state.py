@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ import torch
 from torch import nn
 from torch.optim import Adam
 
-from toonbench.training.checkpoint import CHECKPOINT, filling, load_checkpoint, save_checkpoint
+from toonbench.training.checkpoint import CHECKPOINT, filling, load_checkpoint, newest_checkpoint, save_checkpoint
+from toonbench.training.trained_on import KEY, TrainedOn
 
 from .config import TuneConfig
 
-MAY_CHANGE = ("steps", "checkpoint_every", "sample_every", "log_every")
+MAY_CHANGE = ("steps", "checkpoint_every", "sample_every", "log_every", "overrides")
 NewNetworks = Callable[[], tuple[nn.Module, nn.Module | None]]
 
 
@@ -25,7 +26,8 @@ NewNetworks = Callable[[], tuple[nn.Module, nn.Module | None]]
 class TuneState:
     """Network, the moving average of its weights, discriminator (or None), optimisers, and the number of finished steps.
 
-    `network` is the method's own; parameters that do not require gradients stay as they are.
+    `network` is the method's own; parameters that do not require gradients stay as they are. `origin` are the clips that the weights
+    were trained on, those of the checkpoint that they started from included.
     """
 
     config: TuneConfig
@@ -36,6 +38,7 @@ class TuneState:
     optimiser: Adam
     critic_optimiser: Adam | None
     step: int = 0
+    origin: TrainedOn = field(default_factory=TrainedOn)
 
 
 def new_state(config: TuneConfig, device: str, new_networks: NewNetworks) -> TuneState:
@@ -69,6 +72,7 @@ def save_state(state: TuneState, out: Path) -> None:
     """Write the checkpoint in `out`."""
     content = {
         "step": state.step,
+        KEY: state.origin.to_dict(),
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
         "critic": {} if state.critic is None else state.critic.state_dict(),
@@ -80,10 +84,12 @@ def save_state(state: TuneState, out: Path) -> None:
 
 def load_state(config: TuneConfig, device: str, out: Path, new_networks: NewNetworks) -> TuneState:
     """The state in the checkpoint in `out`. The number of steps may differ from the run's, other choices may not."""
-    content = load_checkpoint(out / CHECKPOINT, config=config, may_change=MAY_CHANGE, device=device)
+    path = newest_checkpoint(out) or out / CHECKPOINT
+    content = load_checkpoint(path, config=config, may_change=MAY_CHANGE, device=device)
     state = new_state(config, device, new_networks)
-    with filling(out / CHECKPOINT):
+    with filling(path):
         state.step = operator.index(content["step"])
+        state.origin = TrainedOn.from_dict(content[KEY]) or TrainedOn()
         state.network.load_state_dict(content["network"])
         state.average.load_state_dict(content["average"])
         state.optimiser.load_state_dict(content["optimiser"])

@@ -16,6 +16,7 @@ from baselines.fomm.train.config import CONFIGS, MINI, PAPER
 from baselines.fomm.train.step import generator_terms, train_step
 from baselines.fomm.train.train import fit, new_networks
 from baselines.fomm.weights_io import load_weights
+from baselines.tuning.config import find_config
 from baselines.tuning.perceptual import PyramidPerceptual
 from baselines.tuning.state import new_state
 from toonbench.networks.first_order import KeyPoints
@@ -23,6 +24,7 @@ from toonbench.networks.patch_discriminator import PatchDiscriminator
 from toonbench.networks.thin_plate import SmoothWarp, random_warp
 from toonbench.networks.vgg19 import VGG19
 from toonbench.training.clips import ClipSet
+from toonbench.training.trained_on import TrainedOn
 from toonbench.types import ToonbenchError
 from toonbench.weights.trained import read_about
 
@@ -281,9 +283,33 @@ def test_without_vgg_weights_the_error_shows_how_to_get_them(data, tmp_path):
         fit(replace(QUICK, perceptual="vgg19"), data, tmp_path, device="cpu")
 
 
-def test_a_loss_that_is_no_number_stops_the_run(data, tmp_path):
-    with pytest.raises(ToonbenchError, match=r"the loss of step \d is .*lower the learning rate"):
+def test_a_loss_that_is_not_finite_stops_the_run_with_the_batch_saved(data, tmp_path):
+    with pytest.raises(ToonbenchError, match="step 1: the loss or the gradient of the generator is not finite"):
         fit(replace(QUICK, l1=float("inf")), data, tmp_path, device="cpu")
+    (path,) = tmp_path.glob("not-finite-*.pt")
+    assert torch.load(path, weights_only=True)["batch"]["driving"].shape == (2, 3, 64, 64)
+
+
+def test_weights_state_the_clips_they_were_trained_on_and_those_of_their_beginning(whole, data, tmp_path):
+    mine = {
+        domain: replace(one, origin=TrainedOn(("mine",), 1, frozenset([b"123456"]))) for domain, one in data.items()
+    }
+    more = {
+        domain: replace(one, origin=TrainedOn(("more",), 1, frozenset([b"654321"]))) for domain, one in data.items()
+    }
+    first = fit(replace(QUICK, steps=0), mine, tmp_path / "first", device="cpu")
+    fit(replace(QUICK, steps=0), more, tmp_path / "second", device="cpu", checkpoint=first)
+    assert FOMM(checkpoint=first).trained_on.data == ("mine",)
+    assert FOMM(checkpoint=tmp_path / "second" / "weights.safetensors").trained_on.data == ("mine", "more")
+
+
+def test_fields_that_the_user_sets_are_stated_and_unknown_ones_refused():
+    config = find_config(CONFIGS, "mini", overrides=["steps=7", "network.points=5"])
+    assert (config.steps, config.network.points, config.overrides) == (7, 5, ("network.points=5", "steps=7"))
+    with pytest.raises(ToonbenchError, match="--set start: it is stated by the training"):
+        find_config(CONFIGS, "mini", overrides=["start=x"])
+    with pytest.raises(ToonbenchError, match="unknown field"):
+        find_config(CONFIGS, "mini", overrides=["stepz=x"])
 
 
 def test_the_published_schedule_is_the_published_one():

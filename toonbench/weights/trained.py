@@ -48,14 +48,17 @@ def trained_size(about: Mapping[str, Any], *, path: Path, default: int) -> int:
 
 
 def trained_facts(about: Mapping[str, Any]) -> dict[str, str]:
-    """What a run stores about trained weights: their kind, the sha256 of the checkpoint that they started from, and supervision."""
+    """What a run stores about trained weights: their kind, where they started from, configuration, supervision."""
     if not about:
         return {}
     found = about.get("training")
     training = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
     start, supervised = str(training.get("start", "")), str(training.get("supervised", ""))
     facts = {"kind": "fine-tuned", "started_from": start} if start else {"kind": "own"}
-    return facts | ({"supervised": supervised} if supervised else {})
+    overrides = training.get("overrides")
+    facts |= {"config": str(training.get("name", "")), "supervised": supervised}
+    facts |= {"overrides": " ".join(map(str, overrides)) if isinstance(overrides, list) else ""}
+    return {key: value for key, value in facts.items() if value}
 
 
 def _stored(value: Tensor) -> Tensor:

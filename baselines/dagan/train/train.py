@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import nn
 from toonbench.networks.patch_discriminator import PatchDiscriminator
 from toonbench.training.clips import TrainingClips
 from toonbench.weights.checkpoints import check_state, file_digest
-from toonbench.weights.trained import write_trained
+from toonbench.weights.trained import read_about, write_trained
 
 from ...first_order import SIZE
 from ...fomm.train.step import reconstruct, train_step
@@ -22,7 +22,7 @@ from ...fomm.train.train import begin_at_identity
 from ...tuning.config import find_config
 from ...tuning.loop import Progress, Recipe, run
 from ...tuning.perceptual import perceptual_loss
-from ...tuning.starts import check_start
+from ...tuning.starts import check_start, origin
 from ..model import DaGANNetwork
 from ..weights_io import DEPTH_PARTS, METHOD, Depth, Trained, read_depth, read_network
 from .config import CONFIGS, DaGANConfig
@@ -38,15 +38,17 @@ def train(
     config: str,
     device: str,
     checkpoint: Path | None = None,
+    overrides: Sequence[str] = (),
     resume: bool = True,
     on_progress: Progress | None = None,
 ) -> Path:
-    """Train by the configuration `config` from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
+    """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
 
-    Without a checkpoint, encoder.pth and depth.pth of the depth network are in `out` or in the weights folder.
+    `config` names the configuration, in which `overrides` (`key=value`) set fields. Without a checkpoint, encoder.pth
+    and depth.pth of the depth network are in `out` or in the weights folder.
     Raises ToonbenchError where they are not, and for a checkpoint of another method or of other sizes than the configuration's.
     """
-    chosen = find_config(CONFIGS, config)
+    chosen = find_config(CONFIGS, config, overrides=overrides)
     return fit(chosen, clips, out, device=device, checkpoint=checkpoint, resume=resume, on_progress=on_progress)
 
 
@@ -78,6 +80,7 @@ def fit(
         step=partial(train_step, perceptual=perceptual_loss(config, device), extra=partial(extra_terms, config=config)),
         reconstruct=reconstruct,
         export=partial(export, size=config.size),
+        origin=origin({} if checkpoint is None else read_about(checkpoint)),
     )
     return run(recipe, chosen, clips=clips, out=out, device=device, resume=resume, on_progress=on_progress)
 

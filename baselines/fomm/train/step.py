@@ -19,6 +19,7 @@ from ...first_order import Network
 from ...tuning.loop import Numbers
 from ...tuning.perceptual import PyramidPerceptual
 from ...tuning.state import TuneState
+from ...tuning.update import descend
 from .config import FirstOrderConfig
 from .losses import (
     discriminator_loss,
@@ -72,9 +73,7 @@ def train_step(
         state.critic.requires_grad_(False)
         terms |= adversarial_terms(state.critic, driving, made, config=config)
     loss = torch.stack([term for name, term in terms.items() if not name.startswith("log_")]).sum()
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    state.optimiser.step()
+    descend(state.optimiser, state.network, loss, of="generator")
     if state.critic is not None:
         terms["critic"] = critic_step(state, driving, made)
     return {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
@@ -138,9 +137,7 @@ def critic_step(state: TuneState, driving: Tensor, made: Made) -> Tensor:
     real = state.critic(with_heat_maps(driving, made.driving))[1]
     loss = discriminator_loss(real, state.critic(with_heat_maps(made.pictures.detach(), made.driving))[1])
     if state.critic_optimiser is not None:
-        state.critic_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        state.critic_optimiser.step()
+        descend(state.critic_optimiser, state.critic, loss, of="discriminator")
     return loss.detach()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from ...first_order import SIZE
 from ...tuning.config import find_config
 from ...tuning.loop import Progress, Recipe, run
 from ...tuning.perceptual import perceptual_loss
-from ...tuning.starts import check_start
+from ...tuning.starts import check_start, origin
 from ..model import FOMMNetwork
 from ..weights_io import Trained, read_network
 from .config import CONFIGS, FirstOrderConfig
@@ -34,15 +34,17 @@ def train(
     config: str,
     device: str,
     checkpoint: Path | None = None,
+    overrides: Sequence[str] = (),
     resume: bool = True,
     on_progress: Progress | None = None,
 ) -> Path:
-    """Train by the configuration `config` from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
+    """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
 
+    `config` names the configuration, in which `overrides` (`key=value`) set fields.
     Raises ToonbenchError for a checkpoint of another method or of other sizes than the configuration's.
     """
     return fit(
-        find_config(CONFIGS, config),
+        find_config(CONFIGS, config, overrides=overrides),
         clips,
         out,
         device=device,
@@ -74,6 +76,7 @@ def fit(
         step=partial(train_step, perceptual=perceptual_loss(config, device)),
         reconstruct=reconstruct,
         export=partial(export, size=config.size),
+        origin=origin({} if start is None else start.about),
     )
     return run(recipe, config, clips=clips, out=out, device=device, resume=resume, on_progress=on_progress)
 

@@ -23,6 +23,10 @@ class LIAConfig(TuneConfig):
     warp: float = 0.0
     flow_init: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.size != self.network.size:
+            raise ValueError(f"size is {self.size}, and network.size {self.network.size}: they must be equal")
+
     @property
     def critic_share(self) -> float:
         """See `TuneConfig.critic_share`."""

@@ -11,6 +11,7 @@ from toonbench.training.reconstruction import flow_l1, pyramid_l1
 from ...tuning.loop import Numbers
 from ...tuning.perceptual import PyramidPerceptual
 from ...tuning.state import TuneState
+from ...tuning.update import descend
 from ..model import LIANetwork, Trace
 from .config import LIAConfig
 
@@ -26,9 +27,7 @@ def train_step(state: TuneState, source: Tensor, driving: Tensor, *, perceptual:
         state.critic.requires_grad_(False)
         terms["adversarial"] = config.adversarial * generator_loss(state.critic(generated))
     loss = torch.stack(list(terms.values())).sum()
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    state.optimiser.step()
+    descend(state.optimiser, state.network, loss, of="generator")
     if state.critic is not None:
         terms["critic"] = critic_step(state, driving, generated.detach(), config=config)
     return {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
@@ -63,9 +62,7 @@ def critic_step(state: TuneState, driving: Tensor, generated: Tensor, *, config:
         real = driving.detach().requires_grad_(True)
         loss = loss + config.r1 * config.r1_every * r1_penalty(state.critic(real), real)
     if state.critic_optimiser is not None:
-        state.critic_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        state.critic_optimiser.step()
+        descend(state.critic_optimiser, state.critic, loss, of="discriminator")
     return loss.detach()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,12 @@ from torch import nn
 from toonbench.networks.discriminator import Discriminator
 from toonbench.training.clips import TrainingClips
 from toonbench.weights.checkpoints import file_digest
-from toonbench.weights.trained import write_trained
+from toonbench.weights.trained import read_about, write_trained
 
 from ...tuning.config import find_config
 from ...tuning.loop import Progress, Recipe, run
 from ...tuning.perceptual import perceptual_loss
-from ...tuning.starts import check_start
+from ...tuning.starts import check_start, origin
 from ..model import LIANetwork
 from ..weights_io import read_network
 from .config import CONFIGS, LIAConfig
@@ -33,14 +33,16 @@ def train(
     config: str,
     device: str,
     checkpoint: Path | None = None,
+    overrides: Sequence[str] = (),
     resume: bool = True,
     on_progress: Progress | None = None,
 ) -> Path:
-    """Train by the configuration `config` from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
+    """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
 
+    `config` names the configuration, in which `overrides` (`key=value`) set fields.
     Raises ToonbenchError for a checkpoint of another method or of other sizes than the configuration's.
     """
-    chosen = find_config(CONFIGS, config)
+    chosen = find_config(CONFIGS, config, overrides=overrides)
     return fit(chosen, clips, out, device=device, checkpoint=checkpoint, resume=resume, on_progress=on_progress)
 
 
@@ -66,6 +68,7 @@ def fit(
         step=partial(train_step, perceptual=perceptual_loss(config, device)),
         reconstruct=reconstruct,
         export=export,
+        origin=origin({} if checkpoint is None else read_about(checkpoint)),
     )
     return run(recipe, config, clips=clips, out=out, device=device, resume=resume, on_progress=on_progress)
 

@@ -1,0 +1,16 @@
+"""An update of weights by a loss."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from toonbench.training.stability import backward, limit
+
+
+def descend(optimiser: Adam, module: nn.Module, loss: Tensor, *, of: str) -> None:
+    """One step of the optimiser. Raises NotFinite, naming `of`, for a loss or gradients that are not finite; weights stay then."""
+    optimiser.zero_grad(set_to_none=True)
+    backward(loss, module.parameters())
+    limit(module.parameters(), largest=0.0, of=of)
+    optimiser.step()
