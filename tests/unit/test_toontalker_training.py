@@ -209,6 +209,29 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_batch_and_leaves_the_w
     assert load_state(config, "cpu", tmp_path).step == 3
 
 
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory"),
+            ToonbenchError,
+            r"step 1 needs more memory than cpu has: lower batch1 \(now 2\)",
+        ),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), ToonbenchError, "--set batch1=N"),
+        (RuntimeError("shapes differ"), RuntimeError, "shapes differ"),
+    ],
+)
+def test_too_little_memory_is_one_line_that_names_the_setting_to_lower(
+    data, tmp_path, monkeypatch, error, kind, message
+):
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr("toontalker.train.train.train_step", fails)
+    with pytest.raises(kind, match=message):
+        run(QUICK, data, tmp_path, device="cpu")
+
+
 def test_bfloat16_and_limited_gradients_train_and_resume_with_the_same_bytes(data, tmp_path):
     config = replace(QUICK, precision="bf16", clip=0.1, adversarial=1.0, gradient=1.0)
     run(config, data, tmp_path / "whole", device="cpu")

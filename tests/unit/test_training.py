@@ -435,6 +435,29 @@ def test_gradients_are_averaged_over_processes_and_a_missing_one_is_noticed():
         groups[0].barrier()
 
 
+def test_a_loss_that_is_not_finite_in_one_process_is_noticed_in_all():
+    ours, theirs = Pipe()
+    buffer = torch.zeros(2, 8)
+    groups = [ProcessGroup(0, 2, buffer, (ours,)), ProcessGroup(1, 2, buffer, (theirs,))]
+    found = []
+
+    def step(group):
+        used, unused = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(3))
+        loss = used.sum() * (float("nan") if group.rank else 1.0)
+        backward(loss, [used, unused])
+        group.all_reduce([used, unused])
+        try:
+            limit([used, unused], largest=1.0, of="network")
+        except NotFinite:
+            found.append(group.rank)
+
+    other = threading.Thread(target=step, args=(groups[1],))
+    other.start()
+    step(groups[0])
+    other.join()
+    assert sorted(found) == [0, 1]
+
+
 def test_one_process_averages_nothing_and_keeps_its_threads():
     threads, seen = torch.get_num_threads(), []
     run_processes(lambda group: seen.append((group.workers, torch.get_num_threads())), _sum, workers=1, values=1)

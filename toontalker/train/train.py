@@ -121,6 +121,8 @@ def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None
             numbers = train_step(state, job.clips, perceptual, group=group)
         except BadBatch as bad:
             raise _not_finite(bad, state, out, rank=group.rank) from bad
+        except RuntimeError as error:
+            raise _out_of_memory(error, state) from error
         state.step += 1
         if not group.leads:
             continue
@@ -154,6 +156,17 @@ def _not_finite(bad: BadBatch, state: TrainState, out: Path, *, rank: int) -> To
         for name, images in zip(("source", "driving"), pair, strict=True)
     }
     return saved_batch(out, batch, bad.terms, step=state.step + 1, rank=rank, why=str(bad))
+
+
+def _out_of_memory(error: RuntimeError, state: TrainState) -> Exception:
+    """What to lower if the memory was too small; otherwise the error itself."""
+    if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+        return error
+    batch = f"batch{state.stage}"
+    return ToonbenchError(
+        f"step {state.step + 1} needs more memory than {state.device} has: lower {batch} (now {getattr(state.config, batch)}) with "
+        f"--set {batch}=N, or network.size, in another folder"
+    )
 
 
 def _perceptual(config: TrainConfig, device: str) -> PerceptualLoss | None:
