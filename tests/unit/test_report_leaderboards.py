@@ -1,6 +1,7 @@
 """Stored results of many runs: what can be listed, what is ranked, and what is said about the rest."""
 
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -120,6 +121,15 @@ DAMAGES = {
     "an older schema": (lambda root: rewrite(root, schema=1), "its schema is 1; this version reads schema .*: score the run again"),
     "a newer schema": (lambda root: rewrite(root, schema=99), "its schema is 99; toonbench that wrote it is newer"),
     "not JSON": (lambda root: (root / "result.json").write_text("{"), "cannot be read as JSON"),
+    "a count in words": (
+        lambda root: rewrite(root, results=[{**result("l1@1", np.ones(1)), "clusters": "many"}]), "result.json cannot be used: invalid literal"
+    ),
+    "a number without end": (
+        lambda root: rewrite(root, results=[{**result("l1@1", np.ones(1)), "pairs": math.inf}]), "result.json cannot be used"
+    ),
+    "a number too large": (
+        lambda root: rewrite(root, results=[{**result("l1@1", np.ones(1)), "value": 10**400}]), "result.json cannot be used: int too large"
+    ),
     "a list": (lambda root: (root / "result.json").write_text("[]"), "result.json cannot be used: the file holds a list"),
     "a changed number": (
         lambda root: (root / "result.json").write_text((root / "result.json").read_text().replace('"coverage": 1.0', '"coverage": 0.9')),
@@ -166,3 +176,11 @@ def test_a_folder_without_anything_usable_still_has_its_names(tmp_path):
     entry = read_entry(root)
     assert (entry.data, entry.task, entry.method, entry.revision) == ("set", "task@1", "x", "3")
     assert "holds a list instead of an object" in entry.problem
+
+
+def test_a_method_called_like_a_revision_of_another_has_its_own_name(out):
+    write_run(out, "good@2", level=0.1)
+    hostile = write_run(out, "good@1@3", level=0.1)
+    names = label_of(find_entries([out]))
+    assert len(set(names.values())) == len(names) == 4
+    assert names[hostile] == str(hostile.resolve())

@@ -82,7 +82,10 @@ def read_entry(root: Path) -> Entry:
         return _unusable(root, names, method, problem=str(error))
     if problem := _unreadable(stored):
         return _unusable(root, names, method, problem=problem)
-    return _entry(root, stored)
+    try:
+        return _entry(root, stored)
+    except (TypeError, ValueError, OverflowError) as error:  # a count that is no number, or one too large for any
+        return _unusable(root, names, method, problem=f"result.json cannot be used: {error}")
 
 
 NOT_SCORED = "it is not scored (result.json is missing): run `toonbench eval` or `toonbench score` for it"
@@ -156,7 +159,7 @@ def label_of(entries: Iterable[Entry]) -> dict[Path, str]:
     entries = list(entries)
     choices = [{entry.root: form(entry) for entry in entries} for form in (_method, _method_revision, _folder)]
     counts = [_counted(choice.values()) for choice in choices]
-    return {
+    found = {
         entry.root: next(
             (
                 choice[entry.root]
@@ -167,6 +170,8 @@ def label_of(entries: Iterable[Entry]) -> dict[Path, str]:
         )
         for entry in entries
     }
+    final = _counted(found.values())  # a method called `a@1` and revision 1 of `a` would have one name
+    return {root: name if final[name] == 1 else str(root.resolve()) for root, name in found.items()}
 
 
 def _method(entry: Entry) -> str:
