@@ -520,3 +520,21 @@ def test_json_has_the_tables_with_null_for_nan(out, capsys):
     assert {one["key"] for one in found} >= {"table1", "table1-real2cartoon", "table2"}
     (row,) = [row for row in found[0]["rows"] if row["name"] == "toontalker"]
     assert (row["cells"][0]["value"], row["cells"][1]["value"]) == (None, 0.5)
+
+
+def test_a_number_of_another_version_of_a_metric_is_in_no_column_of_the_current_one(out):
+    write_run(out, "old@1", {"cpbd@0": 0.99})
+    cell = cells(tables(out)[0])["old", "measured", "Real → Cartoon", "CPBD"]
+    assert cell.empty
+    assert cell.reason == "measured with cpbd@0, which does not compare with cpbd@1; score it again"
+
+
+def test_a_rank_is_not_denied_below_a_cell_that_has_one(out):
+    root = out / "puppets@2/real2cartoon@4"
+    for name, level in (("my_net 50%@1", 0.7), ("toontalker@1", 0.5)):
+        rewrite(root / name, results=[{**result("cpbd@1", level), "missing": 1}])
+    found = cells(tables(out)[0])
+    best, dummy = (found[name, "measured", "Real → Cartoon", "CPBD"] for name in ("my_net 50%", "static"))
+    assert best.best
+    assert best.note == "1 of 8 pairs are missing and count as the worst value"
+    assert not dummy.best

@@ -82,26 +82,27 @@ def _stored(request: Request, entry: Entry, *, runs: TaskRuns, metric: str) -> C
     if not runs.legible(entry):
         return Cell(reason=f"not shown: {entry.problem}")
     full = full_name(metric)
-    others = (one for name, one in entry.results.items() if name.partition("@")[0] == metric)
-    result = entry.results.get(full) or next(others, None)
+    result = entry.results.get(full)
     if result is None:
-        return Cell(reason=_why_absent(request, entry, metric=metric))
+        others = [name for name in entry.results if name.partition("@")[0] == metric]
+        old = f"measured with {', '.join(others)}, which does not compare with {full}; score it again"
+        return Cell(reason=old if others else _why_absent(request, entry, metric=metric))
     if math.isnan(result.value):
         why = next(iter(result.notes), "") or f"{result.missing} of {result.pairs} pairs have no value"
         return Cell(reason=why, missing=result.missing, pairs=result.pairs)
-    best = runs.rank(entry, result.metric) == 1 and runs.decided(result.metric)
+    rank = runs.rank(entry, result.metric)
+    best = rank == 1 and runs.decided(result.metric)
     return Cell(
         value=result.value, low=result.low, high=result.high, best=best, missing=result.missing, pairs=result.pairs,
-        note=_note(result, full),
+        note=_note(result, ranked=rank is not None),
     )  # fmt: skip
 
 
-def _note(result: Result, full: str) -> str:
+def _note(result: Result, *, ranked: bool) -> str:
     notes: list[str] = []
-    if result.metric != full:
-        notes.append(f"measured with {result.metric}; the current version is {full}: score the run again")
     if result.missing:
-        notes.append(f"{result.missing} of {result.pairs} pairs are missing and count as the worst value; not ranked")
+        rest = "" if ranked else "; not ranked"
+        notes.append(f"{result.missing} of {result.pairs} pairs are missing and count as the worst value{rest}")
     if math.isnan(result.low):
         notes.append(next(iter(result.notes), "no interval"))
     notes += [
