@@ -16,6 +16,8 @@ from toonbench.report.site import build_site, build_view
 from toonbench.report.site.documents import to_html
 from toonbench.report.site.folder import LIST, MARK, SiteFolder
 from toonbench.report.site.names import shared_start, slugs
+from toonbench.score.stored import with_checksum
+from toonbench.store import read_json, write_json
 from toonbench.types import ToonbenchError
 
 
@@ -251,3 +253,24 @@ def test_the_shared_start_of_names_ends_with_a_word():
     assert shared_start(["test-s31-real-v01", "test-s31-cel-i02"]) == "test-s31-"
     assert shared_start(["face-0", "film-0"]) == ""
     assert shared_start(["a-b", "a-b"]) == ""
+
+
+def test_leaderboards_of_one_task_on_other_clips_have_their_own_pages(tmp_path):
+    for at in range(2):
+        write_run(tmp_path / f"runs{at}", made_pairs(["a", "b"]), method="mine", fingerprint_of_data=str(at) * 64)
+    found = find_entries([tmp_path / "runs0", tmp_path / "runs1"])
+    built = build_site(found, tmp_path / "site")
+    assert built.leaderboards == 2
+    assert len([*(tmp_path / "site" / "leaderboards").iterdir()]) == 2
+
+
+def test_columns_of_two_versions_of_a_metric_name_the_version(tmp_path):
+    write_run(tmp_path / "runs", made_pairs(["a", "b"]), method="mine")
+    other = write_run(tmp_path / "runs", made_pairs(["a", "b"]), method="other")
+    for path in (other.result, other.scores):
+        path.write_text(path.read_text().replace("psnr@1", "psnr@7"))
+    stored = read_json(other.result)
+    write_json(other.result, with_checksum(stored))
+    built = build_site(find_entries([tmp_path / "runs"]), tmp_path / "site")
+    page = built.page.read_text()
+    assert [page.count(f"<bdi>{name}</bdi>") for name in ("psnr@1", "psnr@7", "psnr", "l1")] == [1, 1, 0, 1]

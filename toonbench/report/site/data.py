@@ -157,7 +157,7 @@ def _metric(view: LeaderboardView, name: str) -> dict[str, Any]:
     return {
         "id": name,
         "slug": view.metric_pages[name],
-        "name": shown(name.partition("@")[0]),
+        "name": view.metric_name(name),
         "higher": view.higher_is_better(name),
         "places": places_of(view, name),
     }

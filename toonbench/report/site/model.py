@@ -68,6 +68,12 @@ class LeaderboardView:
         """The ids of its metrics."""
         return self.leaderboard.metrics
 
+    def metric_name(self, metric: str) -> str:
+        """The name of a metric; with its version if the leaderboard has several versions of it."""
+        bare = metric.partition("@")[0]
+        several = sum(one.partition("@")[0] == bare for one in self.metrics) > 1
+        return shown(metric if several else bare)
+
     def result(self, metric: str) -> Result | None:
         """Any result of a metric, for its direction."""
         return next((one.entry.results[metric] for one in self.methods if metric in one.entry.results), None)
@@ -80,7 +86,7 @@ class LeaderboardView:
 
 def views(leaderboards: Sequence[Leaderboard]) -> list[LeaderboardView]:
     """The leaderboards with addresses that differ."""
-    keys = [_key(leaderboard) for leaderboard in leaderboards]
+    keys = _keys(leaderboards)
     names = slugs(keys)
     pages = method_pages(entry for leaderboard in leaderboards for entry in leaderboard.entries)
     metrics = slugs(dict.fromkeys(name for leaderboard in leaderboards for name in leaderboard.metrics))
@@ -90,8 +96,17 @@ def views(leaderboards: Sequence[Leaderboard]) -> list[LeaderboardView]:
     ]
 
 
+def _keys(leaderboards: Sequence[Leaderboard]) -> list[str]:
+    """A text for each leaderboard; where two of one task have other data, pairs or both, with a checksum of all that they share."""
+    keys = [_key(leaderboard) for leaderboard in leaderboards]
+    return [
+        f"{key}-{digest(repr(sorted(one.about.items())))}" if keys.count(key) > 1 else key
+        for key, one in zip(keys, leaderboards, strict=True)
+    ]
+
+
 def _key(leaderboard: Leaderboard) -> str:
-    """A text that differs for every leaderboard: data and task, and what else defines its pairs if they are not the usual ones."""
+    """Data and task, and what else defines the pairs of a leaderboard if they are not the usual ones."""
     about = leaderboard.about
     usual = not about.get("seed") and about.get("limit") is None and about.get("pairs_fingerprint")
     extra = (

@@ -90,7 +90,7 @@ def _column(view: LeaderboardView, metric: str) -> Column:
     reasons = [one.entry.results[metric].unranked for one in view.methods if metric in one.entry.results]
     return Column(
         metric=metric,
-        name=shown(metric.partition("@")[0]),
+        name=view.metric_name(metric),
         page=view.metric_pages[metric],
         higher_is_better=view.higher_is_better(metric),
         unranked=shown(next((one for one in reasons if one), "")),

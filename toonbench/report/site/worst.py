@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from toonbench.report.site.data import Worst
 from toonbench.report.site.model import LeaderboardView, MethodView
-from toonbench.report.site.names import number, shown
+from toonbench.report.site.names import number
 from toonbench.report.site.table import places_of
 
 MOST = 8  # pairs of each method
@@ -48,7 +48,7 @@ def worst_lists(view: LeaderboardView, worst: Mapping[str, Worst]) -> list[Worst
             found.append(
                 WorstList(
                     metric=metric,
-                    name=shown(metric.partition("@")[0]),
+                    name=view.metric_name(metric),
                     page=view.metric_pages[metric],
                     higher_is_better=view.higher_is_better(metric),
                     methods=tuple(methods),
