@@ -224,3 +224,15 @@ def test_latex_of_a_nan_a_tie_a_fourth_row_and_hostile_names_compiles(tmp_path):
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Missing character" not in (tmp_path / "t.log").read_text(errors="replace")
     assert "Output written on t.pdf (2 pages" in done.stdout
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://x","y")', "+1", "-1", "@SUM(A1)"])
+def test_no_text_is_a_formula_of_a_spreadsheet(name):
+    hostile = table(Row(name=name, section=name, cells=(Cell(reason=name), number(0.5, note=name), number(-0.5))))
+    rows = list(csv.DictReader(io.StringIO(csv_text([hostile]))))
+    assert {rows[0][key] for key in ("row", "section", "reason")} == {f"'{name}"} == {rows[1]["note"]}
+    assert float(rows[2]["value"]) == -0.5
+
+
+def test_markdown_of_a_name_has_one_line():
+    assert markdown("a\n  # b\n  | c") == r"a   # b   \| c"

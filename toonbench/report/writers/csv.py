@@ -14,10 +14,14 @@ FIELDS = (
     "table", "section", "row", "kind", "weights", "group", "column", "metric", "better", "value", "low", "high", "printed", "best",
     "second", "missing", "pairs", "reason", "note",
 )  # fmt: skip
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a formula begins in a spreadsheet
 
 
 def csv_text(tables: Sequence[Table]) -> str:
-    """The cells of all tables, one on a line, in UTF-8 with a heading; numbers in full precision, empty where there is none."""
+    """The cells of all tables, one on a line, in UTF-8 with a heading; numbers in full precision, empty where there is none.
+
+    A text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, FIELDS, lineterminator="\n")
     writer.writeheader()
@@ -27,13 +31,13 @@ def csv_text(tables: Sequence[Table]) -> str:
                 writer.writerow(
                     {
                         "table": table.key,
-                        "section": row.section,
-                        "row": row.name,
+                        "section": _text(row.section),
+                        "row": _text(row.name),
                         "kind": KINDS[row.kind],
-                        "weights": row.about,
+                        "weights": _text(row.about),
                         "group": column.group,
-                        "column": column.name,
-                        "metric": column.metric,
+                        "column": _text(column.name),
+                        "metric": _text(column.metric),
                         "better": column.better,
                         "value": _number(cell.value),
                         "low": _number(cell.low),
@@ -43,11 +47,15 @@ def csv_text(tables: Sequence[Table]) -> str:
                         "second": int(cell.second),
                         "missing": cell.missing,
                         "pairs": cell.pairs,
-                        "reason": cell.reason,
-                        "note": "; ".join(one for one in (cell.note, row.note) if one),
+                        "reason": _text(cell.reason),
+                        "note": _text("; ".join(one for one in (cell.note, row.note) if one)),
                     }
                 )
     return buffer.getvalue().encode("utf-8", ESCAPE).decode()
+
+
+def _text(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _number(value: float) -> str:

@@ -69,5 +69,5 @@ def references(marks: Sequence[int]) -> str:
 
 def escape(text: str) -> str:
     """Text of any origin as Markdown that shows it: no markup, no HTML, one line."""
-    plain = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    plain = one_line(text).replace("\n", " ").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return SPECIAL.sub(lambda found: f"\\{found[0]}", plain)
