@@ -1,5 +1,6 @@
 """Entries of leaderboards: what becomes one, what is refused, and what a check notices."""
 
+import csv
 import json
 import shutil
 import zipfile
@@ -201,6 +202,15 @@ def test_another_result_of_the_same_revision_replaces_an_entry_only_on_request(r
     assert sorted(path.name for path in entry.parent.iterdir()) == ["static@1"]
 
 
+def test_a_folder_that_is_no_entry_is_never_replaced(run, tmp_path):
+    result = read_json(run / "result.json")
+    place = tmp_path / "out" / result["data"] / result["task"] / result["method"]
+    shutil.copytree(run, place)
+    with pytest.raises(ToonbenchError, match=r"is not an entry .* and is not replaced: give another folder as --to"):
+        submit(place, tmp_path / "out", replace=True)
+    assert sorted(path.name for path in place.iterdir()) == sorted(path.name for path in run.iterdir())
+
+
 def resealed(root):
     """Let entry.json have the checksums of the files as they are."""
     from toonbench.leaderboard.places import FILES, digest
@@ -226,6 +236,22 @@ def better_value(root):
 def huge_rows(root):
     with zipfile.ZipFile(root / "rows.npz", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("l1@1.npy", bytes(80 * 2**20))
+    resealed(root)
+
+
+def no_array(root):
+    with zipfile.ZipFile(root / "rows.npz", "a") as file:
+        file.writestr("readme.txt", "no array")
+    resealed(root)
+
+
+def no_pairs(root):
+    header = (root / "scores.csv").read_text().splitlines()[0]
+    (root / "scores.csv").write_text(f"{header}\n")
+    with np.load(root / "rows.npz") as file:
+        arrays = {name: file[name][:0] for name in file.files}
+    arrays[LENGTHS] = np.zeros((len(read_json(root / "entry.json")["rows"]["arrays"]), 0), np.int32)
+    np.savez(root / "rows.npz", **arrays)
     resealed(root)
 
 
@@ -263,6 +289,8 @@ def dirty_result(root):
         (swapped_rows, "l1@1: scores.csv has"),
         (huge_rows, "at most"),
         (no_archive, "rows.npz cannot be read"),
+        (no_array, "holds readme.txt, which is no array"),
+        (no_pairs, "result.json has"),
         (escaping_name, "does not match"),
         (markup_link, "entry.facts.paper"),
         (unknown_field, "'rank' was unexpected"),
@@ -443,6 +471,27 @@ def test_leaderboards_are_printed_in_every_format_and_an_empty_folder_is_refused
     (tmp_path / "empty").mkdir()
     assert cli.run(["leaderboard", str(tmp_path / "empty")]) == 2
     assert "no entry of a leaderboard here" in capsys.readouterr().err
+
+
+def test_an_entry_that_two_folders_have_is_refused(board, tmp_path, capsys):
+    shutil.copytree(board, tmp_path / "others")
+    assert cli.run(["leaderboard", str(board), str(tmp_path / "others")]) == 2
+    assert "another of the given folders has this entry, too" in capsys.readouterr().err
+
+
+def test_versions_of_a_metric_have_columns_of_their_own(board, capsys):
+    root = next(board.rglob("my_net-50%@1"))
+    for name in ("result.json", "scores.csv"):
+        (root / name).write_text((root / name).read_text().replace("psnr@1", "psnr@7"))
+    rewrite(root / "result.json")
+    assert cli.run(["leaderboard", str(board), "--format", "csv"]) == 0
+    lines = [*csv.DictReader(capsys.readouterr().out.splitlines())]
+    assert {(one["column"], one["metric"]) for one in lines} >= {
+        ("psnr@1", "psnr@1"),
+        ("psnr@7", "psnr@7"),
+        ("l1", "l1@1"),
+    }
+    assert all(bool(one["value"]) == (one["row"] == "static") for one in lines if one["metric"] == "psnr@1")
 
 
 def test_a_damaged_entry_does_not_reach_a_table(board, capsys):

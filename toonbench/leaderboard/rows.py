@@ -98,6 +98,8 @@ def unpack(path: Path, run: Run, *, arrays: Mapping[str, str], pairs: Sequence[s
         stored = load_arrays(path)
     except UnreadableArrays as error:
         raise ToonbenchError(f"{path.name} cannot be read ({error}): submit the run again") from error
+    if alien := next((name for name, one in stored.items() if not isinstance(one, np.ndarray)), None):  # pyright: ignore[reportUnnecessaryIsInstance] - NumPy gives the bytes of other files
+        raise ToonbenchError(f"{path.name} holds {alien}, which is no array: submit the run again")
     lengths = stored.pop(LENGTHS, None)
     shape = (len(arrays), len(pairs))
     if lengths is None or lengths.dtype != np.int32 or lengths.shape != shape:
@@ -109,7 +111,8 @@ def unpack(path: Path, run: Run, *, arrays: Mapping[str, str], pairs: Sequence[s
         whole = rows.dtype == np.float32 and rows.ndim == 2 and (counts >= -1).all()
         if not whole or int(counts.clip(0).sum()) != len(rows):
             raise ToonbenchError(f"{path.name}: {array} is not the rows of its pairs: submit the run again")
-        parts = np.split(rows, np.cumsum(counts.clip(0))[:-1])
+        ends = np.cumsum(counts.clip(0))
+        parts = [rows[end - count : end] for end, count in zip(ends, counts.clip(0), strict=True)]
         (run.root / "rows" / name).mkdir(parents=True)
         for pair, count, part in zip(pairs, counts, parts, strict=True):
             if count >= 0:

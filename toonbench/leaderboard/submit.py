@@ -71,6 +71,7 @@ def submit(
         return Submitted(folder=folder, new=False, left_out=_reasons(packed))
     if folder.exists() and not replace:
         raise ToonbenchError(f"{folder} holds another entry of this revision: give --replace, or a new revision")
+    _check_replaceable(folder)
     _write(folder, content)
     return Submitted(folder=folder, new=True, left_out=_reasons(packed))
 
@@ -134,6 +135,15 @@ def _check_neighbours(folder: Path, result: Mapping[str, Any]) -> None:
                 f"{result['method']} was not run on the pairs of {path.parent.name}, an entry of the same task: {key} is "
                 f"{result[key]} instead of {other.get(key)}; run it on the same data with the same --seed"
             )
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Raise ToonbenchError for a folder that holds anything but an entry, such as a run with its videos: it would be lost."""
+    own = {ENTRY, *FILES}
+    foreign = [path.name for path in sorted(folder.iterdir()) if path.name not in own] if folder.is_dir() else []
+    if folder.is_symlink() or foreign or (folder.exists() and not folder.is_dir()):
+        what = f"it holds {foreign[0]}" if foreign else "it is a link or a file"
+        raise ToonbenchError(f"{folder} is not an entry ({what}) and is not replaced: give another folder as --to")
 
 
 def _holds(folder: Path, content: Mapping[str, bytes]) -> bool:

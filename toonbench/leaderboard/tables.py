@@ -46,7 +46,10 @@ def unpacked(places: Sequence[Path]) -> Generator[list[Entry]]:
             if wrong := problems(about, rule):
                 raise ToonbenchError(f"{root / ENTRY}: {wrong[0]}; run `toonbench validate {root}`")
             method = f"{about['method']}@{about['revision']}"
-            as_run(root, Path(temporary) / about["data"] / about["task"] / method, about=about)
+            made = Path(temporary) / about["data"] / about["task"] / method
+            if made.exists():
+                raise ToonbenchError(f"{root}: another of the given folders has this entry, too; give one of them")
+            as_run(root, made, about=about)
         yield find_entries([Path(temporary)])
 
 
@@ -71,12 +74,12 @@ def _table(entries: Sequence[Entry], task: str, metrics: Sequence[str]) -> Table
     bare = [name.partition("@")[0] for name in names]
     if unknown := next((one for one in metrics if one not in bare), None):
         raise registry.unknown(f"metric of {task}", unknown, bare)
-    chosen = [names[bare.index(one)] for one in metrics or bare]
+    chosen = [name for one in metrics for name in names if name.partition("@")[0] == one] if metrics else names
     runs = runs_of(entries, task, metrics=[name.partition("@")[0] for name in chosen])
     order = [entry for entry in runs.entries if entry.method not in DUMMIES]
     order += sorted((one for one in runs.entries if one.method in DUMMIES), key=lambda one: DUMMIES.index(one.method))
     several = {one.method for one in order if [other.method for other in order].count(one.method) > 1}
-    columns = [Column(name=name.partition("@")[0], metric=name, better=_better(entries, name)) for name in chosen]
+    columns = [Column(name=_name(name, chosen), metric=name, better=_better(entries, name)) for name in chosen]
     rows = [
         Row(
             name=f"{entry.method}@{entry.revision}" if entry.method in several else entry.method,
@@ -94,6 +97,12 @@ def _table(entries: Sequence[Entry], task: str, metrics: Sequence[str]) -> Table
         caption=(protocol(runs), *caveats),
         notes=(*runs.left_out,),
     )
+
+
+def _name(metric: str, chosen: Sequence[str]) -> str:
+    """The name of a metric; with its version if there are columns of several versions."""
+    bare = metric.partition("@")[0]
+    return metric if sum(one.partition("@")[0] == bare for one in chosen) > 1 else bare
 
 
 def _better(entries: Sequence[Entry], metric: str) -> Better:
