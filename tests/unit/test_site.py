@@ -12,10 +12,13 @@ from toonbench import video
 from toonbench.cli import run as toonbench
 from toonbench.data.open import open_data
 from toonbench.report.entries import find_entries
+from toonbench.report.leaderboards import leaderboards
 from toonbench.report.site import build_site, build_view
 from toonbench.report.site.documents import to_html
 from toonbench.report.site.folder import LIST, MARK, SiteFolder
+from toonbench.report.site.model import views
 from toonbench.report.site.names import shared_start, slugs
+from toonbench.report.site.table import table_of
 from toonbench.score.stored import with_checksum
 from toonbench.store import read_json, write_json
 from toonbench.types import ToonbenchError
@@ -274,3 +277,29 @@ def test_columns_of_two_versions_of_a_metric_name_the_version(tmp_path):
     built = build_site(find_entries([tmp_path / "runs"]), tmp_path / "site")
     page = built.page.read_text()
     assert [page.count(f"<bdi>{name}</bdi>") for name in ("psnr@1", "psnr@7", "psnr", "l1")] == [1, 1, 0, 1]
+
+
+def test_a_changed_result_does_not_turn_the_direction_of_a_metric_around(tmp_path):
+    for name, level in (("a", 0.1), ("b", 0.4)):
+        write_run(tmp_path / "runs", made_pairs(["x", "y"]), method=name, level=level)
+    hostile = write_run(tmp_path / "runs", made_pairs(["x", "y"]), method="0", level=0.2)
+    text = hostile.result.read_text()
+    hostile.result.write_text(
+        text.replace('"higher_is_better": true', '"higher_is_better": null').replace("false", "true")
+    )
+    (view,) = views(leaderboards(find_entries([tmp_path / "runs"])))
+    assert [view.methods[0].label, view.metrics] == ["0", ("l1@1", "psnr@1")]
+    assert view.methods[0].entry.results["l1@1"].higher_is_better
+    assert [view.higher_is_better(metric) for metric in view.metrics] == [False, True]
+    assert [row.method.label for row in table_of(view).ranked] == ["a", "b"]
+
+
+def test_the_page_of_another_version_of_a_metric_shows_no_calibration_of_this_one(tmp_path):
+    for name in ("mine", "other"):
+        run = write_run(tmp_path / "runs", made_pairs(["a", "b"]), method=name)
+    for path in (run.result, run.scores):
+        path.write_text(path.read_text().replace("psnr@1", "psnr@7"))
+    write_json(run.result, with_checksum(read_json(run.result)))
+    build_site(find_entries([tmp_path / "runs"]), tmp_path / "site")
+    pages = [(tmp_path / "site" / "metrics" / f"psnr-{version}.html").read_text() for version in (1, 7)]
+    assert ["Response to errors" in page for page in pages] == [True, False]

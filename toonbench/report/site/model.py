@@ -10,8 +10,8 @@ from pathlib import Path
 
 from toonbench.report.entries import Entry
 from toonbench.report.leaderboards import Leaderboard
+from toonbench.report.site.curves import metric_of
 from toonbench.report.site.names import digest, shared_start, shown, slugs
-from toonbench.types import Result
 
 REFERENCES = {  # in the order in which they are shown, after all other methods
     "landmark-warp": "a warp without training",
@@ -74,14 +74,12 @@ class LeaderboardView:
         several = sum(one.partition("@")[0] == bare for one in self.metrics) > 1
         return shown(metric if several else bare)
 
-    def result(self, metric: str) -> Result | None:
-        """Any result of a metric, for its direction."""
-        return next((one.entry.results[metric] for one in self.methods if metric in one.entry.results), None)
-
     def higher_is_better(self, metric: str) -> bool:
-        """The direction of a metric."""
-        found = self.result(metric)
-        return bool(found and found.higher_is_better)
+        """The direction of a metric: its own, or, if it is not installed, that of a result, of a sound one if there is one."""
+        if known := metric_of(metric):
+            return known.higher_is_better
+        having = [one.entry for one in self.methods if metric in one.entry.results]
+        return bool(having) and min(having, key=lambda one: bool(one.problem)).results[metric].higher_is_better
 
 
 def views(leaderboards: Sequence[Leaderboard]) -> list[LeaderboardView]:

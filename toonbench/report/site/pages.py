@@ -120,7 +120,7 @@ def _metric_pages(site: Site) -> dict[str, str | bytes]:
             "notes": _notes(site, name),
         }
         found[f"metrics/{page}.html"] = _render(
-            "metric.html", site, root="../", metric=about, document=html, panels=panels(bare), panel=(WIDTH, HEIGHT),
+            "metric.html", site, root="../", metric=about, document=html, panels=panels(bare) if metric else (), panel=(WIDTH, HEIGHT),
             leaderboards=[view for view in site.leaderboards if name in view.metrics],
         )  # fmt: skip
         found |= images

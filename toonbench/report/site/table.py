@@ -168,7 +168,7 @@ def _order(row: Row, first: Column | None) -> tuple[float, str]:
     result = row.method.entry.results.get(first.metric) if first else None
     if result is None or not math.isfinite(result.value):
         return (math.inf, row.method.label)
-    return (-result.value if result.higher_is_better else result.value, row.method.label)
+    return (-result.value if first and first.higher_is_better else result.value, row.method.label)
 
 
 def skipped_metrics(methods: Iterable[MethodView]) -> dict[str, str]:
