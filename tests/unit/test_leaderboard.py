@@ -370,6 +370,27 @@ def test_an_entry_and_its_run_give_the_same_scores_in_files_of_fixed_names(run, 
     assert names[0] == names[1]
 
 
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("checkpoint", "the field 'checkpoint' is list"),
+        ("environment.git", "the field 'environment.git' is list"),
+        ("results.0.clusters", "l1@1: clusters is [1]"),
+    ],
+)
+def test_a_field_of_another_type_does_not_stop_the_export_of_other_results(
+    run, entry, tmp_path, capsys, place, message
+):
+    result = part = read_json(run / "result.json")
+    *way, last = place.split(".")
+    for key in way:
+        part = part[int(key) if key.isdigit() else key]
+    part[last] = [1]
+    write_json(run / "result.json", with_checksum(result))
+    assert len(exported(tmp_path / "records", run, entry)) == 1
+    assert f"not exported: {run}: {message}" in capsys.readouterr().err
+
+
 def test_a_metric_without_a_value_is_listed_and_has_no_score(run, tmp_path):
     results = read_json(run / "result.json")["results"]
     for key in ("value", "low", "high"):

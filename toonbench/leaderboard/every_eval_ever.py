@@ -24,6 +24,7 @@ VERSION = "0.2.0"
 DEPTH = 3  # of a run below a folder of runs: data, task, method
 LEVEL = 0.95  # of every interval of toonbench
 METHOD = "bootstrap or jackknife over driving videos and sources (docs/statistics.md of toonbench)"
+ROW: dict[str, type] = {"clusters": int, "higher_is_better": bool, "notes": list, "details": dict, "unranked": str}
 _TEXT = {"type": "string", "minLength": 1}
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 _SOURCE: dict[str, Any] = {
@@ -146,6 +147,17 @@ def _reasons(root: Path) -> Iterator[str]:
         return
     yield from unchanged(result)
     yield from request_problems(root, result)
+    yield from _unfit(result)
+
+
+def _unfit(result: Mapping[str, Any]) -> Iterator[str]:
+    """Fields that a record needs and that have another type than scoring writes, or are missing."""
+    for name, part in (("environment.git", result["environment"].get("git")), ("checkpoint", result.get("checkpoint"))):
+        if not isinstance(part, dict | None):
+            yield f"the field '{name}' is {type(part).__name__}, not dict: score the run again"
+    for one in result["results"]:
+        if wrong := [key for key, kind in ROW.items() if not isinstance(one.get(key), kind)]:
+            yield f"{one['metric']}: {wrong[0]} is {one.get(wrong[0])!r}: score the run again"
 
 
 def record(root: Path, *, organization: str, moment: int, relationship: str = "other") -> dict[str, Any]:
@@ -189,7 +201,7 @@ def file_name(found: Mapping[str, Any]) -> str:
 
 def _about_method(root: Path, result: Mapping[str, Any], *, without: list[str]) -> dict[str, str]:
     facts = read_object(root / ENTRY).get("facts", {}) if is_entry(root) else {}
-    found = {**facts, **{f"checkpoint {key}": value for key, value in result.get("checkpoint", {}).items()}}
+    found = {**facts, **{f"checkpoint {key}": value for key, value in (result.get("checkpoint") or {}).items()}}
     found["metrics without a value"] = ", ".join(without)
     return {str(key): str(value) for key, value in found.items() if value}
 

@@ -106,8 +106,12 @@ def _name(metric: str, chosen: Sequence[str]) -> str:
 
 
 def _better(entries: Sequence[Entry], metric: str) -> Better:
-    results = [entry.results[metric] for entry in entries if metric in entry.results]
-    return "higher" if results[0].higher_is_better else "lower"
+    try:
+        higher = registry.load_metric(metric).higher_is_better
+    except ToonbenchError:  # a plug-in that is not installed here
+        having = [entry for entry in entries if metric in entry.results]
+        higher = min(having, key=lambda one: bool(one.problem)).results[metric].higher_is_better
+    return "higher" if higher else "lower"
 
 
 def _cell(runs: TaskRuns, entry: Entry, metric: str) -> Cell:
