@@ -76,8 +76,8 @@ class LeaderboardView:
 
     def higher_is_better(self, metric: str) -> bool:
         """The direction of a metric: its own, or, if it is not installed, that of a result, of a sound one if there is one."""
-        if known := metric_of(metric):
-            return known.higher_is_better
+        if loaded := metric_of(metric):
+            return loaded.higher_is_better
         having = [one.entry for one in self.methods if metric in one.entry.results]
         return bool(having) and min(having, key=lambda one: bool(one.problem)).results[metric].higher_is_better
 
