@@ -303,3 +303,18 @@ def test_the_page_of_another_version_of_a_metric_shows_no_calibration_of_this_on
     build_site(find_entries([tmp_path / "runs"]), tmp_path / "site")
     pages = [(tmp_path / "site" / "metrics" / f"psnr-{version}.html").read_text() for version in (1, 7)]
     assert ["Response to errors" in page for page in pages] == [True, False]
+
+
+def test_a_list_that_names_folders_or_other_places_removes_none_of_them(tmp_path):
+    write_run(tmp_path / "runs", made_pairs(["a", "b"]), method="mine")
+    found = find_entries([tmp_path / "runs"])
+    build_site(found, tmp_path / "site")
+    own = tmp_path / "site" / "data" / "mine" / "own.txt"
+    own.parent.mkdir()
+    for path in (own, tmp_path / "outside.txt"):
+        path.write_text("kept")
+    listed = read_json(tmp_path / "site" / LIST)
+    write_json(tmp_path / "site" / LIST, [*listed, "data/mine", "../outside.txt", str(tmp_path / "outside.txt")])
+    build_site(found, tmp_path / "site")
+    assert own.read_text() == (tmp_path / "outside.txt").read_text() == "kept"
+    assert read_json(tmp_path / "site" / LIST) == listed

@@ -53,7 +53,8 @@ class SiteFolder:
         """Remove the files of earlier builds that this one does not have, and list those that it has."""
         for name in sorted(self._before - self._now):
             path = self.root / name
-            path.unlink(missing_ok=True)
+            if not path.is_dir():  # no build lists a folder
+                path.unlink(missing_ok=True)
             for parent in path.relative_to(self.root).parents[:-1]:
                 folder = self.root / parent
                 if folder.is_dir() and not any(folder.iterdir()):
