@@ -176,6 +176,14 @@ def test_the_gallery_has_the_worst_pair_of_each_metric_at_its_worst_frame(place,
     )  # the first frame is not measured
 
 
+def test_a_metric_that_is_not_installed_shows_the_worst_pair_at_the_usual_frame(place, own):
+    for root in runs_of(own):
+        for name in ("result.json", "scores.csv"):
+            (root / name).write_text((root / name).read_text().replace("psnr@1", "psnr@7"))
+    (row,) = failures(pictures_of(place, own), ["psnr"])
+    assert row.frame == moved_frames(row.pair.driving)[0]
+
+
 def test_a_missing_or_damaged_video_is_a_tile_with_the_reason(place, own, tmp_path, capsys):
     root = next(one for one in runs_of(own) if one.name.startswith("paste"))
     videos = sorted((root / "videos").glob("*.mkv"))

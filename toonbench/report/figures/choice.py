@@ -95,7 +95,10 @@ def worst_frame(entry: Entry, metric: str, chosen: Chosen) -> int:
     """The frame of a pair with the worst value, for a metric with a row for each measured frame; otherwise the chosen one."""
     from toonbench import registry
 
-    measured = registry.load_metric(metric)
+    try:
+        measured = registry.load_metric(metric)
+    except ToonbenchError:  # a plug-in that is not installed here: only its numbers are known
+        return chosen.frame
     rows = None if measured.temporal else entry.run.read_rows(metric, chosen.pair.id)
     skipped = 0 if rows is None else chosen.pair.driving.frames - len(rows)
     if rows is None or not 0 <= skipped <= 1:
