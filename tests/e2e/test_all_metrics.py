@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import write_data
+from made_data import write_data
 from toonbench import cli, registry, video
 from toonbench.commands import doctor
 from toonbench.data import load as load_data

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_score_outputs import larger, lossy
 
-from conftest import LENGTH
+from made_data import LENGTH
 from toonbench import cli, registry, video
 from toonbench.data import load
 from toonbench.tasks import draw_pairs, fingerprint

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import LENGTH, SIZE, blob
+from made_data import LENGTH, SIZE, blob
 from toonbench import cli, registry, video
 from toonbench.data import load
 from toonbench.tasks import draw_pairs

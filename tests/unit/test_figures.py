@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import write_data
+from made_data import write_data
 from toonbench import cli, registry, video
 from toonbench.data import load_data
 from toonbench.motion_space import MOTIONS, Setting, Space, motion_space, retrieval

@@ -10,7 +10,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from conftest import write_data
+from made_data import write_data
 from toonbench import cli
 from toonbench.leaderboard import check_entry, entry_folders, submit
 from toonbench.leaderboard.rows import LENGTHS, pack

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import write_data
+from made_data import write_data
 from toonbench import cli, registry, video
 from toonbench.chunks import Measuring, chunk_frames
 from toonbench.data import load_data
