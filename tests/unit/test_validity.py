@@ -154,6 +154,7 @@ def test_clips_of_one_name_are_all_measured_and_a_changed_file_is_measured_again
 
 
 def test_a_clip_without_a_face_is_named_and_left_out(monkeypatch, tmp_path, caplog):
+    caplog.set_level("WARNING", logger="toonbench")  # a command of another test may have set another one
     (tmp_path / "one.mp4").write_bytes(b"\x01")
     (tmp_path / "wall.mp4").write_bytes(b"")
     lines = measured(monkeypatch, tmp_path, tmp_path / "out")
