@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from toonbench.types import GoldenCheck
 
 from ..first_order import FirstOrderMethod, Weights
-
-if TYPE_CHECKING:
-    from toonbench.training.clips import ClipNeeds, TrainingClips
+from ..tuning.trainable import Trainable
 
 
-class DaGAN(FirstOrderMethod):
+class DaGAN(Trainable, FirstOrderMethod):
     """Depth-aware talking heads (Hong et al. 2022): FOMM with the face's depth, 256 px. Needs three files of its authors.
 
     The arguments are those of `FirstOrderMethod`. `encoder.pth` and `depth.pth` of the depth network are searched beside the
@@ -22,6 +19,7 @@ class DaGAN(FirstOrderMethod):
     """
 
     name: ClassVar[str] = "dagan"
+    training: ClassVar[str] = "baselines.dagan.train"
 
     @classmethod
     def load(cls, checkpoint: Path | None, *, corners: bool) -> Weights:
@@ -36,33 +34,6 @@ class DaGAN(FirstOrderMethod):
         from .weights_io import weights_for_tests
 
         return cls(device=device, weights=weights_for_tests())
-
-    @staticmethod
-    def clip_needs(config: str = "mini", *, overrides: Sequence[str] = ()) -> ClipNeeds:
-        """The clips that `train` needs with these arguments."""
-        from ..tuning.config import needs
-        from .train.config import CONFIGS
-
-        return needs(CONFIGS, config, overrides=overrides)
-
-    @staticmethod
-    def train(
-        clips: TrainingClips,
-        out: Path,
-        *,
-        config: str = "mini",
-        device: str = "cpu",
-        checkpoint: Path | None = None,
-        overrides: Sequence[str] = (),
-        resume: bool = True,
-        on_progress: Callable[[int, int], None] | None = None,
-    ) -> Path:
-        """See `baselines.dagan.train.train.train`."""
-        from .train.train import train
-
-        return train(
-            clips, out, config=config, device=device, checkpoint=checkpoint, overrides=overrides, resume=resume, on_progress=on_progress,
-        )  # fmt: skip
 
     @staticmethod
     def run_goldens(folder: Path, device: str) -> list[GoldenCheck]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,10 +19,10 @@ from toonbench.networks.animation import (
 )
 from toonbench.types import Domain, Frame, Frames, GoldenCheck, Motion
 
+from ..tuning.trainable import Trainable
+
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from toonbench.training.clips import ClipNeeds, TrainingClips
 
     from .weights_io import Weights
 
@@ -30,7 +30,7 @@ CODE_VERSION = "1"  # raised whenever the same weights come to mean other pixels
 CPU_PIXELS = 256**2  # per forward pass: larger maps exceed the caches
 
 
-class LIA(ChunkedMethod):
+class LIA(Trainable, ChunkedMethod):
     """Latent image animator (Wang et al. 2022): steps along learned directions, 256 px. Needs a checkpoint of its authors.
 
     checkpoint: an official file; without one, the weights folder is searched.
@@ -40,6 +40,7 @@ class LIA(ChunkedMethod):
     """
 
     name: ClassVar[str] = "lia"
+    training: ClassVar[str] = "baselines.lia.train"
 
     def __init__(
         self,
@@ -100,33 +101,6 @@ class LIA(ChunkedMethod):
         """uint8 (b, h, w, 3) of any size to (b, 3, size, size) in [-1, 1]: Pillow's bicubic, as the demo loads its source."""
         small = np.stack([resized(frame, self._size) for frame in frames])
         return (planes(small, self._device) / 255.0 - 0.5) * 2.0
-
-    @staticmethod
-    def clip_needs(config: str = "mini", *, overrides: Sequence[str] = ()) -> ClipNeeds:
-        """The clips that `train` needs with these arguments."""
-        from ..tuning.config import needs
-        from .train.config import CONFIGS
-
-        return needs(CONFIGS, config, overrides=overrides)
-
-    @staticmethod
-    def train(
-        clips: TrainingClips,
-        out: Path,
-        *,
-        config: str = "mini",
-        device: str = "cpu",
-        checkpoint: Path | None = None,
-        overrides: Sequence[str] = (),
-        resume: bool = True,
-        on_progress: Callable[[int, int], None] | None = None,
-    ) -> Path:
-        """See `baselines.lia.train.train.train`."""
-        from .train.train import train
-
-        return train(
-            clips, out, config=config, device=device, checkpoint=checkpoint, overrides=overrides, resume=resume, on_progress=on_progress,
-        )  # fmt: skip
 
     @classmethod
     def with_test_weights(cls, *, device: str = "cpu") -> LIA:
