@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from toonbench.commands.shared import Names, Processes, Seed, Size, Step, Terminal
 from toonbench.commands.values import MOST_FILES, between
@@ -23,6 +23,7 @@ def make(
     tasks: Names = None,
     sources: Annotated[int, between(0, MOST_FILES)] = 0,
     puppets_version: Annotated[int | None, between(1)] = None,
+    movement: Literal["speech", "exercises", "mixed"] = "speech",
     processes: Processes | None = None,
     terminal: Terminal | None = None,
 ) -> int:
@@ -54,6 +55,9 @@ def make(
         Number of sources with a target for each driving video; 0 takes each task's own number.
     puppets_version
         Version of the puppets' motion: 2, the default, or 1 to draw data sets of version 1 again.
+    movement
+        speech: heads turn, people talk and blink. exercises, for training: the head barely moves; eyes, mouth and brows move often
+        and far. mixed: every second clip of a style has exercises.
     """
     from toonbench.puppets.make import VERSION, make_puppets
     from toonbench.tasks import STANDARD_TASKS
@@ -73,6 +77,7 @@ def make(
         tasks=tasks if tasks is not None else STANDARD_TASKS if split == "test" else (),
         sources=sources,
         version=VERSION if puppets_version is None else puppets_version,
+        movement=movement,
         pool=terminal.pool(processes or Processes(), writes=[out]),
     )
     terminal.message(f"written: {out}")

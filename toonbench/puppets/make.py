@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from toonbench.data.table import CLIPS, TARGETS, Row
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.puppets.catalogue import make_look, styles_of
 from toonbench.puppets.draw.render import Rendered, render_clip, warm_up
+from toonbench.puppets.exercises import generate_exercises
 from toonbench.puppets.look import Look
 from toonbench.puppets.rig import FPS, Rig, absolute, generate, relative, seed_of
 from toonbench.puppets.timed import generate_timed
@@ -38,6 +39,7 @@ from toonbench.video import write_lossless, write_png
 
 VERSION = 2
 MOTIONS: dict[int, Callable[..., Rig]] = {1: generate, 2: generate_timed}  # a version differs in its motion only
+Movement = Literal["speech", "exercises", "mixed"]
 LICENCE = "CC0-1.0"
 PROVENANCE = "toonbench puppets version {}: procedural, no person is shown; style {}"
 
@@ -57,6 +59,14 @@ class _Recipe:
     styles: tuple[str, ...]
     tasks: tuple[str, ...]
     sources: int
+    movement: Movement = "speech"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What puppets.json holds; speech, which earlier data sets do not name, is left out."""
+        fields = asdict(self)
+        if self.movement == "speech":
+            del fields["movement"]
+        return fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +80,19 @@ class _Job:
     index: int
 
     @property
+    def styles(self) -> list[str]:
+        """The styles of the domain, which take turns."""
+        return [style.name for style in styles_of(self.domain) if style.name in self.recipe.styles]
+
+    @property
     def style(self) -> str:
-        own = [style.name for style in styles_of(self.domain) if style.name in self.recipe.styles]
-        return own[self.index % len(own)]
+        return self.styles[self.index % len(self.styles)]
+
+    @property
+    def exercises(self) -> bool:
+        """Whether its motion is exercises; in mixed data sets, every second clip of a style."""
+        every_second = self.index // len(self.styles) % 2 == 1
+        return self.recipe.movement == "exercises" or (self.recipe.movement == "mixed" and every_second)
 
     @property
     def id(self) -> str:
@@ -117,6 +137,7 @@ def make_puppets(
     tasks: Sequence[str] = (),
     sources: int = 0,
     version: int = VERSION,
+    movement: Movement = "speech",
     pool: Pool = IN_PROCESS,
 ) -> int:
     """Make a data set of `clips` videos and `images` still images per domain in `out`; return the number of rows.
@@ -124,15 +145,17 @@ def make_puppets(
     Each video has `frames` frames of `size` pixels, every `step`-th of a 30 fps motion. `styles` restricts the looks
     (all by default). The targets of the pairs of `tasks` are drawn, too; `sources` above 0 replaces the tasks' own
     number of sources for each driving video. `version` is that of the puppets' motion; 1 draws data sets of version 1
-    again. A second run keeps the files that are complete. Raises ToonbenchError for bad numbers, unknown styles or tasks, or a
-    folder made with another recipe.
+    again. `movement` chooses it for training: talk-like motion, `exercises`, or both in turn.
+    A second run keeps the files that are complete. Raises ToonbenchError for bad numbers, unknown styles or tasks, or a folder made with
+    another recipe.
     """
     recipe = _Recipe(
         version=version, split=split, seed=seed, clips=clips, images=images, frames=frames, size=size, step=step,
         styles=_style_names(styles), tasks=tuple(sorted({load_task(name).id for name in tasks})), sources=sources,
+        movement=movement,
     )  # fmt: skip
     _check(recipe)
-    claim(out, asdict(recipe), file="puppets.json")
+    claim(out, recipe.to_dict(), file="puppets.json")
     domains: list[Domain] = [d for d in DOMAINS if any(style.name in recipe.styles for style in styles_of(d))]
     jobs = [_Job(out=out, recipe=recipe, domain=d, kind="video", index=i) for d in domains for i in range(clips)]
     jobs += [_Job(out=out, recipe=recipe, domain=d, kind="image", index=i) for d in domains for i in range(images)]
@@ -207,7 +230,8 @@ def _make(job: _Job) -> Row:
     if not (path.is_file() and motion_path.is_file()):
         look = make_look(job.style, job.look_seed)
         frames = job.recipe.frames if job.kind == "video" else 1
-        rig = MOTIONS[job.recipe.version](job.motion_seed, frames=frames, step=job.recipe.step)
+        generate_motion = generate_exercises if job.exercises else MOTIONS[job.recipe.version]
+        rig = generate_motion(job.motion_seed, frames=frames, step=job.recipe.step)
         drawn = render_clip(look, rig, size=job.recipe.size)
         _write_motion(motion_path, look=look, look_seed=job.look_seed, rig=rig, drawn=drawn)
         if job.kind == "video":
@@ -265,12 +289,20 @@ def _write_motion(path: Path, *, look: Look, look_seed: int, rig: Rig, drawn: Re
         )  # fmt: skip
 
 
+_ABOUT: dict[Movement, str] = {
+    "speech": "",
+    "exercises": "Motion is that of exercises for training: heads that barely move, faces that move often and far.\n",
+    "mixed": "Every second clip of a style has exercises for training: the head barely moves, the face moves often and far.\n",
+}
+
+
 def _card(recipe: _Recipe, *, rows: int) -> str:
     motion = f"{recipe.frames} frames each, {FPS / recipe.step:g} frames a second"
     return (
         f"# Puppets, split `{recipe.split}`\n\n"
         f"{rows} clips of procedural faces: per domain {recipe.clips} videos ({motion}) and {recipe.images} images,\n"
-        f"{recipe.size} px, lossless, seed {recipe.seed}, styles {', '.join(recipe.styles)}, puppets version {recipe.version}.\n\n"
+        f"{recipe.size} px, lossless, seed {recipe.seed}, styles {', '.join(recipe.styles)}, puppets version {recipe.version}.\n"
+        f"{_ABOUT[recipe.movement]}\n"
         "Puppets are drawn by a program. No person is shown and none was recorded; results on puppets are no evidence of\n"
         "results on people. `motion/<id>.npz` holds the rig (frames, channels), the channels' names, 70 landmarks in\n"
         "pixels (68 of the iBUG convention, then the pupils), their visibility, and the camera.\n"
