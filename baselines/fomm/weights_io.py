@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from toonbench.training.trained_on import KEY, TrainedOn
+from toonbench.types import ToonbenchError
 from toonbench.weights.checkpoints import BUILDING, file_digest, foreign, read_checkpoint
 from toonbench.weights.trained import read_about, trained_facts, trained_size
 
@@ -41,10 +42,17 @@ class Trained:
     about: Mapping[str, Any]
 
 
-def read_network(path: Path, *, corners: bool = False) -> Trained:
-    """The network of an official checkpoint, or of weights that `toonbench train` wrote. Raises ToonbenchError for anything else."""
-    states = read_parts(read_checkpoint(path, what=WHAT), path=path, method=METHOD, what=WHAT)
+def read_network(path: Path, *, corners: bool = False, methods: Sequence[str] = ("fomm",), what: str = WHAT) -> Trained:
+    """The network of an official checkpoint, or of weights that `toonbench train` wrote for one of `methods`.
+
+    `what` says in messages what to give. Raises ToonbenchError for anything else.
+    """
+    states = read_parts(read_checkpoint(path, what=what), path=path, method=METHOD, what=what)
     about = read_about(path)
+    if about and (stated := about.get("method")) not in methods:
+        raise ToonbenchError(
+            f"{path}: it has weights of {stated}, not of {' or '.join(methods)}; give --method {stated}"
+        )
     size = trained_size(about, path=path, default=SIZE)
     try:
         with torch.device("meta"):
@@ -58,7 +66,11 @@ def read_network(path: Path, *, corners: bool = False) -> Trained:
 def load_weights(path: Path | None, *, corners: bool = False) -> Weights:
     """The network of a checkpoint, or of the weights folder. Raises ToonbenchError, naming the file, for anything else."""
     path = published(PUBLISHED, METHOD) if path is None else path
-    found = read_network(path, corners=corners)
+    return loaded(read_network(path, corners=corners), path=path)
+
+
+def loaded(found: Trained, *, path: Path) -> Weights:
+    """A network of the file `path` for use, with what a run stores about it."""
     digest = file_digest(path)
     about = {"file": path.name, "sha256": digest, "variant": f"FOMM, {found.network.config.points} key points"}
     about |= trained_facts(found.about)

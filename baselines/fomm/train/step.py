@@ -15,7 +15,7 @@ from toonbench.networks.hourglass import REDUCTION
 from toonbench.networks.thin_plate import random_warp
 from toonbench.training.reconstruction import pyramid_l1
 
-from ...first_order import Network
+from ...first_order import Encoded, Network
 from ...tuning.loop import Numbers
 from ...tuning.perceptual import PyramidPerceptual
 from ...tuning.state import TuneState
@@ -35,11 +35,17 @@ Terms = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Generated pictures, with the key points of their sources and of their driving frames."""
+    """Generated pictures, with the key points of their driving frames, and their sources: pictures, and as the network encodes them."""
 
     pictures: Tensor
-    source: KeyPoints
     driving: KeyPoints
+    sources: Tensor
+    encoded: Encoded
+
+    @property
+    def source(self) -> KeyPoints:
+        """The key points of the sources."""
+        return self.encoded.points
 
 
 Extra = Callable[
@@ -100,11 +106,7 @@ def generator_terms(
     encoded = network.source(source)
     points = network.key_points(driving)
     generated = network.render(encoded, points, trace=trace)
-    terms: Terms = {}
-    if config.l1:
-        terms["l1"] = config.l1 * pyramid_l1(generated, driving, levels=config.levels)
-    if perceptual is not None:
-        terms["perceptual"] = config.weight_perceptual * perceptual(generated, driving)
+    terms = reconstruction_terms(generated, driving, config=config, perceptual=perceptual)
     if config.warp:
         terms["warp"] = config.warp * warp_l1(encoded.small, driving, trace["deformation"], corners=config.corners)
     if config.equivariance_value or config.equivariance_jacobian:
@@ -112,7 +114,19 @@ def generator_terms(
         warped = network.key_points(warp.picture(driving, corners=config.corners))
         terms["equivariance_value"] = config.equivariance_value * equivariance_value(points, warped, warp)
         terms["equivariance_jacobian"] = config.equivariance_jacobian * equivariance_jacobian(points, warped, warp)
-    return terms, Made(generated, encoded.points, points)
+    return terms, Made(generated, points, source, encoded)
+
+
+def reconstruction_terms(
+    generated: Tensor, target: Tensor, *, config: FirstOrderConfig, perceptual: PyramidPerceptual | None
+) -> Terms:
+    """The weighted terms between generated pictures and their targets."""
+    terms: Terms = {}
+    if config.l1:
+        terms["l1"] = config.l1 * pyramid_l1(generated, target, levels=config.levels)
+    if perceptual is not None:
+        terms["perceptual"] = config.weight_perceptual * perceptual(generated, target)
+    return terms
 
 
 def warp_l1(small: Tensor, driving: Tensor, places: Tensor, *, corners: bool) -> Tensor:

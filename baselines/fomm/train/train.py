@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -25,6 +25,8 @@ from ..model import FOMMNetwork
 from ..weights_io import Trained, read_network
 from .config import CONFIGS, FirstOrderConfig
 from .step import reconstruct, train_step
+
+Config = TypeVar("Config", bound=FirstOrderConfig)
 
 
 def train(
@@ -65,12 +67,7 @@ def fit(
     on_progress: Progress | None = None,
 ) -> Path:
     """`train` with any configuration."""
-    start = None
-    if checkpoint is not None:
-        start = read_network(checkpoint, corners=config.corners)
-        found, needed = start.network.config, config.network
-        check_start(config, path=checkpoint, size=start.size, found=found, needed=needed)
-        config = replace(config, start=file_digest(checkpoint))
+    config, start = started(config, checkpoint)
     recipe = Recipe(
         networks=partial(new_networks, config, start),
         step=partial(train_step, perceptual=perceptual_loss(config, device)),
@@ -79,6 +76,17 @@ def fit(
         origin=origin({} if start is None else start.about),
     )
     return run(recipe, config, clips=clips, out=out, device=device, resume=resume, on_progress=on_progress)
+
+
+def started(
+    config: Config, checkpoint: Path | None, *, methods: Sequence[str] = ("fomm",)
+) -> tuple[Config, Trained | None]:
+    """The weights of a checkpoint of one of `methods`, which training starts from, and the configuration, which then names it."""
+    if checkpoint is None:
+        return config, None
+    start = read_network(checkpoint, corners=config.corners, methods=methods)
+    check_start(config, path=checkpoint, size=start.size, found=start.network.config, needed=config.network)
+    return replace(config, start=file_digest(checkpoint)), start
 
 
 def new_networks(config: FirstOrderConfig, start: Trained | None) -> tuple[nn.Module, nn.Module | None]:
@@ -99,6 +107,6 @@ def begin_at_identity(head: nn.Conv2d, *, points: int) -> None:
         head.get_parameter("bias").copy_(torch.tensor([1.0, 0.0, 0.0, 1.0]).repeat(points))
 
 
-def export(network: nn.Module, path: Path, notes: Mapping[str, Any], *, size: int = SIZE) -> None:
-    """Write a network as `baselines.fomm.weights_io.load_weights` reads it, with facts about its training."""
-    write_trained(path, network.state_dict(), about={"method": "fomm", "size": size, **notes})
+def export(network: nn.Module, path: Path, notes: Mapping[str, Any], *, size: int = SIZE, method: str = "fomm") -> None:
+    """Write a network as `baselines.fomm.weights_io.read_network` reads it, with facts about its training."""
+    write_trained(path, network.state_dict(), about={"method": method, "size": size, **notes})
