@@ -46,6 +46,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a reason may quote any text, a
 HALVES = re.compile("[\ud800-\udfff]")  # of characters: the undecodable bytes of a file name, which UTF-8 cannot hold
 WRITE_ERRORS = {
     errno.ENOSPC: "the disk is full: free some space and run again; finished files are kept",
+    errno.EFBIG: "the file is larger than the disk or the limit of this process (ulimit -f) allows: choose another place",
     errno.EDQUOT: "the disk quota is used up: free some space and run again; finished files are kept",
     errno.EACCES: "no permission to write there: choose another place",
     errno.EPERM: "no permission to write there: choose another place",

@@ -13,6 +13,7 @@ from torch import Tensor
 from toonbench.types import ToonbenchError
 from toonbench.weights.checkpoints import BUILDING, check_state, family, foreign, read_checkpoint
 from toonbench.weights.tensors import UnreadableTensors, first_line, named_tensors, unwrapped, without_prefixes
+from toonbench.weights.trained import write_tensors
 
 from .config import NetworkConfig
 from .model import DomainNetwork, ToonTalkerNetwork, infer_config
@@ -26,8 +27,6 @@ CONSTANT = (".kernel", ".noise.weight")  # filters and unused noise strengths: t
 
 def export(network: ToonTalkerNetwork, path: Path, *, notes: Mapping[str, Any]) -> None:
     """Write both domains as float16 safetensors, the shared query transformers once; `notes` go into the metadata."""
-    from safetensors.torch import save
-
     tensors: dict[str, Tensor] = {}
     for name in ("real", "cartoon"):
         for key, value in network.domain(name).state_dict().items():
@@ -35,10 +34,7 @@ def export(network: ToonTalkerNetwork, path: Path, *, notes: Mapping[str, Any]) 
                 continue
             tensors[f"{name}.{key}"] = value.detach().half().cpu().contiguous()
     about = {"format": FORMAT, "config": network.domain("real").config.to_dict(), **notes}
-    content = save(tensors, metadata={METADATA: json.dumps(about)})  # one entry: several come in random order
-    part = path.with_suffix(".part")
-    part.write_bytes(content)
-    part.replace(path)
+    write_tensors(path, tensors, entry=METADATA, about=about)
 
 
 def load_network(path: Path) -> ToonTalkerNetwork:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +15,9 @@ from toonbench.training.checkpoint import newest_checkpoint, open_folder, remove
 from toonbench.training.clips import TrainingClips, check_clips, origin_of
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import write_grid
-from toonbench.training.log import append_log, trim_log
+from toonbench.training.log import Clock, append_log, trim_log
 from toonbench.training.sampling import Random, draw_pairs, step_rng
-from toonbench.training.stability import NotFinite, saved_batch
+from toonbench.training.stability import NotFinite, out_of_memory, saved_batch
 from toonbench.training.trained_on import KEY, TrainedOn
 from toonbench.types import ToonbenchError
 
@@ -29,6 +28,7 @@ from .state import NewNetworks, TuneState, load_state, new_state, save_state, se
 Numbers = dict[str, float]
 Progress = Callable[[int, int], None]  # finished steps, all steps
 WEIGHTS = "weights.safetensors"
+BEST = "best.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +59,10 @@ def run(
 ) -> Path:
     """Train on `clips`, writing into `out`; return the exported weights (safetensors).
 
-    `out` receives checkpoint.pt, log.jsonl, samples/*.png and weights.safetensors. With `resume`, a run found in `out` resumes from
-    its last checkpoint, with the same result as an unbroken run. Raises ToonbenchError for unusable clips, for a run of another
-    configuration, and for a loss that is not finite (its batch is saved).
+    `out` receives checkpoint.pt, log.jsonl, timing.jsonl, samples/*.png, weights.safetensors, and best.safetensors: the weights with the
+    least error on held-out clips. With `resume`, a run found in `out` resumes from its last checkpoint, with the same result as an
+    unbroken run. Raises ToonbenchError for unusable clips, for a run of another configuration, for too little memory, and for a loss
+    that is not finite (its batch is saved).
     """
     if config.batch % len(config.domains):
         raise ToonbenchError(f"batch is {config.batch}, which {len(config.domains)} domains cannot share evenly")
@@ -69,32 +70,38 @@ def run(
     open_folder(out)
     state = begin(recipe, config, out, device=device, resume=resume)
     state.origin |= origin_of(clips, domains=config.domains)
-    first, began = state.step, time.monotonic()
+    clock = Clock(state.step, config.steps)
     while state.step < config.steps:
         set_rate(state)
-        rng = step_rng(config.seed, state.step)
-        torch.manual_seed(int(rng.integers(2**63)))
-        source, driving = draw(clips, rng, state=state)
-        try:
-            numbers = recipe.step(state, source, driving)
-        except NotFinite as bad:
-            batch = {"source": source, "driving": driving}
-            raise saved_batch(out, batch, {}, step=state.step + 1, rank=0, why=str(bad)) from bad
+        numbers = _step(recipe, state, clips, out)
         state.step += 1
         update_average(state.average, state.network, decay=ema_decay(config.ema, state.step))
         last = state.step == config.steps
         if last or state.step % config.log_every == 0:
-            seconds = (time.monotonic() - began) / (state.step - first)
-            append_log(out, {"step": state.step} | numbers | {"seconds_per_step": seconds})
+            append_log(out, {"step": state.step} | numbers)
+            clock.append(out, step=state.step)
         if last or state.step % config.sample_every == 0:
-            write_samples(state, clips, out, recipe.reconstruct)
+            write_samples(state, clips, out, recipe)
         if last or state.step % config.checkpoint_every == 0:
             save_state(state, out)
         if on_progress is not None:
             on_progress(state.step, config.steps)
-    notes = {"training": dataclasses.asdict(config), "steps": state.step, KEY: state.origin.to_dict()}
-    recipe.export(state.average, out / WEIGHTS, notes)
+    recipe.export(state.average, out / WEIGHTS, _notes(state))
     return out / WEIGHTS
+
+
+def _step(recipe: Recipe, state: TuneState, clips: TrainingClips, out: Path) -> Numbers:
+    """One update. Every random choice, also of the step, comes from the step's number."""
+    config, batch = state.config, dict[str, Tensor]()
+    rng = step_rng(config.seed, state.step)
+    torch.manual_seed(int(rng.integers(2**63)))
+    try:
+        batch["source"], batch["driving"] = draw(clips, rng, state=state)
+        return recipe.step(state, batch["source"], batch["driving"])
+    except NotFinite as bad:
+        raise saved_batch(out, batch, {}, step=state.step + 1, rank=0, why=str(bad)) from bad
+    except RuntimeError as error:
+        raise out_of_memory(error, step=state.step + 1, device=state.device, lower={"batch": config.batch}) from error
 
 
 def begin(recipe: Recipe, config: TuneConfig, out: Path, *, device: str, resume: bool) -> TuneState:
@@ -103,6 +110,7 @@ def begin(recipe: Recipe, config: TuneConfig, out: Path, *, device: str, resume:
         state = load_state(config, device, out, recipe.networks)
     else:
         remove_checkpoints(out)
+        (out / BEST).unlink(missing_ok=True)
         state = new_state(config, device, recipe.networks)
         state.origin = recipe.origin
     trim_log(out, step=state.step)
@@ -128,10 +136,20 @@ def draw(clips: TrainingClips, rng: Random, *, state: TuneState) -> tuple[Tensor
     return torch.cat([source for source, _ in pairs]), torch.cat([driving for _, driving in pairs])
 
 
-def write_samples(state: TuneState, clips: TrainingClips, out: Path, reconstruct: Reconstruct) -> None:
-    """Held-out pictures and errors of the averaged weights."""
+def write_samples(state: TuneState, clips: TrainingClips, out: Path, recipe: Recipe) -> None:
+    """Held-out pictures and errors of the averaged weights, which are kept as BEST where the errors are the least so far."""
     domains, device = state.config.domains, state.device
     state.average.eval()
-    errors = heldout_error(state.average, clips, reconstruct, domains=domains, device=device)
+    errors = heldout_error(state.average, clips, recipe.reconstruct, domains=domains, device=device)
     append_log(out, {"step": state.step} | errors)
-    write_grid(out, sample_grid(state.average, clips, reconstruct, domains=domains, device=device), step=state.step)
+    error = sum(errors[f"heldout_{domain}"] for domain in domains) / len(domains)
+    if error < state.least_error:
+        state.least_error = error
+        recipe.export(state.average, out / BEST, _notes(state) | {"heldout": error})
+    picture = sample_grid(state.average, clips, recipe.reconstruct, domains=domains, device=device)
+    write_grid(out, picture, step=state.step)
+
+
+def _notes(state: TuneState) -> dict[str, Any]:
+    """What exported weights state about themselves."""
+    return {"training": dataclasses.asdict(state.config), "steps": state.step, KEY: state.origin.to_dict()}

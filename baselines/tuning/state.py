@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ class TuneState:
     """Network, the moving average of its weights, discriminator (or None), optimisers, and the number of finished steps.
 
     `network` is the method's own; parameters that do not require gradients stay as they are. `origin` are the clips that the weights
-    were trained on, those of the checkpoint that they started from included.
+    were trained on, those of the checkpoint that they started from included. `least_error` is the least error on held-out clips so far.
     """
 
     config: TuneConfig
@@ -39,6 +40,7 @@ class TuneState:
     critic_optimiser: Adam | None
     step: int = 0
     origin: TrainedOn = field(default_factory=TrainedOn)
+    least_error: float = math.inf
 
 
 def new_state(config: TuneConfig, device: str, new_networks: NewNetworks) -> TuneState:
@@ -73,6 +75,7 @@ def save_state(state: TuneState, out: Path) -> None:
     content = {
         "step": state.step,
         KEY: state.origin.to_dict(),
+        "least_error": state.least_error,
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
         "critic": {} if state.critic is None else state.critic.state_dict(),
@@ -90,6 +93,7 @@ def load_state(config: TuneConfig, device: str, out: Path, new_networks: NewNetw
     with filling(path):
         state.step = operator.index(content["step"])
         state.origin = TrainedOn.from_dict(content[KEY]) or TrainedOn()
+        state.least_error = float(content.get("least_error", math.inf))
         state.network.load_state_dict(content["network"])
         state.average.load_state_dict(content["average"])
         state.optimiser.load_state_dict(content["optimiser"])

@@ -290,6 +290,32 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_batch_saved(data, tmp_
     assert torch.load(path, weights_only=True)["batch"]["driving"].shape == (2, 3, 64, 64)
 
 
+def test_too_little_memory_is_one_line_that_names_the_setting_to_lower(data, tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("baselines.tuning.loop.draw_pairs", fails)
+    with pytest.raises(
+        ToonbenchError, match=r"step 1 needs more memory than cpu has: lower batch \(now 2\) with --set batch=N"
+    ):
+        fit(QUICK, data, tmp_path, device="cpu")
+
+
+def test_the_best_weights_are_kept_and_survive_a_resumed_run_and_a_fresh_run_has_its_own(data, tmp_path):
+    config = replace(QUICK, sample_every=1)
+    fit(replace(config, steps=2), data, tmp_path, device="cpu")
+    fit(config, data, tmp_path, device="cpu")
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    errors = {one["step"]: (one["heldout_real"] + one["heldout_cartoon"]) / 2 for one in lines if "heldout_real" in one}
+    about = read_about(tmp_path / "best.safetensors")
+    assert set(errors) == {1, 2, 3, 4}
+    assert about["steps"] == min(errors, key=errors.get)
+    assert about["heldout"] == pytest.approx(min(errors.values()), abs=1e-5)
+    assert load_weights(tmp_path / "best.safetensors").size == 64
+    fit(replace(config, steps=0), data, tmp_path, device="cpu", resume=False)
+    assert not (tmp_path / "best.safetensors").exists()
+
+
 def test_weights_state_the_clips_they_were_trained_on_and_those_of_their_beginning(whole, data, tmp_path):
     mine = {
         domain: replace(one, origin=TrainedOn(("mine",), 1, frozenset([b"123456"]))) for domain, one in data.items()

@@ -18,7 +18,7 @@ from toonbench.video import write_lossless
 from toontalker.config import NetworkConfig
 from toontalker.method import ToonTalker
 from toontalker.train.config import ABLATIONS, CONFIGS, MINI, TrainConfig, find_config
-from toontalker.train.losses import analogy, perceptual_loss, pyramid_l1, warp_l1
+from toontalker.train.losses import analogy
 from toontalker.train.state import begin_stage2, load_state, new_state, set_rate
 from toontalker.train.train import run, train
 from toontalker.weights_io import load_network, notes_of
@@ -314,25 +314,9 @@ def test_the_driving_side_of_the_analogy_can_be_held_fixed():
     assert [code.grad is not None for code in codes] == [True, True, False, False]
 
 
-def test_the_pyramid_averages_over_scales():
-    checker = torch.ones(1, 1, 8, 8)
-    checker[..., ::2] = -1
-    assert pyramid_l1(checker, torch.zeros_like(checker), levels=1) == 1
-    assert pyramid_l1(checker, torch.zeros_like(checker), levels=2) == 0.5  # stripes vanish at half the size
-
-
-def test_warp_loss_prefers_the_flow_that_moves_the_source_onto_the_target():
-    source = torch.rand(1, 3, 1, 16).repeat(1, 1, 16, 1).cumsum(3) / 8
-    target = source.roll(-2, 3)
-    fields = torch.zeros(1, 3, 16, 16)
-    moved = fields.clone()
-    moved[:, 0] = np.arctanh(2 * 2 / 16)
-    assert warp_l1(source, target, [moved]) < 0.7 * warp_l1(source, target, [fields])
-
-
-def test_without_vgg_weights_the_error_shows_how_to_get_them():
-    with pytest.raises(ToonbenchError, match="TOONTALKER_VGG19"):
-        perceptual_loss("vgg19")
+def test_without_vgg_weights_the_error_shows_how_to_get_them(data, tmp_path):
+    with pytest.raises(ToonbenchError, match="TOONBENCH_VGG19"):
+        run(replace(QUICK, perceptual="vgg19"), data, tmp_path, device="cpu")
 
 
 def test_clips_of_another_size_or_domain_are_refused(data, tmp_path):

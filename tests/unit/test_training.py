@@ -4,10 +4,13 @@ import json
 import os
 import platform
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field, replace
 from multiprocessing import Pipe
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -250,6 +253,36 @@ def test_where_no_second_link_can_be_made_the_previous_checkpoint_is_a_copy(tmp_
     for step in (1, 2):
         save_checkpoint(tmp_path / "checkpoint.pt", {"step": step}, config=Config())
     assert load_checkpoint(tmp_path / "checkpoint-previous.pt", config=Config())["step"] == 1
+
+
+FILL = """
+import resource, signal, sys
+from pathlib import Path
+import torch
+from toonbench.training.checkpoint import save_checkpoint
+from toonbench.types import ToonbenchError
+from test_training import Config
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    save_checkpoint(Path(sys.argv[1]), {"network": torch.ones(100_000)}, config=Config())
+except ToonbenchError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of file sizes is Linux's")
+def test_a_disk_that_is_full_while_saving_leaves_the_old_checkpoints(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    for step in (1, 2):
+        save_checkpoint(path, {"step": step}, config=Config())
+    before = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
+    done = subprocess.run(
+        [sys.executable, "-c", FILL, str(path)], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60
+    )
+    assert f"cannot write {path}: " in done.stdout, done.stderr[-2000:]
+    assert len(done.stdout.splitlines()) == 1
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
 
 
 class Harmful:

@@ -868,13 +868,13 @@ def test_verify_keeps_the_hash_of_a_file_that_has_none_published(place, declare,
 
 
 def test_training_finds_the_fetched_vgg19_and_a_named_file_first(place, declare, monkeypatch):
-    from toontalker.train.train import vgg19_file
+    from toonbench.training.perceptual import vgg19_file
 
-    monkeypatch.delenv("TOONTALKER_VGG19", raising=False)
+    monkeypatch.delenv("TOONBENCH_VGG19", raising=False)
     assert vgg19_file() is None
     declare(vgg19={"file": "vgg19.pth", "sha256": sha(CONTENT)})
     place.mkdir()
     (place / "vgg19.pth").write_bytes(CONTENT)
     assert vgg19_file() == place / "vgg19.pth"
-    monkeypatch.setenv("TOONTALKER_VGG19", "own.pth")
+    monkeypatch.setenv("TOONBENCH_VGG19", "own.pth")
     assert vgg19_file() == Path("own.pth")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -27,6 +28,7 @@ def train(
     checkpoint: Path | None = None,
     device: str = "auto",
     fresh: Annotated[bool, Parameter(negative="--resume")] = False,
+    tensorboard: Annotated[bool, Parameter(negative="")] = False,
     terminal: Terminal | None = None,
 ) -> int:
     """Train a method on a data set's training clips.
@@ -52,9 +54,12 @@ def train(
         auto, cpu, cuda or mps.
     fresh
         Start again from the first step instead of resuming.
+    tensorboard
+        Also write the log and the sample pictures as TensorBoard event files, to OUT/tensorboard (`pip install 'toonbench[tensorboard]'`).
     """
     from toonbench import registry
     from toonbench.environment import pick_device
+    from toonbench.training.tensorboard import mirrored, unchanged
 
     terminal = terminal or Terminal()
     terminal.start()
@@ -64,12 +69,19 @@ def train(
         raise ToonbenchError(f"method '{method}' has no training: methods with training are {', '.join(able)}")
     changes = _given(cls, method, {"ablation": ablation, "overrides": settings or []})
     start = _given(cls, method, {"checkpoint": checkpoint})
-    clips = _clips(cls, data, config=config, changes=changes, terminal=terminal)
-    with terminal.progress(f"training {method}") as on_progress:
-        chosen = pick_device(device)
-        cls.train(
-            clips, out, config=config, device=chosen, resume=not fresh, on_progress=on_progress, **changes, **start
-        )
+    with mirrored(out) if tensorboard else nullcontext(unchanged) as watched:
+        clips = _clips(cls, data, config=config, changes=changes, terminal=terminal)
+        with terminal.progress(f"training {method}") as on_progress:
+            cls.train(
+                clips,
+                out,
+                config=config,
+                device=pick_device(device),
+                resume=not fresh,
+                on_progress=watched(on_progress),
+                **changes,
+                **start,
+            )
     terminal.message(f"trained; see {out}")
     return 0
 

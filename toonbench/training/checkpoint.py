@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,12 +39,38 @@ def save_checkpoint(path: Path, content: Mapping[str, Any], *, config: Dataclass
     The file that CHECKPOINT was before is kept as PREVIOUS, so the newest two exist. Raises ToonbenchError where the file cannot be
     written; both are then as they were.
     """
-    with writing(path) as temporary, temporary.open("wb") as file:
-        torch.save({CONFIG: json.dumps(dataclasses.asdict(config)), **content}, file)
-        file.flush()
-        os.fsync(file.fileno())
+    with writing(path) as temporary:
+        write_content(temporary, {CONFIG: json.dumps(dataclasses.asdict(config)), **content})
         if path.name == CHECKPOINT and path.is_file():
             _keep(path)
+
+
+def write_content(path: Path, content: Mapping[str, Any]) -> None:
+    """Write state dicts, tensors and numbers completely. Raises OSError where the file cannot be written.
+
+    At the end of a file that could not be written, PyTorch raises a RuntimeError of its own.
+    """
+    with path.open("wb") as file:
+        try:
+            torch.save(_unshared(dict(content)), file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _unshared(value: Any) -> Any:
+    """The same content without objects that appear twice, of which pickle writes the second one as a reference.
+
+    Which values are the same object depends on whether the run was resumed; the bytes of the file must not.
+    """
+    if type(value) is dict:
+        return {_unshared(key): _unshared(item) for key, item in cast("Content", value).items()}
+    if type(value) in (list, tuple):
+        return type(value)([_unshared(item) for item in cast("list[Any]", value)])
+    return sys.intern(value) if type(value) is str else value
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

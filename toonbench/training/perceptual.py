@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Literal
 
 from toonbench import weights
@@ -9,6 +11,7 @@ from toonbench.networks.vgg19 import VGG19
 from toonbench.types import ToonbenchError
 
 Perceptual = Literal["vgg19", "random", "none"]
+VARIABLE = "TOONBENCH_VGG19"
 
 
 def perceptual_network(kind: Perceptual) -> VGG19 | None:
@@ -20,10 +23,23 @@ def perceptual_network(kind: Perceptual) -> VGG19 | None:
         return None
     if kind == "random":
         return VGG19()
-    try:
-        return VGG19(weights.path("vgg19"))
-    except weights.WeightsMissing as error:
+    file = vgg19_file()
+    if file is None:
         raise ToonbenchError(
-            "the perceptual loss has no VGG19 weights: run `toonbench weights fetch vgg19`, or train with --config mini, "
-            "which does not use it"
-        ) from error
+            "the perceptual loss has no VGG19 weights: run `toonbench weights fetch vgg19`, or name a file with torchvision's "
+            f"vgg19().state_dict() in {VARIABLE}, or train with --config mini, which does not use it"
+        )
+    return VGG19(file)
+
+
+def vgg19_file() -> Path | None:
+    """The file that TOONBENCH_VGG19 names, or else the fetched weights `vgg19`; None where there is neither.
+
+    Raises ToonbenchError for fetched weights that are damaged.
+    """
+    if file := os.environ.get(VARIABLE):
+        return Path(file)
+    try:
+        return weights.path("vgg19")
+    except weights.WeightsMissing:
+        return None

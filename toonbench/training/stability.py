@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from toonbench.store import writing
+from toonbench.training.checkpoint import write_content
 from toonbench.types import ToonbenchError
 
 
@@ -43,15 +44,24 @@ def limit(parameters: Iterable[nn.Parameter], *, largest: float, of: str) -> flo
     return norm.item()
 
 
+def out_of_memory(error: RuntimeError, *, step: int, device: str, lower: Mapping[str, int]) -> Exception:
+    """What to lower if the memory was too small in a step; otherwise the error itself. `lower` are settings with their values."""
+    if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+        return error
+    settings = " or ".join(f"{name} (now {value})" for name, value in lower.items())
+    return ToonbenchError(
+        f"step {step} needs more memory than {device} has: lower {settings} with --set {next(iter(lower))}=N, in another folder"
+    )
+
+
 def saved_batch(
     folder: Path, batch: Mapping[str, Tensor], numbers: Mapping[str, float], *, step: int, rank: int, why: str
 ) -> ToonbenchError:
     """Write the batch of a step that cannot be used, and the terms of its loss; return the error that reports it."""
     path = folder / f"not-finite-{step:07d}{f'-{rank}' if rank else ''}.pt"
     with writing(path) as temporary:
-        torch.save(
-            {"step": step, "terms": dict(numbers), "batch": {k: v.detach().cpu() for k, v in batch.items()}}, temporary
-        )
+        images = {name: one.detach().cpu() for name, one in batch.items()}
+        write_content(temporary, {"step": step, "terms": dict(numbers), "batch": images})
     wrong = [name for name, value in numbers.items() if not abs(value) < float("inf")]
     terms = f" (terms that are not finite: {', '.join(wrong)})" if wrong else ""
     return ToonbenchError(

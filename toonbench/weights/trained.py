@@ -13,15 +13,20 @@ from toonbench.types import ToonbenchError
 if TYPE_CHECKING:
     from torch import Tensor
 
-METADATA = "toonbench"  # one entry: several come in random order
+METADATA = "toonbench"  # one entry, because several come in random order
 
 
 def write_trained(path: Path, state: Mapping[str, Tensor], *, about: Mapping[str, Any]) -> None:
     """Write tensors as float16, counts as they are, with `about` (for JSON): the same bytes for the same content."""
+    tensors = {key: _stored(value) for key, value in state.items()}
+    write_tensors(path, tensors, entry=METADATA, about=about)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], *, entry: str, about: Mapping[str, Any]) -> None:
+    """Write tensors as they are, completely or not at all, with `about` (for JSON) as the entry `entry` of the metadata."""
     from safetensors.torch import save
 
-    tensors = {key: _stored(value) for key, value in state.items()}
-    write_bytes(path, save(tensors, metadata={METADATA: json.dumps(about)}))
+    write_bytes(path, save(tensors, metadata={entry: json.dumps(about)}))
 
 
 def read_about(path: Path) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from toonbench.training.overrides import with_overrides
+from toonbench.training.perceptual import Perceptual
 from toonbench.types import ToonbenchError
 
 from ..config import NetworkConfig
 
-Perceptual = Literal["vgg19", "random", "none"]
 Precision = Literal["float32", "bf16"]
 
 

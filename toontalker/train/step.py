@@ -11,6 +11,7 @@ from toonbench.networks.vgg19 import PerceptualLoss
 from toonbench.training.adversarial import discriminator_loss, generator_loss, r1_penalty
 from toonbench.training.clips import TrainingClips
 from toonbench.training.processes import ProcessGroup
+from toonbench.training.reconstruction import flow_l1, pyramid_l1
 from toonbench.training.sampling import draw_pairs, step_rng
 from toonbench.training.stability import NotFinite, backward, limit
 from toonbench.types import Domain
@@ -18,7 +19,7 @@ from toonbench.types import Domain
 from ..generator import Trace
 from ..model import Source, ToonTalkerNetwork
 from .config import TrainConfig
-from .losses import analogy, gradient_l1, pyramid_l1, warp_l1
+from .losses import analogy, gradient_l1
 from .state import TrainState
 
 Numbers = dict[str, float]
@@ -131,7 +132,7 @@ def generator_terms(
         terms[f"l1_{domain}"] = config.l1 * pyramid_l1(generated, target, levels=config.levels)
         if config.warp:
             fields = [value for name, value in trace.items() if name.endswith(".flow_skip")]
-            terms[f"warp_{domain}"] = config.warp * warp_l1(first, target, fields)
+            terms[f"warp_{domain}"] = config.warp * flow_l1(first, target, fields)
         if config.gradient:
             terms[f"gradient_{domain}"] = config.gradient * gradient_l1(generated, target)
         if perceptual is not None:

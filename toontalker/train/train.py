@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,23 +10,22 @@ from typing import Any
 
 import torch
 
-from toonbench import weights
 from toonbench.networks.discriminator import Discriminator
 from toonbench.networks.vgg19 import PerceptualLoss
 from toonbench.training.checkpoint import newest_checkpoint, open_folder, remove_checkpoints
 from toonbench.training.clips import TrainingClips, check_clips, origin_of
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import write_grid
-from toonbench.training.log import append_log, trim_log
+from toonbench.training.log import Clock, append_log, trim_log
+from toonbench.training.perceptual import perceptual_network
 from toonbench.training.processes import ProcessGroup, run_processes
-from toonbench.training.stability import saved_batch
+from toonbench.training.stability import out_of_memory, saved_batch
 from toonbench.training.trained_on import KEY
 from toonbench.types import Domain, ToonbenchError
 
 from ..model import DomainNetwork
 from ..weights_io import export
 from .config import TrainConfig, find_config
-from .losses import perceptual_loss
 from .samples import heldout_error, sample_grid
 from .state import TrainState, begin_stage2, load_state, new_state, save_state, set_rate
 from .step import BadBatch, Numbers, train_step
@@ -36,7 +33,6 @@ from .step import BadBatch, Numbers, train_step
 Progress = Callable[[int, int], None]  # finished steps, all steps
 WEIGHTS = "weights.safetensors"
 BEST = "best.safetensors"
-VGG_VARIABLE = "TOONTALKER_VGG19"
 
 
 def train(
@@ -52,10 +48,10 @@ def train(
 ) -> Path:
     """Train on `clips`, writing into `out`; return the exported weights (safetensors).
 
-    `out` receives checkpoint.pt, log.jsonl, samples/*.png, weights.safetensors, and best.safetensors: the weights with the least error
-    on held-out clips in the last stage. With `resume`, a run found in `out` resumes from its last checkpoint, with the same result as
-    an unbroken run. `config`, `ablation` and `overrides` choose the configuration (`find_config`). Raises ToonbenchError for unusable
-    clips, for a run of another configuration, and where a loss is not finite.
+    `out` receives checkpoint.pt, log.jsonl, timing.jsonl, samples/*.png, weights.safetensors, and best.safetensors: the weights with
+    the least error on held-out clips in the last stage. With `resume`, a run found in `out` resumes from its last checkpoint, with
+    the same result as an unbroken run. `config`, `ablation` and `overrides` choose the configuration (`find_config`).
+    Raises ToonbenchError for unusable clips, for a run of another configuration, and where a loss is not finite.
     """
     chosen = find_config(config, ablation=ablation, overrides=overrides)
     return run(chosen, clips, out, device=device, resume=resume, on_progress=on_progress)
@@ -107,7 +103,8 @@ def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None
     state = load_state(config, device, out) if resumes else new_state(config, device)
     state.origin |= origin_of(job.clips, domains=_domains(config))
     group.barrier()  # all have read the checkpoint before the first writes another
-    total, first, began = config.steps1 + config.steps2, state.step, time.monotonic()
+    total = config.steps1 + config.steps2
+    clock = Clock(state.step, total)
     if group.leads:
         trim_log(out, step=state.step)
         if not resumes:
@@ -129,7 +126,8 @@ def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None
         update_average(state.average, state.network, decay=ema_decay(config.ema, state.step))
         last = state.step == total
         if last or state.step % config.log_every == 0:
-            log(out, state, numbers | {"seconds_per_step": (time.monotonic() - began) / (state.step - first)})
+            log(out, state, numbers)
+            clock.append(out, step=state.step)
         if last or state.step % config.sample_every == 0:
             write_samples(state, job.clips, out)
         if last or state.step % config.checkpoint_every == 0:
@@ -160,31 +158,14 @@ def _not_finite(bad: BadBatch, state: TrainState, out: Path, *, rank: int) -> To
 
 def _out_of_memory(error: RuntimeError, state: TrainState) -> Exception:
     """What to lower if the memory was too small; otherwise the error itself."""
-    if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
-        return error
     batch = f"batch{state.stage}"
-    return ToonbenchError(
-        f"step {state.step + 1} needs more memory than {state.device} has: lower {batch} (now {getattr(state.config, batch)}) with "
-        f"--set {batch}=N, or network.size, in another folder"
-    )
+    lower = {batch: getattr(state.config, batch), "network.size": state.config.network.size}
+    return out_of_memory(error, step=state.step + 1, device=state.device, lower=lower)
 
 
 def _perceptual(config: TrainConfig, device: str) -> PerceptualLoss | None:
-    loss = perceptual_loss(config.perceptual, weights=vgg19_file() if config.perceptual == "vgg19" else None)
-    return loss.to(device) if loss is not None else None
-
-
-def vgg19_file() -> Path | None:
-    """The file that TOONTALKER_VGG19 names, or else the fetched weights `vgg19`; None where there is neither.
-
-    Raises ToonbenchError for fetched weights that are damaged.
-    """
-    if file := os.environ.get(VGG_VARIABLE):
-        return Path(file)
-    try:
-        return weights.path("vgg19")
-    except weights.WeightsMissing:
-        return None
+    network = perceptual_network(config.perceptual)
+    return None if network is None else PerceptualLoss(network).to(device)
 
 
 def log(out: Path, state: TrainState, numbers: Numbers) -> None:
