@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from toonbench import video
 from toonbench.chunks import chunk_frames, in_chunks
 from toonbench.generate import MethodSpec, Options, animate
+from toonbench.mark import marked, metadata
 from toonbench.prepare.choose import Square
 from toonbench.prepare.face import LONGER_SIDE, cut_frames, cut_out, find_face
 from toonbench.prepare.options import Options as Preparation
@@ -53,8 +54,11 @@ def reenact(
     method: MethodSpec,
     options: Options,
     preparation: Preparation | None = None,
+    mark: bool = False,
 ) -> Reenacted:
     """Animate the face of a picture (or of a video's first frame) with that of a video; write the result and a side-by-side as H.264.
+
+    `mark` writes into the picture and into the files' metadata that the video was generated (`toonbench.mark`).
 
     `preparation` says how faces are found and cropped; its `size` is that of the driving crops. The side-by-side, OUT with
     `_side_by_side` before the suffix, shows source, driving video and result. Memory does not grow with the length of the video for a
@@ -77,9 +81,14 @@ def reenact(
         face = Path(folder) / "face.mkv"
         chunks = in_chunks(clip.crops(), chunk_frames(how.size, how.size))
         count = video.write_lossless_chunks(face, animate(loaded, crop, chunks, options), fps=clip.fps)
-        video.write_viewable(out, _pasted(picture, square, video.iter_frames(face)), fps=clip.fps)
-        results = _pasted(picture, square, video.iter_frames(face))
-        video.write_viewable(beside, _panels(picture, clip.whole(), results), fps=clip.fps)
+        tags = metadata(loaded.name) if mark else {}
+
+        def results() -> Iterator[Frame]:
+            frames = _pasted(picture, square, video.iter_frames(face))
+            return marked(frames) if mark else frames
+
+        video.write_viewable(out, results(), fps=clip.fps, tags=tags)
+        video.write_viewable(beside, _panels(picture, clip.whole(), results()), fps=clip.fps, tags=tags)
     return Reenacted(result=out, beside=beside, frames=count, remarks=clip.remarks)
 
 

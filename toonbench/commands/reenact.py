@@ -21,6 +21,7 @@ def reenact(
     driving_domain: Domain = "real",
     detector: Literal["mtcnn", "yunet", "blazeface", "drawn", "fused"] = "fused",
     crop: Literal["auto", "none", "face"] = "auto",
+    mark: Literal["auto", "on", "off"] = "auto",
     device: str = "auto",
     seed: Seed = 0,
     terminal: Terminal | None = None,
@@ -49,6 +50,8 @@ def reenact(
         The face detector; fused asks all that are available.
     crop
         face cuts a square around the face; none takes square pictures as they are; auto keeps square pictures that a face fills.
+    mark
+        on says in the picture and in the files' metadata that the video was generated; auto does so for real sources.
     device
         auto, cpu, cuda or mps.
     """
@@ -64,8 +67,9 @@ def reenact(
     terminal.message(f"animating {source.name} with {driving.name} by {method}")
     try:
         made = animate(
-            source, driving, out, method=spec, options=options, preparation=Preparation(crop=crop, detector=detector)
-        )
+            source, driving, out, method=spec, options=options, preparation=Preparation(crop=crop, detector=detector),
+            mark=mark == "on" or (mark == "auto" and source_domain == "real"),
+        )  # fmt: skip
     except ProgramFailed as error:
         raise ToonbenchError(f"{error}; log: {_kept(error, out)}") from error
     for remark in made.remarks:

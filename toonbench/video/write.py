@@ -135,8 +135,11 @@ def write_for_viewing(path: Path, frames: Frames, *, fps: float) -> None:
     write_bytes(path, data)
 
 
-def write_viewable(path: Path, frames: Iterable[Frame], *, fps: float) -> int:
-    """`write_for_viewing` of at least one frame at a time, in the memory of one; return the number of frames."""
+def write_viewable(path: Path, frames: Iterable[Frame], *, fps: float, tags: dict[str, str] | None = None) -> int:
+    """`write_for_viewing` of at least one frame at a time, in the memory of one; return the number of frames.
+
+    `tags` are metadata of the file.
+    """
     source, count = iter(frames), 0
     first = next(source)
     height, width, _ = first.shape
@@ -149,7 +152,7 @@ def write_viewable(path: Path, frames: Iterable[Frame], *, fps: float) -> int:
 
     with writing(path) as temporary:
         _encode_into(path, str(temporary), padded(), width=width + width % 2, height=height + height % 2, fps=fps,
-                     container="mp4", codec="libx264", pixels="yuv420p", options=_VIEWING)  # fmt: skip
+                     container="mp4", codec="libx264", pixels="yuv420p", options=_VIEWING, tags=tags)  # fmt: skip
     return count
 
 
