@@ -25,6 +25,7 @@ LAYERS = [
         "weights",
         "environment",
         "compiled",
+        "mark",
         "text",
     },
     {"networks"},
