@@ -8,6 +8,9 @@ import numpy as np
 from baselines.first_order_weights import NetworkConfig as FirstOrder
 from baselines.fomm.train.config import MINI as FOMM_MINI
 from baselines.fomm.train.train import fit as fit_fomm
+from baselines.lia.model import NetworkConfig as Lia
+from baselines.lia.train.config import MINI as LIA_MINI
+from baselines.lia.train.train import fit as fit_lia
 from toonbench.training.clips import ClipSet
 from toontalker.config import NetworkConfig
 from toontalker.train.config import MINI
@@ -32,6 +35,18 @@ FOMM = replace(
     **EVERY,
 )
 
+LIA = replace(
+    LIA_MINI,
+    name="tiny",
+    network=Lia(size=32, channels=tuple((4 << step, 8) for step in range(4)), style=8, motions=4),
+    size=32,
+    steps=6,
+    batch=4,
+    ema=0.9,
+    adversarial=0.0,
+    **EVERY,
+)
+
 
 def moving_noise(size=64):
     """Three clips of each domain: a picture of noise that moves to the right."""
@@ -46,4 +61,5 @@ def moving_noise(size=64):
 RUNS = {
     "toontalker": lambda out, watch: run(TOONTALKER, moving_noise(), Path(out), device="cpu", on_progress=watch),
     "fomm": lambda out, watch: fit_fomm(FOMM, moving_noise(), Path(out), device="cpu", on_progress=watch),
+    "lia": lambda out, watch: fit_lia(LIA, moving_noise(32), Path(out), device="cpu", on_progress=watch),
 }

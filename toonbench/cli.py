@@ -160,3 +160,7 @@ def _report(text: str, *, status: int) -> int:
 
 if __name__ == "__main__":
     main()
+
+
+if __name__ == "__main__":  # for launchers of processes
+    main()

@@ -25,6 +25,8 @@ class TuneConfig:
     steps, batch, lr, betas: number of steps, pictures per step, and Adam's settings.
     milestones: steps after which the rate is a tenth of what it was.
     decay: last share of the steps over which it falls linearly to a tenth.
+    workers: processes that share each batch evenly, one thread each; for CPUs. `accelerate launch` decides their number itself. Batch
+        normalisation (FOMM, DaGAN) uses the statistics of each process's share.
     ema: decay of the averaged weights, which are exported; 0 exports the last weights.
     l1, levels: weight of L1, and the number of image scales (full, half, ...) that it is averaged over.
     perceptual, weight_perceptual: which features are compared, and their weight.
@@ -41,6 +43,7 @@ class TuneConfig:
     seed: int = 0
     steps: int = 1
     batch: int = 1
+    workers: int = 1
     lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
     milestones: tuple[int, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from toonbench.training.clips import TrainingClips, check_clips, origin_of
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import write_grid
 from toonbench.training.log import Clock, append_log, trim_log
-from toonbench.training.sampling import Random, draw_pairs, step_rng
+from toonbench.training.processes import ProcessGroup, run_processes, shares
+from toonbench.training.sampling import Random, draw_pairs, seed_networks, step_rng
 from toonbench.training.stability import NotFinite, out_of_memory, saved_batch
 from toonbench.training.trained_on import KEY, TrainedOn
 from toonbench.types import ToonbenchError
@@ -64,61 +66,95 @@ def run(
     unbroken run. Raises ToonbenchError for unusable clips, for a run of another configuration, for too little memory, and for a loss
     that is not finite (its batch is saved).
     """
-    if config.batch % len(config.domains):
-        raise ToonbenchError(f"batch is {config.batch}, which {len(config.domains)} domains cannot share evenly")
+    domains = len(config.domains)
+    if config.batch % domains:
+        raise ToonbenchError(f"batch is {config.batch}, which {domains} domains cannot share evenly")
+    shares(config.batch // domains, of="batch of a domain", workers=config.workers)
     check_clips(clips, size=config.size, domains=config.domains)
     open_folder(out)
-    state = begin(recipe, config, out, device=device, resume=resume)
-    state.origin |= origin_of(clips, domains=config.domains)
+    job = _Job(recipe=recipe, config=config, clips=clips, out=out, device=device, resume=resume)
+    lead = partial(_loop, job, on_progress=on_progress)
+    run_processes(lead, partial(_loop, job), workers=config.workers, device=device)
+    return out / WEIGHTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What all processes of a run know."""
+
+    recipe: Recipe
+    config: TuneConfig
+    clips: TrainingClips
+    out: Path
+    device: str
+    resume: bool
+
+
+def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None) -> None:
+    config, out = job.config, job.out
+    state = begin(job.recipe, config, out, device=job.device, resume=job.resume, group=group)
+    state.origin |= origin_of(job.clips, domains=config.domains)
     clock = Clock(state.step, config.steps)
     while state.step < config.steps:
         set_rate(state)
-        numbers = _step(recipe, state, clips, out)
+        numbers = _step(job.recipe, state, job.clips, out)
         state.step += 1
-        update_average(state.average, state.network, decay=ema_decay(config.ema, state.step))
         last = state.step == config.steps
-        if last or state.step % config.log_every == 0:
+        logs = last or state.step % config.log_every == 0
+        if logs:
+            numbers = group.mean(numbers)
+        if not group.leads:
+            continue
+        update_average(state.average, state.network, decay=ema_decay(config.ema, state.step))
+        if logs:
             append_log(out, {"step": state.step} | numbers)
             clock.append(out, step=state.step)
         if last or state.step % config.sample_every == 0:
-            write_samples(state, clips, out, recipe)
+            write_samples(state, job.clips, out, job.recipe)
         if last or state.step % config.checkpoint_every == 0:
             save_state(state, out)
         if on_progress is not None:
             on_progress(state.step, config.steps)
-    recipe.export(state.average, out / WEIGHTS, _notes(state))
-    return out / WEIGHTS
+    if group.leads:
+        job.recipe.export(state.average, out / WEIGHTS, _notes(state))
 
 
 def _step(recipe: Recipe, state: TuneState, clips: TrainingClips, out: Path) -> Numbers:
     """One update. Every random choice, also of the step, comes from the step's number."""
     config, batch = state.config, dict[str, Tensor]()
     rng = step_rng(config.seed, state.step)
-    torch.manual_seed(int(rng.integers(2**63)))
+    seed_networks(rng, rank=state.group.rank)
     try:
         batch["source"], batch["driving"] = draw(clips, rng, state=state)
         return recipe.step(state, batch["source"], batch["driving"])
     except NotFinite as bad:
-        raise saved_batch(out, batch, {}, step=state.step + 1, rank=0, why=str(bad)) from bad
+        raise saved_batch(out, batch, {}, step=state.step + 1, rank=state.group.rank, why=str(bad)) from bad
     except RuntimeError as error:
         raise out_of_memory(error, step=state.step + 1, device=state.device, lower={"batch": config.batch}) from error
 
 
-def begin(recipe: Recipe, config: TuneConfig, out: Path, *, device: str, resume: bool) -> TuneState:
+def begin(
+    recipe: Recipe, config: TuneConfig, out: Path, *, device: str, resume: bool, group: ProcessGroup
+) -> TuneState:
     """The state of the checkpoint in `out`, or a new one, whose folder then has no checkpoint of an earlier run."""
-    if resume and newest_checkpoint(out) is not None:
+    resumes = resume and newest_checkpoint(out) is not None
+    if resumes:
         state = load_state(config, device, out, recipe.networks)
     else:
-        remove_checkpoints(out)
-        (out / BEST).unlink(missing_ok=True)
         state = new_state(config, device, recipe.networks)
         state.origin = recipe.origin
-    trim_log(out, step=state.step)
+    state.group = group
+    group.barrier()  # all have read the checkpoint before the first writes another
+    if group.leads:
+        if not resumes:
+            remove_checkpoints(out)
+            (out / BEST).unlink(missing_ok=True)
+        trim_log(out, step=state.step)
     return state
 
 
 def draw(clips: TrainingClips, rng: Random, *, state: TuneState) -> tuple[Tensor, Tensor]:
-    """Sources and driving frames of a step, (batch, 3, size, size) each; every domain has an equal share."""
+    """This process's sources and driving frames of a step, (batch, 3, size, size) each; every domain has an equal share."""
     config = state.config
     pairs = [
         draw_pairs(
@@ -130,6 +166,7 @@ def draw(clips: TrainingClips, rng: Random, *, state: TuneState) -> tuple[Tensor
             flip=config.flip,
             jitter=config.jitter,
             device=state.device,
+            part=(state.group.rank, state.group.workers),
         )
         for domain in config.domains
     ]

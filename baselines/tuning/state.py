@@ -15,6 +15,7 @@ from torch import nn
 from torch.optim import Adam
 
 from toonbench.training.checkpoint import CHECKPOINT, filling, load_checkpoint, newest_checkpoint, save_checkpoint
+from toonbench.training.processes import ProcessGroup
 from toonbench.training.trained_on import KEY, TrainedOn
 
 from .config import TuneConfig
@@ -29,6 +30,7 @@ class TuneState:
 
     `network` is the method's own; parameters that do not require gradients stay as they are. `origin` are the clips that the weights
     were trained on, those of the checkpoint that they started from included. `least_error` is the least error on held-out clips so far.
+    `group` are the processes that share each batch.
     """
 
     config: TuneConfig
@@ -41,6 +43,7 @@ class TuneState:
     step: int = 0
     origin: TrainedOn = field(default_factory=TrainedOn)
     least_error: float = math.inf
+    group: ProcessGroup = field(default_factory=ProcessGroup)
 
 
 def new_state(config: TuneConfig, device: str, new_networks: NewNetworks) -> TuneState:

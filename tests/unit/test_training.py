@@ -6,10 +6,8 @@ import platform
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass, field, replace
-from multiprocessing import Pipe
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +32,7 @@ from toonbench.training.grids import evenly, grid
 from toonbench.training.images import to_pixels, to_tensor
 from toonbench.training.log import append_log, trim_log
 from toonbench.training.overrides import with_overrides
-from toonbench.training.processes import ProcessGroup, one_thread, run_processes
+from toonbench.training.processes import leading, one_thread, run_processes, shares
 from toonbench.training.sampling import draw_gap, draw_pairs, step_rng
 from toonbench.training.stability import NotFinite, backward, limit, saved_batch
 from toonbench.training.trained_on import TrainedOn, trained_on
@@ -451,49 +449,9 @@ def test_a_grid_has_rows_and_columns_and_frames_are_spread_evenly():
 # processes
 
 
-def test_gradients_are_averaged_over_processes_and_a_missing_one_is_noticed():
-    ours, theirs = Pipe()
-    buffer = torch.zeros(2, 8)
-    groups = [ProcessGroup(0, 2, buffer, (ours,)), ProcessGroup(1, 2, buffer, (theirs,))]
-    weights = [torch.nn.Parameter(torch.zeros(3)) for _ in range(2)]
-    for rank, weight in enumerate(weights):
-        weight.grad = torch.full((3,), float(rank))
-    other = threading.Thread(target=groups[1].all_reduce, args=([weights[1]],))
-    other.start()
-    groups[0].all_reduce([weights[0]])
-    other.join()
-    assert all(torch.equal(weight.grad, torch.full((3,), 0.5)) for weight in weights)
-    theirs.close()
-    with pytest.raises(ToonbenchError, match="process ended early"):
-        groups[0].barrier()
-
-
-def test_a_loss_that_is_not_finite_in_one_process_is_noticed_in_all():
-    ours, theirs = Pipe()
-    buffer = torch.zeros(2, 8)
-    groups = [ProcessGroup(0, 2, buffer, (ours,)), ProcessGroup(1, 2, buffer, (theirs,))]
-    found = []
-
-    def step(group):
-        used, unused = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(3))
-        loss = used.sum() * (float("nan") if group.rank else 1.0)
-        backward(loss, [used, unused])
-        group.all_reduce([used, unused])
-        try:
-            limit([used, unused], largest=1.0, of="network")
-        except NotFinite:
-            found.append(group.rank)
-
-    other = threading.Thread(target=step, args=(groups[1],))
-    other.start()
-    step(groups[0])
-    other.join()
-    assert sorted(found) == [0, 1]
-
-
 def test_one_process_averages_nothing_and_keeps_its_threads():
     threads, seen = torch.get_num_threads(), []
-    run_processes(lambda group: seen.append((group.workers, torch.get_num_threads())), _sum, workers=1, values=1)
+    run_processes(lambda group: seen.append((group.workers, torch.get_num_threads())), _sum, workers=1)
     assert seen == [(1, threads)]
     with one_thread():
         assert torch.get_num_threads() == 1
@@ -501,10 +459,24 @@ def test_one_process_averages_nothing_and_keeps_its_threads():
 
 
 def _sum(group):
-    weight = torch.nn.Parameter(torch.zeros(1))
-    weight.grad = torch.full((1,), float(group.rank))
-    group.all_reduce([weight])
-    assert weight.grad.item() == 0.5
+    weight = torch.nn.Parameter(torch.zeros(3))
+    weight.grad = torch.full((3,), float(group.rank))
+    group.all_reduce([weight, torch.nn.Parameter(torch.zeros(2))])
+    assert torch.equal(weight.grad, torch.full((3,), (group.workers - 1) / 2))
+    assert group.mean({"a": group.rank, "b": 2.0 * group.rank}) == {"a": 0.5, "b": 1.0}
+    _not_finite(group)
+
+
+def _not_finite(group):
+    """A loss that is not finite in one process is noticed in all."""
+    used, unused = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(3))
+    backward(used.sum() * (float("nan") if group.rank else 1.0), [used, unused])
+    if not group.rank:
+        unused.grad = torch.zeros(3)
+    group.all_reduce([used, unused])
+    with pytest.raises(NotFinite):
+        limit([used, unused], largest=1.0, of="network")
+    group.barrier()
 
 
 def _dies(group):
@@ -522,11 +494,52 @@ def _stops(group):
 
 @pytest.mark.slow
 def test_processes_average_and_the_end_of_one_ends_the_others_at_once():
-    run_processes(_sum, _sum, workers=2, values=1)
+    pytest.importorskip("accelerate")
+    before, threads = dict(os.environ), torch.get_num_threads()
+    run_processes(_sum, _sum, workers=2)
     with pytest.raises(ToonbenchError, match="process ended early"):
-        run_processes(_waits, _dies, workers=2, values=1)
+        run_processes(_waits, _dies, workers=2)
     with pytest.raises(KeyboardInterrupt):
-        run_processes(_stops, _waits, workers=2, values=1)
+        run_processes(_stops, _waits, workers=2)
+    run_processes(_sum, _sum, workers=2)
+    assert dict(os.environ) == before
+    assert torch.get_num_threads() == threads
+
+
+def test_without_accelerate_several_processes_are_refused_in_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ToonbenchError, match="run `pip install accelerate`, or give --set workers=1"):
+        run_processes(_sum, _sum, workers=1)
+
+
+def test_a_launcher_decides_the_number_of_processes_and_who_writes(monkeypatch):
+    shares(6, of="batch", workers=3)
+    with pytest.raises(ToonbenchError, match="batch is 6, which 4 workers cannot share evenly"):
+        shares(6, of="batch", workers=4)
+    assert leading()
+    for name, value in (("WORLD_SIZE", "4"), ("RANK", "1")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ToonbenchError, match="batch is 6, which 4 workers"):
+        shares(6, of="batch", workers=3)
+    assert not leading()
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_the_parts_of_a_batch_are_together_the_batch_of_one_process(parts):
+    rng = np.random.default_rng(0)
+    clips = rng.integers(0, 255, (3, 5, 8, 8, 3), dtype=np.uint8)
+
+    def draw(part):
+        return draw_pairs(
+            clips, step_rng(1, 2), batch=6, step=0, growth=0, flip=True, jitter=0.1, device="cpu", part=part
+        )
+
+    whole, found = draw((0, 1)), [draw((index, parts)) for index in range(parts)]
+    for frames, pieces in zip(whole, zip(*found, strict=True), strict=True):
+        assert [len(piece) for piece in pieces] == [6 // parts] * parts
+        assert torch.equal(frames, torch.cat(pieces))
 
 
 # losses

@@ -59,9 +59,12 @@ def train(
     """
     from toonbench import registry
     from toonbench.environment import pick_device
+    from toonbench.training.processes import leading
     from toonbench.training.tensorboard import mirrored, unchanged
 
     terminal = terminal or Terminal()
+    if not leading():
+        terminal = replace(terminal, quiet=True)
     terminal.start()
     cls = registry.load("methods", method)
     if not hasattr(cls, "train"):
@@ -69,7 +72,7 @@ def train(
         raise ToonbenchError(f"method '{method}' has no training: methods with training are {', '.join(able)}")
     changes = _given(cls, method, {"ablation": ablation, "overrides": settings or []})
     start = _given(cls, method, {"checkpoint": checkpoint})
-    with mirrored(out) if tensorboard else nullcontext(unchanged) as watched:
+    with mirrored(out) if tensorboard and leading() else nullcontext(unchanged) as watched:
         clips = _clips(cls, data, config=config, changes=changes, terminal=terminal)
         with terminal.progress(f"training {method}") as on_progress:
             cls.train(

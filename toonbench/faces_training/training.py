@@ -83,10 +83,8 @@ def train(material: Material, plan: Plan, *, folder: Path) -> DrawnFaceNet:
         raise ToonbenchError(f"workers is {plan.workers} on {plan.device}: a GPU is trained on by one worker")
     open_folder(folder)
     work = partial(_loop, material, plan, folder)
-    with torch.device("meta"):
-        values = sum(p.numel() for p in DrawnFaceNet().parameters())
     with one_thread():
-        run_processes(work, work, workers=plan.workers, values=values)
+        run_processes(work, work, workers=plan.workers)
         return saved_state(plan, folder).average.eval()
 
 

@@ -59,13 +59,8 @@ def train(data: Pictures, plan: Plan, *, folder: Path) -> LandmarkNet:
     open_folder(folder)
     work = partial(_loop, data, plan, folder)
     with one_thread():
-        run_processes(work, work, workers=plan.workers, values=_parameters())
+        run_processes(work, work, workers=plan.workers)
         return _state(plan, folder).average.eval()
-
-
-def _parameters() -> int:
-    with torch.device("meta"):
-        return sum(p.numel() for p in LandmarkNet().parameters())
 
 
 def _state(plan: Plan, folder: Path) -> State:

@@ -59,7 +59,7 @@ def train(material: Material, plan: Plan, *, folder: Path) -> MotionReader:
     open_folder(folder)
     work = partial(_loop, material, plan, folder)
     with one_thread():
-        run_processes(work, work, workers=plan.workers, values=sum(p.numel() for p in MotionReader().parameters()))
+        run_processes(work, work, workers=plan.workers)
         return load_state(material, plan, folder).average.eval()
 
 

@@ -15,11 +15,18 @@ from toonbench.training.images import to_tensor
 from toonbench.types import Frames
 
 Random = np.random.Generator
+Part = tuple[int, int]  # of a batch: the number of the process, of how many
+WHOLE: Part = (0, 1)
 
 
 def step_rng(seed: int, *numbers: int) -> Random:
-    """The source of all random choices of a step; `numbers` are the step and, where processes share it, the rank."""
+    """The source of all random choices of a step; `numbers` begin with the step."""
     return np.random.default_rng([seed, *numbers])
+
+
+def seed_networks(rng: Random, *, rank: int) -> None:
+    """Seed the random choices of networks (dropout) in the coming step, different ones in each process."""
+    torch.manual_seed((int(rng.integers(2**63)) + rank) % 2**63)
 
 
 def draw_gap(rng: Random, length: int, *, growth: int, step: int) -> int:
@@ -44,25 +51,32 @@ def draw_pairs(
     flip: bool,
     jitter: float,
     device: str,
+    part: Part = WHOLE,
 ) -> tuple[Tensor, Tensor]:
     """`batch` pairs of two frames of one clip in either order, (B, 3, H, W) twice in [-1, 1].
 
-    The two frames of a pair share their mirroring (`flip`) and their change of colours, of strength `jitter`.
+    The two frames of a pair share their mirroring (`flip`) and their change of colours, of strength `jitter`. With `part`, only the
+    pairs of one of several processes are returned: together they have the batch that one process would have.
     """
+    index, parts = part
+    own = range(index * batch // parts, (index + 1) * batch // parts)
     first: list[Frames] = []
     second: list[Frames] = []
-    for _ in range(batch):
+    for number in range(batch):
         clip = clips[int(rng.integers(len(clips)))]
         gap = draw_gap(rng, len(clip), growth=growth, step=step)
         a = int(rng.integers(len(clip) - gap))
         a, b = (a, a + gap) if rng.random() < 0.5 else (a + gap, a)
         mirrored = flip and rng.random() < 0.5
-        for frames, index in ((first, a), (second, b)):
-            frames.append(clip[index, :, ::-1] if mirrored else clip[index])
+        if number not in own:
+            continue
+        for frames, place in ((first, a), (second, b)):
+            frames.append(clip[place, :, ::-1] if mirrored else clip[place])
     images = to_tensor(np.stack(first + second), device=device)
     if jitter:
         gain = rng.normal(1.0, jitter, (batch, 3, 1, 1)).astype(np.float32)
         shift = rng.normal(0.0, jitter, (batch, 1, 1, 1)).astype(np.float32)
-        twice = [torch.from_numpy(np.concatenate((v, v))).to(device) for v in (gain, shift)]
+        both = [v[own.start : own.stop] for v in (gain, shift)]
+        twice = [torch.from_numpy(np.concatenate((v, v))).to(device) for v in both]
         images = (images * twice[0] + twice[1]).clamp(-1.0, 1.0)
-    return images[:batch], images[batch:]
+    return images[: len(own)], images[len(own) :]

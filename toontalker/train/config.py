@@ -38,7 +38,7 @@ class TrainConfig:
     flip, jitter: mirrored clips, and the strength of colour changes, both shared by the frames of a clip; open.
     gap_growth: steps over which the largest gap between a pair's frames grows from 2 to the whole clip (small
         motion teaches to copy detail, large motion alone teaches to blur); 0 draws any two frames. Open.
-    workers: processes that share each batch evenly, one thread each; for CPUs.
+    workers: processes that share each batch evenly, one thread each; for CPUs. `accelerate launch` decides their number itself.
     flow_init: factor on the flow heads' initial weights; below 1 the warps start near the identity. Open.
     """
 

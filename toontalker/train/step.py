@@ -12,7 +12,7 @@ from toonbench.training.adversarial import discriminator_loss, generator_loss, r
 from toonbench.training.clips import TrainingClips
 from toonbench.training.processes import ProcessGroup
 from toonbench.training.reconstruction import flow_l1, pyramid_l1
-from toonbench.training.sampling import draw_pairs, step_rng
+from toonbench.training.sampling import draw_pairs, seed_networks, step_rng
 from toonbench.training.stability import NotFinite, backward, limit
 from toonbench.types import Domain
 
@@ -43,20 +43,20 @@ class BadBatch(Exception):
 def draw_batch(state: TrainState, clips: TrainingClips, *, group: ProcessGroup) -> Pairs:
     """This process's pairs of the coming step. Every random choice, also of the step, comes from the step's number."""
     config = state.config
-    rng = step_rng(config.seed, state.step, group.rank)
-    torch.manual_seed(int(rng.integers(2**63)))
+    rng = step_rng(config.seed, state.step, 0)
+    seed_networks(rng, rank=group.rank)
     domains: tuple[Domain, ...] = ("real",) if state.stage == 1 else ("real", "cartoon")
-    batch = (config.batch1 if state.stage == 1 else config.batch2) // group.workers
     return {
         domain: draw_pairs(
             clips[domain].train,
             rng,
-            batch=batch,
+            batch=config.batch1 if state.stage == 1 else config.batch2,
             step=state.step,
             growth=config.gap_growth,
             flip=config.flip,
             jitter=config.jitter,
             device=state.device,
+            part=(group.rank, group.workers),
         )
         for domain in domains
     }

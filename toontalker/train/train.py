@@ -8,9 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from toonbench.networks.discriminator import Discriminator
 from toonbench.networks.vgg19 import PerceptualLoss
 from toonbench.training.checkpoint import newest_checkpoint, open_folder, remove_checkpoints
 from toonbench.training.clips import TrainingClips, check_clips, origin_of
@@ -18,12 +15,11 @@ from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import write_grid
 from toonbench.training.log import Clock, append_log, trim_log
 from toonbench.training.perceptual import perceptual_network
-from toonbench.training.processes import ProcessGroup, run_processes
+from toonbench.training.processes import ProcessGroup, run_processes, shares
 from toonbench.training.stability import out_of_memory, saved_batch
 from toonbench.training.trained_on import KEY
 from toonbench.types import Domain, ToonbenchError
 
-from ..model import DomainNetwork
 from ..weights_io import export
 from .config import TrainConfig, find_config
 from .samples import heldout_error, sample_grid
@@ -79,21 +75,13 @@ def run(
 ) -> Path:
     """`train` with any configuration."""
     for name, batch in (("batch1", config.batch1), ("batch2", config.batch2)):
-        if batch % config.workers:
-            raise ToonbenchError(f"{name} is {batch}, which {config.workers} workers cannot share evenly; change one")
+        shares(batch, of=name, workers=config.workers)
     check_clips(clips, size=config.network.size, domains=_domains(config))
     open_folder(out)
     job = _Job(config=config, clips=clips, out=out, device=device, resume=resume)
     lead = partial(_loop, job, on_progress=on_progress)
-    run_processes(lead, partial(_loop, job), workers=config.workers, values=_gradient_size(config))
+    run_processes(lead, partial(_loop, job), workers=config.workers, device=device)
     return out / WEIGHTS
-
-
-def _gradient_size(config: TrainConfig) -> int:
-    sizes = config.network
-    with torch.device("meta"):
-        network, critic = DomainNetwork(sizes), Discriminator(sizes.size, sizes.table)
-    return 2 * sum(p.numel() for module in (network, critic) for p in module.parameters())
 
 
 def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None) -> None:
@@ -121,11 +109,14 @@ def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None
         except RuntimeError as error:
             raise _out_of_memory(error, state) from error
         state.step += 1
+        last = state.step == total
+        logs = last or state.step % config.log_every == 0
+        if logs:
+            numbers = group.mean(numbers)
         if not group.leads:
             continue
         update_average(state.average, state.network, decay=ema_decay(config.ema, state.step))
-        last = state.step == total
-        if last or state.step % config.log_every == 0:
+        if logs:
             log(out, state, numbers)
             clock.append(out, step=state.step)
         if last or state.step % config.sample_every == 0:

@@ -79,7 +79,7 @@ def train_step(
         state.critic.requires_grad_(False)
         terms |= adversarial_terms(state.critic, driving, made, config=config)
     loss = torch.stack([term for name, term in terms.items() if not name.startswith("log_")]).sum()
-    descend(state.optimiser, state.network, loss, of="generator")
+    descend(state.optimiser, state.network, loss, of="generator", group=state.group)
     if state.critic is not None:
         terms["critic"] = critic_step(state, driving, made)
     return {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
@@ -151,7 +151,7 @@ def critic_step(state: TuneState, driving: Tensor, made: Made) -> Tensor:
     real = state.critic(with_heat_maps(driving, made.driving))[1]
     loss = discriminator_loss(real, state.critic(with_heat_maps(made.pictures.detach(), made.driving))[1])
     if state.critic_optimiser is not None:
-        descend(state.critic_optimiser, state.critic, loss, of="discriminator")
+        descend(state.critic_optimiser, state.critic, loss, of="discriminator", group=state.group)
     return loss.detach()
 
 

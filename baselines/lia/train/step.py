@@ -27,7 +27,7 @@ def train_step(state: TuneState, source: Tensor, driving: Tensor, *, perceptual:
         state.critic.requires_grad_(False)
         terms["adversarial"] = config.adversarial * generator_loss(state.critic(generated))
     loss = torch.stack(list(terms.values())).sum()
-    descend(state.optimiser, state.network, loss, of="generator")
+    descend(state.optimiser, state.network, loss, of="generator", group=state.group)
     if state.critic is not None:
         terms["critic"] = critic_step(state, driving, generated.detach(), config=config)
     return {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
@@ -62,7 +62,7 @@ def critic_step(state: TuneState, driving: Tensor, generated: Tensor, *, config:
         real = driving.detach().requires_grad_(True)
         loss = loss + config.r1 * config.r1_every * r1_penalty(state.critic(real), real)
     if state.critic_optimiser is not None:
-        descend(state.critic_optimiser, state.critic, loss, of="discriminator")
+        descend(state.critic_optimiser, state.critic, loss, of="discriminator", group=state.group)
     return loss.detach()
 
 
