@@ -64,6 +64,15 @@ for name, place, about in (
 ):
     weights.command(f"toonbench.commands.{place}", name=name, help=about)
 app.command(weights)
+publish = App(name="publish", help="Publish a data set, weights, results or a site to the Hugging Face Hub.")
+for name, about in (
+    ("dataset", "A data set with previews and a data card, or only the list of its clips."),
+    ("weights", "Weights with a model card and their results."),
+    ("results", "Stored results as tables."),
+    ("site", "A site of results as a static Space."),
+):
+    publish.command(f"toonbench.commands.publish:{name}", name=name, help=about)
+app.command(publish)
 figure = App(name="figure", help="Draw figures of stored runs: grids, labelled videos, worst pairs, scores by yaw.")
 for name, about in (
     ("grid", "A grid of pairs: source, driving frame, target, methods."),

@@ -23,6 +23,7 @@ from toonbench.data import DEFAULT_DATA, Dataset
 from toonbench.data.open import listed_clips, open_data
 from toonbench.environment import pick_device, record
 from toonbench.generate import MethodSpec, generate_pairs
+from toonbench.hub.fetch import checkpoint_file
 from toonbench.pool import OpenProgress, Pool, auto_workers, no_progress
 from toonbench.prepare.options import Options
 from toonbench.score.availability import release_weights
@@ -303,7 +304,7 @@ def method_run(plan: Plan, method: str, *, device: str, checkpoint: Path | None)
 
     Raises ToonbenchError for pairs with a clip that it was trained on, unless the plan allows them.
     """
-    spec = MethodSpec(name=method, device=device, checkpoint=checkpoint)
+    spec = MethodSpec(name=method, device=device, checkpoint=checkpoint_file(checkpoint))
     built = spec.load()
     if not plan.allow_trained_on:
         refuse_trained(trained_pairs(built, plan.pairs, data=plan.data.id), plan.pairs, method=method)

@@ -3,7 +3,7 @@
 The library loads all configurations of a folder with one of its builders, which it chooses by the files of the first one; the paths in an
 index file are relative to its folder and stay inside it. So the index files are beside the tables: `clips-<split>.parquet`,
 `images-<split>.parquet`, `targets-<split>.parquet`. In a set with videos, that builder resolves paths of videos only; its index of images
-contains the bytes of the images, and an empty column of videos, which the builder asks for.
+contains the bytes of the images, and an empty column of videos, which the builder asks for. A release also has `previews-<split>.parquet`.
 
 The card changes neither the tables nor the fingerprint of the set.
 """
@@ -19,10 +19,11 @@ from typing import Any
 
 from toonbench.data.table import CLIPS, TARGETS, Column, Row, Table
 from toonbench.store import write_bytes, writing
+from toonbench.text import legible
 from toonbench.types import ToonbenchError
 
 CARD = "README.md"
-INDEX = re.compile(r"(?:clips|images|targets)-\w+\.parquet")
+INDEX = re.compile(r"(?:clips|images|targets|previews)-\w+\.parquet")
 VIDEOS = (".mkv", ".mp4", ".avi", ".mpeg", ".mov")  # by which the library knows a video
 UNSPLIT = "train"  # the library's name of the only split
 HUB_LICENCES = frozenset(
@@ -35,7 +36,7 @@ BLOCK = 100  # rows in memory while images are written
 LOADING = """
 ## Load it with `datasets`
 
-`pip install datasets torchcodec` (torchcodec needs the libraries of FFmpeg), then, with the path of this folder:
+`pip install datasets torchcodec` (torchcodec needs the libraries of FFmpeg), then{path}:
 
 ```python
 from datasets import load_dataset
@@ -75,20 +76,32 @@ class _Config:
         return [*found, *(f"{pattern}*" for pattern in found if len(self.rows) == 1)]
 
 
-def write_card(root: Path, text: str, *, title: str) -> None:
+def write_card(
+    root: Path,
+    text: str,
+    *,
+    title: str,
+    previews: Mapping[str, str] | None = None,
+    front: Sequence[str] = (),
+    place: str = "",
+) -> None:
     """Write the card of the data set in the folder `root` from its tables: `text` (Markdown), how to load it, and the index files.
 
-    Index files of earlier calls are replaced. Raises ToonbenchError for a set without clips, or with videos that the library does not know
-    by their names.
+    `previews` has the path of a viewable copy for paths of videos; `front` are further lines for the Hub (YAML); `place` is the name
+    under which the set is loaded, instead of a path. Index files of earlier calls are replaced. Raises ToonbenchError for a set
+    without clips, or with videos that the library does not know by their names.
     """
     rows, targets = CLIPS.read(root), TARGETS.read(root) if TARGETS.is_in(root) else []
-    configs = _configs(root, rows, targets)
+    configs = _configs(root, rows, targets, previews or {})
     written = {_write_index(root, config, split) for config in configs for split in config.splits()}
     for path in root.glob("*.parquet"):
         if INDEX.fullmatch(path.name) and path.name not in written:
             path.unlink()
-    front = "\n".join(["---", *_front(configs, rows, title=title), "---"])
-    write_bytes(root / CARD, f"{front}\n\n{text.strip()}\n{LOADING.format(lines=_example(configs))}".encode())
+    above = "\n".join(["---", *front, *_front(configs, rows, title=title), "---"])
+    loading = LOADING.format(
+        lines=_example(configs, place or "DIR"), path=", with the path of this folder" if not place else ""
+    )
+    write_bytes(root / CARD, f"{above}\n\n{text.strip()}\n{loading}".encode())
 
 
 def remove_card(root: Path) -> None:
@@ -104,7 +117,7 @@ def split_name(split: str) -> str:
     return "all_" if name == "all" else name
 
 
-def _configs(root: Path, rows: Sequence[Row], targets: Sequence[Row]) -> list[_Config]:
+def _configs(root: Path, rows: Sequence[Row], targets: Sequence[Row], previews: Mapping[str, str]) -> list[_Config]:
     """The configurations, of which the first one is the default."""
     videos = [row for row in rows if row["kind"] == "video"]
     images = [row for row in rows if row["kind"] == "image"]
@@ -123,6 +136,8 @@ def _configs(root: Path, rows: Sequence[Row], targets: Sequence[Row]) -> list[_C
         shown = [_with_clips(row, {row["id"]: row for row in rows}) for row in targets]
         about = [column for column in CLIPS.columns if column.name in ("domain", "identity", "licence", "split")]
         configs.append(_Config(name="targets", rows=shown, columns=[*_columns(TARGETS, shown), *about]))
+    if viewable := [{**row, "file": previews[row["file"]]} for row in videos if row["file"] in previews]:
+        configs.append(_Config(name="previews", rows=viewable, columns=_columns(CLIPS, viewable)))
     return configs
 
 
@@ -182,7 +197,7 @@ def _front(configs: Sequence[_Config], rows: Sequence[Row], *, title: str) -> It
     licences = {row.get("licence", "") for row in rows}
     licence = licences.pop() if len(licences) == 1 else "other"
     yield f"license: {_hub_licence(licence)}"
-    yield f"pretty_name: {json.dumps(title)}"
+    yield f"pretty_name: {json.dumps(legible(title), ensure_ascii=False)}"
     yield "tags: [toonbench, face-reenactment]"
     yield "configs:"
     for number, config in enumerate(configs):
@@ -199,16 +214,16 @@ def _hub_licence(text: str) -> str:
     return text.lower() if text.lower() in HUB_LICENCES else "other" if text else "unknown"
 
 
-def _example(configs: Sequence[_Config]) -> str:
+def _example(configs: Sequence[_Config], place: str) -> str:
     """Python that loads every configuration."""
     kind = "video" if configs[0].name == "clips" else "image"
     lines = [
-        f'{configs[0].name} = load_dataset("DIR", split="{next(iter(configs[0].splits()))}")  # one row for each {kind}'
+        f'{configs[0].name} = load_dataset("{place}", split="{next(iter(configs[0].splits()))}")  # one row for each {kind}'
     ]
     if kind == "video":
         lines.append('frame = clips[0]["video"][0]  # the first frame: (3, height, width), uint8')
     lines += [
-        f'{config.name} = load_dataset("DIR", "{config.name}", split="{next(iter(config.splits()))}")'
+        f'{config.name} = load_dataset("{place}", "{config.name}", split="{next(iter(config.splits()))}")'
         for config in configs[1:]
     ]
     return "\n".join(lines)

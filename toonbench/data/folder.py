@@ -22,11 +22,13 @@ from typing import Any, cast
 
 from toonbench import store
 from toonbench.data.table import ABOUT, CLIPS, FAILURES, TARGETS, Row
+from toonbench.hub.address import is_address
 from toonbench.registry import unknown
 from toonbench.types import Clip, Motion, ToonbenchError
 
 FROZEN = Path(__file__).parent.parent / "puppets" / "frozen"
 DEFAULT_DATA = "puppets@2"
+RELEASE = "release.json"  # in the folder of a release
 PUPPETS = "toonbench puppets"  # how the provenance of every drawn clip begins
 NOT_OF_CLIPS = frozenset(
     {"file", "style", "identity_by", "film_fps", "first", "detected", "remarks"}
@@ -70,14 +72,18 @@ def is_plain_folder(root: Path) -> bool:
 
 
 def locate(spec: str) -> Path:
-    """The folder that `spec` names: a shipped data set's name, or a path. A folder that is called like a shipped data set
-    needs a slash: `./puppets@2`.
+    """The folder that `spec` names: a shipped data set's name, a path, or `hf:ORG/NAME@REV` on the Hub, which is downloaded.
 
-    Raises ToonbenchError where there is neither, or the folder holds no data set.
+    A folder that is called like a shipped data set needs a slash: `./puppets@2`. Raises ToonbenchError where there is neither, or
+    the folder holds no data set.
     """
     sets = shipped()
     if spec in sets:
         return sets[spec]
+    if is_address(spec):
+        from toonbench.hub.fetch import data_folder
+
+        return data_folder(spec)
     root = Path(spec)
     if root.is_dir():
         if CLIPS.is_in(root) or is_plain_folder(root):
@@ -98,12 +104,12 @@ def load(root: Path, *, name: str = "", tables: Path | None = None) -> Dataset:
     `tables` is the folder of the tables if it is not `root`, to which the paths of files are relative. A clip whose file is gone
     stays in the list with its `problem`. Raises ToonbenchError for a damaged table.
     """
-    name = name or root.resolve().name
+    name = name or _released_name(root) or root.resolve().name
     if root.parent == FROZEN and (damaged := next(damaged_files(root), "")):
         raise ToonbenchError(f"data set {name}: {damaged}; install toonbench again")
     tables = tables or root
     rows = CLIPS.read(tables)
-    files, motions = _files(root, {row["file"] for row in rows}), _files(root, {"motion/x"})
+    files, motions = _files(root, {row["file"] for row in rows}), motion_files(root)
     clips = [_clip(root, row, files=files, motions=motions) for row in rows]
     if FAILURES.is_in(tables):
         clips += [_failed(root, row) for row in FAILURES.read(tables)]
@@ -115,11 +121,25 @@ def load(root: Path, *, name: str = "", tables: Path | None = None) -> Dataset:
     targets: dict[tuple[str, str, Motion], Clip] = {}
     if TARGETS.is_in(tables):
         for row in TARGETS.read(tables):
-            targets[row["source"], row["driving"], cast(Motion, row["motion"])] = _target(root, row, by_id)
+            targets[row["source"], row["driving"], cast(Motion, row["motion"])] = _target(
+                root, row, by_id, motions=motions
+            )
     lines = sorted(f"{clip.id}|{clip.sha256}|{clip.problem}" for clip in clips)
     lines += sorted(f"{'|'.join(key)}|{clip.sha256}" for key, clip in targets.items())
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return Dataset(name=name, root=root, clips=tuple(clips), targets=targets, fingerprint=digest, notes=_notes(tables))
+
+
+def _released_name(root: Path) -> str:
+    """The name of the data set whose release the folder is, by the file that `toonbench publish` writes; otherwise empty."""
+    if not (root / RELEASE).is_file():
+        return ""
+    try:
+        found: Any = store.read_json(root / RELEASE)
+    except ToonbenchError:
+        return ""
+    name: Any = cast("dict[str, Any]", found).get("name") if isinstance(found, dict) else None
+    return store.safe_name(name) if isinstance(name, str) and name else ""
 
 
 def _notes(root: Path) -> tuple[str, ...]:
@@ -177,16 +197,16 @@ def _files(root: Path, paths: set[str]) -> set[str]:
     return found
 
 
-def _clip(root: Path, row: Row, *, files: set[str], motions: set[str]) -> Clip:
-    file, motion = row["file"], f"motion/{row['id']}.npz"
+def motion_files(root: Path) -> dict[str, Path]:
+    """The files of ground-truth motion by the ids of their clips and targets. A large release has them in folders of `motion`."""
+    return {path.stem: path for pattern in ("*.npz", "*/*.npz") for path in (root / "motion").glob(pattern)}
+
+
+def _clip(root: Path, row: Row, *, files: set[str], motions: Mapping[str, Path]) -> Clip:
+    file = row["file"]
     problem = "" if file in files or (root / file).is_file() else f"its file {file} is missing"
     given = {key: value for key, value in row.items() if key not in NOT_OF_CLIPS}
-    return Clip(path=root / file, problem=problem, motion=root / motion if motion in motions else None, **given)
-
-
-def _motion(root: Path, identifier: str) -> Path | None:
-    path = root / "motion" / f"{identifier}.npz"
-    return path if path.is_file() else None
+    return Clip(path=root / file, problem=problem, motion=motions.get(row["id"]), **given)
 
 
 def _failed(root: Path, row: Row) -> Clip:
@@ -201,7 +221,7 @@ def _failed(root: Path, row: Row) -> Clip:
     )
 
 
-def _target(root: Path, row: Row, by_id: Mapping[str, Clip]) -> Clip:
+def _target(root: Path, row: Row, by_id: Mapping[str, Clip], *, motions: Mapping[str, Path]) -> Clip:
     source = by_id.get(row["source"])
     if source is None or row["driving"] not in by_id:
         raise ToonbenchError(
@@ -213,7 +233,7 @@ def _target(root: Path, row: Row, by_id: Mapping[str, Clip]) -> Clip:
     return Clip(
         id=identifier,
         path=path,
-        motion=_motion(root, identifier),
+        motion=motions.get(identifier),
         fps=by_id[row["driving"]].fps,
         domain=source.domain,
         identity=source.identity,

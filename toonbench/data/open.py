@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from toonbench.data.folder import Dataset, hidden_by_shipped, is_plain_folder, load, locate
+from toonbench.hub.address import is_address
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.prepare.options import Options
 from toonbench.types import Clip
@@ -44,7 +45,7 @@ def open_data(
     root = locate(spec)
     if not is_plain_folder(root):
         loaded = load(root)
-        note = hidden_by_shipped(spec)
+        note = f"{spec} is at commit {root.name}" if is_address(spec) else hidden_by_shipped(spec)
         return replace(loaded, notes=(note, *loaded.notes)) if note else loaded
     from toonbench.prepare.folder import prepare_folder
 

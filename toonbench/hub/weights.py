@@ -1,0 +1,173 @@
+"""Weights as a release: safetensors, a model card, and results in the form of the Hub's leaderboards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from toonbench.data.card import CARD, HUB_LICENCES
+from toonbench.hub.eval_files import RESULTS, Benchmark, eval_results
+from toonbench.hub.layout import plain
+from toonbench.hub.measured import HEAD, shown_rows, stored_results
+from toonbench.hub.release import Release, drop_others, own_release_folder, place, release_of
+from toonbench.hub.texts import MISUSE, quoted, safe, table
+from toonbench.report.entries import Entry
+from toonbench.store import write_bytes
+from toonbench.types import ToonbenchError
+from toonbench.weights.checkpoints import file_digest
+from toonbench.weights.trained import read_about, trained_facts
+
+ENDING = ".safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What is published: the file of weights, the method that reads it, the licence, stored runs of these weights, and their data set."""
+
+    checkpoint: Path
+    method: str
+    licence: str
+    runs: Sequence[Path] = ()
+    benchmark: Benchmark | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Card:
+    """What the card shows."""
+
+    repo: str
+    model: Model
+    file: str
+    sha256: str
+    size: int
+    about: Mapping[str, Any]
+    entries: Sequence[Entry] = field(default=())
+
+
+def prepare_weights(model: Model, folder: Path, *, repo: str, copy: bool = True) -> Release:
+    """Make the release of weights in `folder`.
+
+    Raises ToonbenchError for a file in another format, a missing licence, and runs of other weights or on other data.
+    """
+    path = model.checkpoint
+    _refuse_file(path)
+    if not model.licence.strip():
+        raise ToonbenchError("weights need a licence: give --licence, for example apache-2.0")
+    file, sha256 = plain(path.name), file_digest(path)
+    own_release_folder(folder)
+    place(path, folder / file, copy=copy)
+    notes: list[str] = []
+    if model.runs:
+        with stored_results(model.runs) as entries:
+            own = _of_weights(entries, sha256, path)
+            found = eval_results(own, model.benchmark) if model.benchmark else ""
+            text = _text(_card_of(repo, model, file, sha256, own))
+    else:
+        found, text = "", _text(_card_of(repo, model, file, sha256, ()))
+        notes.append("the card has no results: give the folders of runs of these weights as --runs")
+    if model.runs and not model.benchmark:
+        notes.append(
+            "the Hub's leaderboards show no results: give the repository of their data set as --dataset ORG/NAME"
+        )
+    write_bytes(folder / CARD, text.encode())
+    if found:
+        write_bytes(folder / RESULTS, found.encode())
+    drop_others(folder, [file, CARD, *([RESULTS] if found else [])])
+    about = {"method": model.method, "sha256": sha256}
+    return release_of(folder, what="weights", name=path.stem, about=about, notes=notes)
+
+
+def _refuse_file(path: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise ToonbenchError(f"{path}: no such file; give weights as *{ENDING}")
+    if path.suffix != ENDING:
+        raise ToonbenchError(
+            f"{path}: weights are published as *{ENDING} only, because other formats can run code; `toonbench train` writes them"
+        )
+    try:
+        with safe_open(path, framework="np") as file:
+            names = list(file.keys())
+    except (SafetensorError, OSError) as error:
+        raise ToonbenchError(f"{path}: it cannot be read as safetensors ({error}); get the file again") from error
+    if not names:
+        raise ToonbenchError(f"{path}: it has no tensors; get the file again")
+
+
+def _of_weights(entries: Sequence[Entry], sha256: str, path: Path) -> list[Entry]:
+    """The runs of these weights."""
+    own = [entry for entry in entries if entry.checkpoint.get("sha256") == sha256]
+    if not own:
+        raise ToonbenchError(
+            f"none of {len(entries)} runs used {path.name} (sha256 {sha256[:12]}...): give the runs of these weights"
+        )
+    return own
+
+
+def _card_of(repo: str, model: Model, file: str, sha256: str, entries: Sequence[Entry]) -> _Card:
+    path = model.checkpoint
+    return _Card(
+        repo=repo, model=model, file=file, sha256=sha256, size=path.stat().st_size, about=read_about(path), entries=entries
+    )  # fmt: skip
+
+
+def _text(card: _Card) -> str:
+    return "\n".join([*_front(card), *_head(card), *_training(card), *_results(card), MISUSE])
+
+
+def _front(card: _Card) -> Iterator[str]:
+    licence = card.model.licence.strip()
+    yield "---"
+    if licence.lower() in HUB_LICENCES:
+        yield f"license: {licence.lower()}"
+    else:
+        yield from ("license: other", f"license_name: {quoted(licence)}")
+    yield "library_name: toonbench"
+    yield "pipeline_tag: image-to-video"
+    yield f"tags: [toonbench, face-reenactment, {quoted(card.model.method)}]"
+    if card.model.benchmark:
+        yield f"datasets: [{quoted(card.model.benchmark.repo)}]"
+    yield from ("---", "")
+
+
+def _head(card: _Card) -> list[str]:
+    return [
+        f"# {safe(card.repo.partition('/')[2])}",
+        "",
+        f"Weights of the method `{card.model.method}` for face reenactment. Licence: {safe(card.model.licence)}.",
+        "",
+        "```sh",
+        "pip install 'toonbench[hub]'",
+        f"toonbench eval --method {card.model.method} --checkpoint hf:{card.repo}/{card.file}@main",
+        "```",
+        "",
+        *table(["file", "bytes", "sha256"], [(card.file, card.size, card.sha256)]),
+    ]
+
+
+def _training(card: _Card) -> Iterator[str]:
+    facts = trained_facts(card.about)
+    found: Any = card.about.get("trained_on")
+    clips: Mapping[str, Any] = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    yield from ("## Training", "")
+    if not facts and not clips:
+        yield from ("The file does not state how it was trained.", "")
+        return
+    data: Any = clips.get("data")
+    names = ", ".join(map(str, cast("list[Any]", data))) if isinstance(data, list) else "not stated"
+    rows = [(key.replace("_", " "), value) for key, value in facts.items()]
+    yield from table(
+        ["", ""], [*rows, ("training data", names), ("training clips", str(clips.get("clips", "not stated")))]
+    )
+    yield "`toonbench eval` refuses pairs with a clip of the training data, which the file lists."
+    yield ""
+
+
+def _results(card: _Card) -> list[str]:
+    if not card.entries:
+        return []
+    caveats = dict.fromkeys(str(one) for entry in card.entries for one in entry.stored.get("caveats", ()))
+    return ["## Results", "", *[f"> {safe(one)}\n" for one in caveats], *table(HEAD, shown_rows(card.entries))]
