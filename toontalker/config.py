@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from toonbench.networks.image_encoder import OFFICIAL_CHANNELS
 
 Queries = Literal["transformer", "mlp"]
+Paired = Literal["", "labels", "pairs"]  # the kind of paired training; empty is ToonTalker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class NetworkConfig:
     dropout: on attention weights, in training.
     queries: what computes motion codes from the motion base and a descriptor; "mlp" is the paper's ablation (Table 7).
     backward, refine: whether there are a backward transformer and the SFT blocks; without is the paper's ablation.
+    rig: channels of the rig that stands between an image and its motion code, in paired training with labels; ToonTalker has 0.
     """
 
     size: int = 256
@@ -33,6 +35,7 @@ class NetworkConfig:
     queries: Queries = "transformer"
     backward: bool = True
     refine: bool = True
+    rig: int = 0
 
     def __post_init__(self) -> None:
         table = dict(self.channels)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from toonbench.training.clips import ClipNeeds, TrainingClips
 
+    from .config import Paired
+
 CODE_VERSION = "1"  # raised whenever the same weights come to mean other pixels
 CPU_PIXELS = 256**2  # per forward pass: larger maps exceed the caches, and each needs new memory from the system
 Direction = Literal[
@@ -45,6 +47,7 @@ class ToonTalker(ChunkedMethod):
     """
 
     name: ClassVar[str] = "toontalker"
+    paired: ClassVar[Paired] = ""  # the kind of paired training that its weights have; see `toontalker.paired`
 
     def __init__(
         self,
@@ -56,26 +59,35 @@ class ToonTalker(ChunkedMethod):
     ) -> None:
         from toonbench.networks.stylegan2 import prepared
 
-        from .weights_io import MINI, load_network, notes_of
+        from .weights_io import check_paired, load_network, notes_of
 
         if direction is not None and direction not in get_args(Direction):
             raise ToonbenchError(f"direction {direction!r} is unknown; choose one of {', '.join(get_args(Direction))}")
-        path = Path(checkpoint) if checkpoint else MINI
+        path = Path(checkpoint) if checkpoint else self.included()
         self._network = prepared(load_network(path)).to(device)
         self._batch = batch_size(batch, device=device, on_cpu=CPU_PIXELS // self._network.pixels)
         digest = file_digest(path)
         self.revision = f"{CODE_VERSION}-{digest[:10]}"
         notes = notes_of(path)
+        check_paired(notes, path=path, expected=self.paired)
+        size = self._network.domain("real").config.size
         self.checkpoint = {
             "file": path.name,
             "sha256": digest,
-            "variant": self._network.variant,
+            "variant": f"paired training, {self.paired}, {size} px" if self.paired else self._network.variant,
             **training_facts(notes),
         }
         self.trained_on = TrainedOn.from_dict(notes.get(KEY))
         self._device = device
         self._direction: Direction | None = direction
-        self._size = self._network.domain("real").config.size
+        self._size = size
+
+    @classmethod
+    def included(cls) -> Path:
+        """The weights that come with this package."""
+        from .weights_io import MINI
+
+        return MINI
 
     def animate_chunks(
         self,
@@ -144,18 +156,24 @@ class ToonTalker(ChunkedMethod):
         """uint8 (b, h, w, 3) to float32 (b, 3, h, w): (byte / 255 - 0.5) * 2."""
         return (planes(frames, self._device) / 255.0 - 0.5) * 2.0
 
-    @staticmethod
-    def clip_needs(config: str = "mini", *, ablation: str = "", overrides: Sequence[str] = ()) -> ClipNeeds:
+    @classmethod
+    def clip_needs(cls, config: str = "mini", *, ablation: str = "", overrides: Sequence[str] = ()) -> ClipNeeds:
         """The clips that `train` needs with these arguments."""
         from toonbench.training.clips import ClipNeeds
 
         from .train.config import find_config
 
-        chosen = find_config(config, ablation=ablation, overrides=overrides)
-        return ClipNeeds(size=chosen.network.size, domains=DOMAINS if chosen.steps2 else ("real",))
+        chosen = find_config(config, ablation=ablation, overrides=overrides, paired=cls.paired)
+        return ClipNeeds(
+            size=chosen.network.size,
+            domains=DOMAINS if chosen.steps2 else ("real",),
+            labels=chosen.paired == "labels",
+            targets=chosen.paired == "pairs" and chosen.steps2 > 0,
+        )
 
-    @staticmethod
+    @classmethod
     def train(
+        cls,
         clips: TrainingClips,
         out: Path,
         *,
@@ -170,7 +188,8 @@ class ToonTalker(ChunkedMethod):
         from .train.train import train
 
         return train(
-            clips, out, config=config, device=device, resume=resume, ablation=ablation, overrides=overrides, on_progress=on_progress,
+            clips, out, config=config, device=device, resume=resume, ablation=ablation, overrides=overrides, paired=cls.paired,
+            on_progress=on_progress,
         )  # fmt: skip
 
     @staticmethod

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from toonbench.networks.image_encoder import ImageEncoder
+from toonbench.networks.stylegan2 import EqualLinear
+from toonbench.types import CHANNEL_LIMITS
 
 from .config import NetworkConfig
 from .generator import Decoder, SourceFeatures, Trace
@@ -28,6 +31,9 @@ class DomainNetwork(nn.Module):
         self.enc = ImageEncoder(config.size, config.table)
         self.enc2 = ImageEncoder(config.size, config.table, vector=config.style)
         self.dec = Decoder(config)
+        if config.rig:
+            self.rig_read = EqualLinear(config.style, config.rig)  # from the encoder's motion descriptor
+            self.rig_code = EqualLinear(config.rig, config.style)  # to a descriptor for the query transformers
 
     def features(self, image: Tensor) -> SourceFeatures:
         """Appearance of a source (Eq. 1), with all that the backward transformer keeps of it."""
@@ -116,10 +122,52 @@ class ToonTalkerNetwork(nn.Module):
         """Frames in the pose of the driving video (Eq. 3). `driving` is w_{r->d}; `domain` is the source's."""
         return self.domain(domain).render(source.to_reference + driving, source.features, trace=trace)
 
-    def relative(self, source: Source, driving: Tensor, *, start: Tensor, domain: str) -> Tensor:
+    def relative(
+        self, source: Source, driving: Tensor, *, start: Tensor, domain: str, trace: Trace | None = None
+    ) -> Tensor:
         """Frames moved from the source's pose as the driving video moved since `start` (Eq. 5, 6)."""
         w = source.to_reference + (driving - start) + source.from_reference
-        return self.domain(domain).render(w, source.features)
+        return self.domain(domain).render(w, source.features, trace=trace)
+
+
+class RigNetwork(ToonTalkerNetwork):
+    """ToonTalker's generator, conditioned on rigs (B, channels) as `scaled_rig` gives them: paired training with labels. Not ToonTalker.
+
+    A rig is the motion code of every domain. `from_reference` of a source is its rig, and relative motion adds rigs.
+    """
+
+    def motion(self, image: Tensor, domain: str) -> Tensor:
+        """The rig (B, channels) that the domain's encoder reads in pictures."""
+        network = self.domain(domain)
+        return network.rig_read(network.enc2.vector(image))
+
+    def source(self, image: Tensor, domain: str, *, rig: Tensor | None = None) -> Source:
+        """Encode sources, of their rig, or of the one that is read in them."""
+        rig = self.motion(image, domain) if rig is None else rig
+        code = self.to_reference(self.domain(domain).rig_code(rig), domain)
+        return Source(self.domain(domain).features(image), code, rig)
+
+    def absolute(self, source: Source, driving: Tensor, *, domain: str, trace: Trace | None = None) -> Tensor:
+        """Frames with the rig `driving`."""
+        code = self.from_reference(self.domain(domain).rig_code(driving), domain)
+        return self.domain(domain).render(source.to_reference + code, source.features, trace=trace)
+
+    def relative(
+        self, source: Source, driving: Tensor, *, start: Tensor, domain: str, trace: Trace | None = None
+    ) -> Tensor:
+        """Frames with the source's rig, moved as the driving video's moved since `start`."""
+        return self.absolute(source, source.from_reference + (driving - start), domain=domain, trace=trace)
+
+
+def network_of(cartoon: DomainNetwork, real: DomainNetwork) -> ToonTalkerNetwork:
+    """The network of these domains: ToonTalker's, or one that is conditioned on rigs, by their configuration."""
+    return (RigNetwork if real.config.rig else ToonTalkerNetwork)(cartoon, real)
+
+
+def scaled_rig(rig: Tensor) -> Tensor:
+    """Rigs (..., channels) of `toonbench.types.CHANNELS`, each channel divided by its largest size."""
+    largest = [max(abs(low), abs(high)) for low, high in CHANNEL_LIMITS.values()]
+    return rig / torch.tensor(largest, device=rig.device)
 
 
 def infer_config(state: Mapping[str, Tensor]) -> NetworkConfig:

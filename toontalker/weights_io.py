@@ -10,13 +10,14 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from toonbench.networks.deterministic import deterministic_state
 from toonbench.types import ToonbenchError
 from toonbench.weights.checkpoints import BUILDING, check_state, family, foreign, read_checkpoint
 from toonbench.weights.tensors import UnreadableTensors, first_line, named_tensors, unwrapped, without_prefixes
 from toonbench.weights.trained import write_tensors
 
 from .config import NetworkConfig
-from .model import DomainNetwork, ToonTalkerNetwork, infer_config
+from .model import DomainNetwork, ToonTalkerNetwork, infer_config, network_of
 
 MINI = Path(__file__).parent / "weights" / "toontalker_mini.safetensors"
 FORMAT = "toontalker-1"
@@ -66,6 +67,15 @@ def notes_of(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", about) if isinstance(about, dict) else {}
 
 
+def check_paired(notes: Mapping[str, Any], *, path: Path, expected: str) -> None:
+    """Raise ToonbenchError unless weights with these notes are of the kind of paired training `expected`; ToonTalker's is empty."""
+    training = notes.get("training")
+    found = str(cast("Mapping[str, Any]", training).get("paired", "")) if isinstance(training, Mapping) else ""
+    if found != expected:
+        whose, method = (f"paired training ({found})", f"paired-{found}") if found else ("ToonTalker", "toontalker")
+        raise ToonbenchError(f"{path}: it has weights of {whose}; give --method {method}")
+
+
 def _own(path: Path, tensors: dict[str, Tensor], about: Mapping[str, Any]) -> ToonTalkerNetwork:
     if about.get("format") != FORMAT:
         found = about.get("format", "none")
@@ -87,7 +97,7 @@ def _own(path: Path, tensors: dict[str, Tensor], about: Mapping[str, Any]) -> To
         needed = {k: v for k, v in expected.items() if not (k.endswith(CONSTANT) or k.startswith(shared))}
         check_state(parts[name], needed, path=path, part=name, network="ToonTalker")
     cartoon, real = DomainNetwork(config), DomainNetwork(config)
-    network = ToonTalkerNetwork(cartoon, real)
+    network = network_of(cartoon, real)
     network.share_queries()
     for name, domain in (("real", real), ("cartoon", cartoon)):
         kept = {key: value for key, value in domain.state_dict().items() if key not in parts[name]}
@@ -129,3 +139,17 @@ def _domain(content: Any, *, path: Path, part: str) -> DomainNetwork:
 
 def _fill(network: DomainNetwork, state: Mapping[str, Tensor]) -> None:
     network.load_state_dict({key: value.float() for key, value in state.items()}, strict=True, assign=True)
+
+
+def network_for_tests(*, rig: int = 0) -> ToonTalkerNetwork:
+    """A small network with deterministic test weights; `rig` as in `NetworkConfig`."""
+    channels = tuple((4 << step, 16) for step in range(5))
+    config = NetworkConfig(size=64, channels=channels, style=16, motions=4, heads=2, feedforward=16, rig=rig)
+    cartoon, real = DomainNetwork(config), DomainNetwork(config)
+    for name, domain in (("cartoon", cartoon), ("real", real)):
+        own = domain.state_dict()
+        made = deterministic_state(own, name)
+        domain.load_state_dict({key: own[key] if key.endswith(CONSTANT) else made[key] for key in own})
+    network = network_of(cartoon, real)
+    network.share_queries()
+    return network

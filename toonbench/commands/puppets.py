@@ -34,7 +34,8 @@ def make(
     out
         The data set's folder. If it has an unfinished data set, the command resumes it.
     split
-        train, or test (which includes the targets for the pairs of --tasks). Splits share no identity and no motion.
+        train, or test (which includes the targets for the pairs of --tasks). Splits share no identity and no motion. With --tasks,
+        every video of another split than test drives a target.
     clips
         Videos of each domain.
     images

@@ -108,6 +108,7 @@ def _clips(cls: Any, data: str, *, config: str, changes: dict[str, Any], termina
     from toonbench.data.open import open_data
     from toonbench.prepare.options import Options
     from toonbench.training.clips import ClipNeeds, load_clips, skipped_lines
+    from toonbench.training.supervision import supervised
 
     needs = cls.clip_needs(config, **changes) if hasattr(cls, "clip_needs") else ClipNeeds()
     root = locate(data)
@@ -126,4 +127,4 @@ def _clips(cls: Any, data: str, *, config: str, changes: dict[str, Any], termina
     found = load_clips(clips, size=needs.size, domains=needs.domains, alone=plain, data=opened.id)
     for line in skipped_lines(found):
         terminal.message(line)
-    return found
+    return supervised(found, opened, needs=needs)

@@ -59,10 +59,15 @@ def pairs_with_targets(
 ) -> list[tuple[str, str]]:
     """The (source id, driving id) of every pair that the named cross-identity tasks with relative motion draw from `clips`.
 
-    `sources` above 0 replaces the tasks' own number of sources for each driving video.
+    `sources` above 0 replaces the tasks' own number of sources for each driving video. Where no clip is a test clip, all clips are used,
+    and every video drives.
     """
+    test = any(clip.split == "test" for clip in clips)
+    own = clips if test else [replace(clip, split="test") for clip in clips]
     drawn = [
-        draw_pairs(replace(task, images=sources or task.images), clips, seed=seed)
+        draw_pairs(
+            replace(task, images=sources or task.images, videos=task.videos if test else len(own)), own, seed=seed
+        )
         for task in map(load_task, tasks)
         if task.images and task.motion == "relative"
     ]

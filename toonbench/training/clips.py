@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toonbench.training.trained_on import TrainedOn, trained_on
 from toonbench.types import DOMAINS, Clip, Domain, Frame, Frames, ToonbenchError
@@ -17,10 +18,26 @@ HELD_OUT = 20  # one in so many identities is held out
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipNeeds:
-    """The clips that a method trains on: `size` is the side of their frames in pixels."""
+    """The clips that a method trains on: `size` is the side of their frames in pixels.
+
+    `labels` and `targets`: it also needs their ground-truth motion, or targets across the domains (`toonbench.training.supervision`).
+    """
 
     size: int = 256
     domains: tuple[Domain, ...] = DOMAINS
+    labels: bool = False
+    targets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TargetClip:
+    """A target of the domain whose clips it belongs to: its character, moved as the training clip number `driving` of the other domain.
+
+    `frames` are as those of a clip: the character in its own pose first, and then moved as the driving clip moved since its first frame.
+    """
+
+    driving: int
+    frames: Frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +45,17 @@ class ClipSet:
     """Clips of one domain, each uint8 (frames, size, size, 3) RGB: those to train on, and those held out.
 
     `origin` knows the training clips again, and is stored with the weights. `skipped` are clips that cannot be used, with the reason.
+    `names` are the ids of the training clips. `rigs`, the ground-truth motion of each (frames, channels), and `targets` are there for
+    methods that need them.
     """
 
     train: tuple[Frames, ...]
     heldout: tuple[Frames, ...]
     origin: TrainedOn = field(default_factory=TrainedOn)
     skipped: Mapping[str, str] = field(default_factory=dict[str, str])
+    names: tuple[str, ...] = ()
+    rigs: tuple[NDArray[np.float32], ...] = ()
+    targets: tuple[TargetClip, ...] = ()
 
 
 TrainingClips = Mapping[Domain, ClipSet]
@@ -106,6 +128,7 @@ def _load(clips: Sequence[Clip], domain: Domain, size: int, *, alone: bool, data
         tuple(frames for _, frames in heldout),
         origin=trained_on([clip for clip, _ in train], data=data),
         skipped=skipped,
+        names=tuple(clip.id for clip, _ in train),
     )
 
 
@@ -115,7 +138,7 @@ def _read_all(clips: Sequence[Clip], size: int) -> tuple[list[tuple[Clip, Frames
     skipped: dict[str, str] = {}
     for clip in clips:
         try:
-            frames = _read(clip.path, size=size) if not clip.problem else None
+            frames = read_frames(clip.path, size=size) if not clip.problem else None
         except (ToonbenchError, OSError) as error:
             skipped[clip.id] = str(error)
             continue
@@ -132,7 +155,8 @@ def _skipped(domain: Domain, skipped: Mapping[str, str]) -> str:
     return f"{len(names)} {domain} training clips are skipped: {', '.join(names[:3])}{more} ({skipped[names[0]]})"
 
 
-def _read(path: Path, *, size: int) -> Frames:
+def read_frames(path: Path, *, size: int) -> Frames:
+    """The frames of a video, resized to `size` x `size` with an area filter."""
     return np.stack([_resized(frame, size) for frame in iter_frames(path)])
 
 

@@ -6,13 +6,14 @@ The choices of a step depend on the seed and on the step's number only, so a res
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from toonbench.training.images import to_tensor
-from toonbench.types import Frames
+from toonbench.types import Frame, Frames
 
 Random = np.random.Generator
 Part = tuple[int, int]  # of a batch: the number of the process, of how many
@@ -41,6 +42,62 @@ def draw_gap(rng: Random, length: int, *, growth: int, step: int) -> int:
     return max(1, min(length - 1, round(largest ** float(np.sqrt(rng.random())))))
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Two frames of a clip, by their numbers, in the order in which they are used, and whether both are mirrored."""
+
+    clip: int
+    first: int
+    second: int
+    mirrored: bool
+
+
+def draw_places(lengths: Sequence[int], rng: Random, *, batch: int, step: int, growth: int, flip: bool) -> list[Drawn]:
+    """`batch` pairs of two frames of one clip in either order, for clips of these numbers of frames."""
+    found: list[Drawn] = []
+    for _ in range(batch):
+        clip = int(rng.integers(len(lengths)))
+        gap = draw_gap(rng, lengths[clip], growth=growth, step=step)
+        a = int(rng.integers(lengths[clip] - gap))
+        a, b = (a, a + gap) if rng.random() < 0.5 else (a + gap, a)
+        found.append(Drawn(clip, a, b, flip and rng.random() < 0.5))
+    return found
+
+
+def share(places: Sequence[Drawn], part: Part) -> Sequence[Drawn]:
+    """The pairs of one of several processes."""
+    return [places[number] for number in _own(len(places), part)]
+
+
+def _own(batch: int, part: Part) -> range:
+    index, parts = part
+    return range(index * batch // parts, (index + 1) * batch // parts)
+
+
+def pictures_at(
+    clips: Sequence[Frames], places: Sequence[Drawn], rng: Random, *, jitter: float, device: str, part: Part = WHOLE
+) -> tuple[Tensor, Tensor]:
+    """The pictures of drawn pairs, (B, 3, H, W) twice in [-1, 1]; the two of a pair share their change of colours, of strength `jitter`.
+
+    With `part`, those of `share`.
+    """
+    batch, own = len(places), _own(len(places), part)
+    first = [_picture(clips[one.clip][one.first], mirrored=one.mirrored) for one in share(places, part)]
+    second = [_picture(clips[one.clip][one.second], mirrored=one.mirrored) for one in share(places, part)]
+    images = to_tensor(np.stack(first + second), device=device)
+    if jitter:
+        gain = rng.normal(1.0, jitter, (batch, 3, 1, 1)).astype(np.float32)
+        shift = rng.normal(0.0, jitter, (batch, 1, 1, 1)).astype(np.float32)
+        both = [v[own.start : own.stop] for v in (gain, shift)]
+        twice = [torch.from_numpy(np.concatenate((v, v))).to(device) for v in both]
+        images = (images * twice[0] + twice[1]).clamp(-1.0, 1.0)
+    return images[: len(own)], images[len(own) :]
+
+
+def _picture(frame: Frame, *, mirrored: bool) -> Frame:
+    return frame[:, ::-1] if mirrored else frame
+
+
 def draw_pairs(
     clips: Sequence[Frames],
     rng: Random,
@@ -58,25 +115,5 @@ def draw_pairs(
     The two frames of a pair share their mirroring (`flip`) and their change of colours, of strength `jitter`. With `part`, only the
     pairs of one of several processes are returned: together they have the batch that one process would have.
     """
-    index, parts = part
-    own = range(index * batch // parts, (index + 1) * batch // parts)
-    first: list[Frames] = []
-    second: list[Frames] = []
-    for number in range(batch):
-        clip = clips[int(rng.integers(len(clips)))]
-        gap = draw_gap(rng, len(clip), growth=growth, step=step)
-        a = int(rng.integers(len(clip) - gap))
-        a, b = (a, a + gap) if rng.random() < 0.5 else (a + gap, a)
-        mirrored = flip and rng.random() < 0.5
-        if number not in own:
-            continue
-        for frames, place in ((first, a), (second, b)):
-            frames.append(clip[place, :, ::-1] if mirrored else clip[place])
-    images = to_tensor(np.stack(first + second), device=device)
-    if jitter:
-        gain = rng.normal(1.0, jitter, (batch, 3, 1, 1)).astype(np.float32)
-        shift = rng.normal(0.0, jitter, (batch, 1, 1, 1)).astype(np.float32)
-        both = [v[own.start : own.stop] for v in (gain, shift)]
-        twice = [torch.from_numpy(np.concatenate((v, v))).to(device) for v in both]
-        images = (images * twice[0] + twice[1]).clamp(-1.0, 1.0)
-    return images[: len(own)], images[len(own) :]
+    places = draw_places([len(clip) for clip in clips], rng, batch=batch, step=step, growth=growth, flip=flip)
+    return pictures_at(clips, places, rng, jitter=jitter, device=device, part=part)

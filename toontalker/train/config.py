@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from toonbench.training.overrides import with_overrides
 from toonbench.training.perceptual import Perceptual
-from toonbench.types import ToonbenchError
+from toonbench.types import CHANNELS, ToonbenchError
 
-from ..config import NetworkConfig
+from ..config import NetworkConfig, Paired
 
 Precision = Literal["float32", "bf16"]
 
@@ -20,6 +20,8 @@ class TrainConfig:
     """A training run. The defaults are the paper's (section 4.1). "Open" marks what the paper does not state.
 
     name, ablation, overrides: what the user chose to arrive at these values; see `find_config`.
+    paired: what training knows beyond clips (docs/paired_training.md): ground-truth motion or targets; nothing for ToonTalker.
+    supervision: weight of the encoders' error on ground-truth motion, or factor on the terms of targets; used with `paired`.
     steps1, batch1, lr1: stage 1, real clips only, reconstruction.
     steps2, batch2, lr2: stage 2, both domains, reconstruction and analogy.
     plain_lr: factor on the rate of layers without equalised weights (transformers, plain convolutions); open.
@@ -45,6 +47,8 @@ class TrainConfig:
     name: str = "paper"
     ablation: str = ""
     overrides: tuple[str, ...] = ()
+    paired: Paired = ""
+    supervision: float = 1.0
     network: NetworkConfig = field(default_factory=NetworkConfig)
     seed: int = 0
     steps1: int = 450_000
@@ -94,7 +98,7 @@ class TrainConfig:
         for name in positive:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: 1 or more is needed")
-        for name in ("steps1", "steps2", "gap_growth", "motion", "adversarial", "clip", "lr1", "lr2"):
+        for name in ("steps1", "steps2", "gap_growth", "motion", "adversarial", "supervision", "clip", "lr1", "lr2"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: 0 or more is needed")
 
@@ -159,8 +163,18 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
 """The paper's ablated models (section 4.4, Tables 5 to 7) as changes of the full model's fields; lambda-20 is the paper's full model."""
 
 
-def find_config(name: str, *, ablation: str = "", overrides: Sequence[str] = ()) -> TrainConfig:
+PAIRED: Mapping[str, Mapping[str, Any]] = {
+    "labels": {"synthetic": False, "motion": 0.0, "network.rig": len(CHANNELS)},
+    "pairs": {"synthetic": False, "motion": 0.0, "network.rig": 0},
+    "": {"network.rig": 0},
+}
+"""Paired training as changes of ToonTalker's fields: neither kind has the analogy constraint."""
+
+
+def find_config(name: str, *, ablation: str = "", overrides: Sequence[str] = (), paired: Paired = "") -> TrainConfig:
     """The configuration called `name`, changed into the ablated model `ablation`, with the fields that `overrides` set (`key=value`).
+
+    `paired` is the kind of paired training, which has no ablated models.
 
     An ablation `lambda-40` may be written `40`. Raises ToonbenchError for unknown names, for fields that the ablation decides, and
     where `lambda-0` would have the objective of `no-analogy`.
@@ -170,13 +184,18 @@ def find_config(name: str, *, ablation: str = "", overrides: Sequence[str] = ())
     ablation = f"lambda-{ablation}" if f"lambda-{ablation}" in ABLATIONS else ablation
     if ablation and ablation not in ABLATIONS:
         raise ToonbenchError(f"--ablation {ablation}: unknown; choose one of {', '.join(ABLATIONS)}")
-    decided = ABLATIONS[ablation] if ablation else {}
-    fixed = dict.fromkeys(decided, f"--ablation {ablation} decides it; leave one of the two out")
-    fixed |= dict.fromkeys(("name", "ablation", "overrides"), "it names the user's choice, and cannot be set")
+    if ablation and paired:
+        raise ToonbenchError(
+            f"--ablation {ablation}: it is an ablated ToonTalker, and paired training has none: leave it out"
+        )
+    fixed = dict.fromkeys(PAIRED[paired], "paired training decides it, and it cannot be set")
+    fixed |= dict.fromkeys(ABLATIONS.get(ablation, {}), f"--ablation {ablation} decides it; leave one of the two out")
+    fixed |= dict.fromkeys(("name", "ablation", "overrides", "paired"), "it names the user's choice, and cannot be set")
+    decided = {**PAIRED[paired], **ABLATIONS.get(ablation, {})}
     own = {key: value for key, value in decided.items() if "." not in key}
     inner = {key.partition(".")[2]: value for key, value in decided.items() if "." in key}
     config = CONFIGS[name]
-    config = replace(config, ablation=ablation, network=replace(config.network, **inner), **own)
+    config = replace(config, ablation=ablation, paired=paired, network=replace(config.network, **inner), **own)
     config = replace(with_overrides(config, overrides, fixed=fixed), overrides=tuple(sorted(overrides)))
     if ablation == "lambda-0" and not config.adversarial:
         raise ToonbenchError(

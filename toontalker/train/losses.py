@@ -4,6 +4,33 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from toonbench.networks.vgg19 import PerceptualLoss
+from toonbench.training.reconstruction import flow_l1, pyramid_l1
+
+from ..generator import Trace
+from .config import TrainConfig
+
+
+def reconstruction_terms(
+    source: Tensor,
+    generated: Tensor,
+    target: Tensor,
+    *,
+    trace: Trace,
+    config: TrainConfig,
+    perceptual: PerceptualLoss | None,
+) -> dict[str, Tensor]:
+    """The weighted terms between an image that was generated from `source`, with its intermediates `trace`, and its target."""
+    terms = {"l1": config.l1 * pyramid_l1(generated, target, levels=config.levels)}
+    if config.warp:
+        fields = [value for name, value in trace.items() if name.endswith(".flow_skip")]
+        terms["warp"] = config.warp * flow_l1(source, target, fields)
+    if config.gradient:
+        terms["gradient"] = config.gradient * gradient_l1(generated, target)
+    if perceptual is not None:
+        terms["perceptual"] = config.weight_perceptual * perceptual(generated, target)
+    return terms
+
 
 def gradient_l1(generated: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference of horizontal and vertical image gradients, for edges at the target's places."""

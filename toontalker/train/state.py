@@ -17,7 +17,7 @@ from toonbench.networks.discriminator import Discriminator
 from toonbench.training.checkpoint import CHECKPOINT, filling, load_checkpoint, newest_checkpoint, save_checkpoint
 from toonbench.training.trained_on import KEY, TrainedOn
 
-from ..model import DomainNetwork, ToonTalkerNetwork
+from ..model import DomainNetwork, ToonTalkerNetwork, network_of
 from .config import TrainConfig
 
 MAY_CHANGE = ("steps1", "steps2", "checkpoint_every", "sample_every", "log_every", "overrides")
@@ -53,7 +53,7 @@ def new_state(config: TrainConfig, device: str) -> TrainState:
     """New networks from the configuration's seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = ToonTalkerNetwork(DomainNetwork(config.network), DomainNetwork(config.network))
+        network = network_of(DomainNetwork(config.network), DomainNetwork(config.network))
         domains = ("real", "cartoon") if config.adversarial else ()
         critics = nn.ModuleDict(
             {domain: Discriminator(config.network.size, config.network.table) for domain in domains}

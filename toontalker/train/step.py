@@ -11,7 +11,6 @@ from toonbench.networks.vgg19 import PerceptualLoss
 from toonbench.training.adversarial import discriminator_loss, generator_loss, r1_penalty
 from toonbench.training.clips import TrainingClips
 from toonbench.training.processes import ProcessGroup
-from toonbench.training.reconstruction import flow_l1, pyramid_l1
 from toonbench.training.sampling import draw_pairs, seed_networks, step_rng
 from toonbench.training.stability import NotFinite, backward, limit
 from toonbench.types import Domain
@@ -19,16 +18,11 @@ from toonbench.types import Domain
 from ..generator import Trace
 from ..model import Source, ToonTalkerNetwork
 from .config import TrainConfig
-from .losses import analogy, gradient_l1
+from .losses import analogy, reconstruction_terms
+from .paired import BOTH, NOTHING, Fakes, Pairs, Supervision, codes, draw_supervised, supervision_terms
 from .state import TrainState
 
 Numbers = dict[str, float]
-Pairs = dict[Domain, tuple[Tensor, Tensor]]  # first and second frames of one clip each, (B, 3, H, W)
-Fakes = list[tuple[Domain, Tensor]]  # generated images, with the domain whose discriminator receives them
-BOTH: tuple[tuple[Domain, Domain], ...] = (
-    ("cartoon", "real"),
-    ("real", "cartoon"),
-)  # of the source, of the driving video
 
 
 class BadBatch(Exception):
@@ -67,11 +61,14 @@ def train_step(
 ) -> Numbers:
     """One update of everything that learns in this stage. Raises BadBatch, before any update, where a number is not finite."""
     config, network = state.config, state.network
-    pairs = draw_batch(state, clips, group=group)
+    if config.paired:
+        pairs, extra = draw_supervised(state, clips, group=group)
+    else:
+        pairs, extra = draw_batch(state, clips, group=group), NOTHING
     state.critics.requires_grad_(False)
     network.train()
     with precision(config, state.device):
-        terms, fakes = generator_terms(network, pairs, config, perceptual)
+        terms, fakes = generator_terms(network, pairs, config, perceptual, extra=extra)
         if state.critics:
             terms["adversarial"] = config.adversarial * adversarial_term(state, fakes)
     loss = objective(terms)
@@ -115,28 +112,23 @@ def generator_terms(
     pairs: Pairs,
     config: TrainConfig,
     perceptual: PerceptualLoss | None,
+    *,
+    extra: Supervision = NOTHING,
 ) -> tuple[dict[str, Tensor], Fakes]:
     """All weighted terms except the adversarial one (Eq. 11, 12), and the images that the discriminators receive.
 
     `pairs` holds (source, driving) frames of one clip per domain. With two domains, the source of each is also moved as
-    the pair of the other moved, unless the configuration is without synthetic images. Terms whose names begin with
-    `size_` are logged and not minimised.
+    the pair of the other moved, unless the configuration is without synthetic images. Paired training knows more of the pairs.
+    Terms whose names begin with `size_` are logged and not minimised.
     """
     terms: dict[str, Tensor] = {}
     fakes: Fakes = []
-    sources: dict[Domain, Source] = {domain: network.source(first, domain) for domain, (first, _) in pairs.items()}
-    driving: dict[Domain, Tensor] = {domain: network.motion(second, domain) for domain, (_, second) in pairs.items()}
+    sources, driving = codes(network, pairs, extra)
     for domain, (first, target) in pairs.items():
         trace: Trace = {}
         generated = network.absolute(sources[domain], driving[domain], domain=domain, trace=trace).float()
-        terms[f"l1_{domain}"] = config.l1 * pyramid_l1(generated, target, levels=config.levels)
-        if config.warp:
-            fields = [value for name, value in trace.items() if name.endswith(".flow_skip")]
-            terms[f"warp_{domain}"] = config.warp * flow_l1(first, target, fields)
-        if config.gradient:
-            terms[f"gradient_{domain}"] = config.gradient * gradient_l1(generated, target)
-        if perceptual is not None:
-            terms[f"perceptual_{domain}"] = config.weight_perceptual * perceptual(generated, target)
+        found = reconstruction_terms(first, generated, target, trace=trace, config=config, perceptual=perceptual)
+        terms |= {f"{name}_{domain}": term for name, term in found.items()}
         fakes.append((domain, generated))
         moved = driving[domain] - sources[domain].from_reference
         terms[f"size_motion_{domain}"] = moved.detach().abs().mean()
@@ -147,7 +139,10 @@ def generator_terms(
             if distance is not None:
                 terms[f"analogy_{by}_to_{of}"] = config.motion * distance
             fakes.append((of, generated))
-    return terms, fakes
+    more, generated = supervision_terms(
+        network, pairs, extra, sources=sources, driving=driving, config=config, perceptual=perceptual
+    )
+    return terms | more, fakes + generated
 
 
 def synthetic_terms(

@@ -20,8 +20,10 @@ from toonbench.training.stability import out_of_memory, saved_batch
 from toonbench.training.trained_on import KEY
 from toonbench.types import Domain, ToonbenchError
 
+from ..config import Paired
 from ..weights_io import export
 from .config import TrainConfig, find_config
+from .paired import check_supervision
 from .samples import heldout_error, sample_grid
 from .state import TrainState, begin_stage2, load_state, new_state, save_state, set_rate
 from .step import BadBatch, Numbers, train_step
@@ -40,16 +42,17 @@ def train(
     resume: bool = True,
     ablation: str = "",
     overrides: Sequence[str] = (),
+    paired: Paired = "",
     on_progress: Progress | None = None,
 ) -> Path:
     """Train on `clips`, writing into `out`; return the exported weights (safetensors).
 
     `out` receives checkpoint.pt, log.jsonl, timing.jsonl, samples/*.png, weights.safetensors, and best.safetensors: the weights with
     the least error on held-out clips in the last stage. With `resume`, a run found in `out` resumes from its last checkpoint, with
-    the same result as an unbroken run. `config`, `ablation` and `overrides` choose the configuration (`find_config`).
+    the same result as an unbroken run. `config`, `ablation`, `overrides` and `paired` choose the configuration (`find_config`).
     Raises ToonbenchError for unusable clips, for a run of another configuration, and where a loss is not finite.
     """
-    chosen = find_config(config, ablation=ablation, overrides=overrides)
+    chosen = find_config(config, ablation=ablation, overrides=overrides, paired=paired)
     return run(chosen, clips, out, device=device, resume=resume, on_progress=on_progress)
 
 
@@ -77,6 +80,7 @@ def run(
     for name, batch in (("batch1", config.batch1), ("batch2", config.batch2)):
         shares(batch, of=name, workers=config.workers)
     check_clips(clips, size=config.network.size, domains=_domains(config))
+    check_supervision(clips, config, domains=_domains(config))
     open_folder(out)
     job = _Job(config=config, clips=clips, out=out, device=device, resume=resume)
     lead = partial(_loop, job, on_progress=on_progress)

@@ -1,0 +1,107 @@
+"""What a training may know beyond clips: their ground-truth motion, and targets across the domains. Only puppets have them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toonbench.data import Dataset
+from toonbench.data.motion import read_motion
+from toonbench.training.clips import ClipNeeds, ClipSet, TargetClip, TrainingClips, read_frames
+from toonbench.training.trained_on import trained_on
+from toonbench.types import CHANNELS, Clip, Domain, Frames, ToonbenchError
+
+Rig = NDArray[np.float32]  # (frames, channels)
+MIRRORED = ("yaw", "roll", "tx", "gaze_x")  # channels whose sign is another in a mirrored picture
+LEFT, RIGHT = "_left", "_right"
+
+
+def supervised(clips: TrainingClips, data: Dataset, *, needs: ClipNeeds) -> TrainingClips:
+    """The clips, with what `needs` asks for beyond them. Raises ToonbenchError for data without it."""
+    found = with_labels(clips, data.clips, root=str(data.root)) if needs.labels else clips
+    return with_targets(found, data, size=needs.size) if needs.targets else found
+
+
+def with_labels(clips: TrainingClips, listed: Sequence[Clip], *, root: str) -> TrainingClips:
+    """The clips with the ground-truth motion of each. Raises ToonbenchError where it is missing or has another number of frames."""
+    by_id = {clip.id: clip for clip in listed}
+    names = [name for some in clips.values() for name in some.names]
+    without = [name for name in names if by_id[name].motion is None]
+    if without:
+        raise ToonbenchError(
+            f"{root}: {len(without)} of {len(names)} training clips have no ground-truth motion (the first: {without[0]}), which this "
+            "training needs and only puppets have: make some with `toonbench make-puppets --split train --out DIR`"
+        )
+    return {domain: replace(some, rigs=tuple(_rigs(some, by_id))) for domain, some in clips.items()}
+
+
+def _rigs(some: ClipSet, by_id: dict[str, Clip]) -> list[Rig]:
+    found: list[Rig] = []
+    for name, frames in zip(some.names, some.train, strict=True):
+        path = by_id[name].motion
+        if path is None:
+            continue
+        rig = read_motion(path, fps=by_id[name].fps).rig
+        if len(rig) != len(frames):
+            raise ToonbenchError(
+                f"{path}: the ground-truth motion has {len(rig)} frames, and the clip {len(frames)}; make the data set again"
+            )
+        found.append(rig)
+    return found
+
+
+def mirrored(rig: Rig) -> Rig:
+    """The rig (..., channels) of the mirrored picture: left and right are exchanged."""
+    order = [CHANNELS.index(_other_side(name)) for name in CHANNELS]
+    signs = np.array([-1.0 if name in MIRRORED else 1.0 for name in CHANNELS], dtype=np.float32)
+    return rig[..., order] * signs
+
+
+def _other_side(name: str) -> str:
+    if name.endswith(LEFT):
+        return name.removesuffix(LEFT) + RIGHT
+    return name.removesuffix(RIGHT) + LEFT if name.endswith(RIGHT) else name
+
+
+def with_targets(clips: TrainingClips, data: Dataset, *, size: int) -> TrainingClips:
+    """The clips with the targets of relative motion across their domains whose driving video is a training clip.
+
+    Those whose source is a held-out clip are left out. Their sources count as trained on.
+    Raises ToonbenchError where a domain has none, and for a target that cannot be read.
+    """
+    found: dict[Domain, ClipSet] = {}
+    by_id = {clip.id: clip for clip in data.clips}
+    used = {name for some in clips.values() for name in some.names}
+    for domain, some in clips.items():
+        targets: list[TargetClip] = []
+        sources: dict[str, Clip] = {}
+        for other, driving in clips.items():
+            at = {name: number for number, name in enumerate(driving.names)}
+            for (source, name, motion), target in sorted(data.targets.items()):
+                usable = by_id[source].kind == "image" or source in used
+                if other != domain and target.domain == domain and name in at and motion == "relative" and usable:
+                    frames = _target_frames(target, size=size, like=driving.train[at[name]])
+                    targets.append(TargetClip(at[name], frames))
+                    sources[source] = by_id[source]
+        if not targets:
+            raise ToonbenchError(
+                f"{data.root} has no {domain} targets of its training clips, which this training needs and only puppets have: make "
+                "some with `toonbench make-puppets --split train --tasks real2cartoon cartoon2real --out DIR`"
+            )
+        origin = some.origin | trained_on([*sources.values()], data=data.id)
+        found[domain] = replace(some, targets=tuple(targets), origin=origin)
+    return found
+
+
+def _target_frames(target: Clip, *, size: int, like: Frames) -> Frames:
+    if target.problem:
+        raise ToonbenchError(f"the target {target.id} cannot be used ({target.problem}): make the data set again")
+    frames = read_frames(target.path, size=size)
+    if len(frames) != len(like):
+        raise ToonbenchError(
+            f"{target.path}: the target has {len(frames)} frames, and its driving video {len(like)}; make the data set again"
+        )
+    return frames
