@@ -9,13 +9,14 @@ import torch
 
 from toonbench import registry
 from toonbench.data import load
+from toonbench.data.supervision import supervised
 from toonbench.puppets.catalogue import make_look
 from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.make import make_puppets
 from toonbench.report.methods import weights_kind
 from toonbench.training.clips import ClipNeeds, ClipSet, TargetClip, load_clips
 from toonbench.training.processes import ProcessGroup
-from toonbench.training.supervision import mirrored, supervised
+from toonbench.training.rigs import mirrored
 from toonbench.types import CHANNEL_LIMITS, CHANNELS, ToonbenchError
 from toonbench.weights import WeightsMissing
 from toontalker.config import NetworkConfig

@@ -106,9 +106,9 @@ def _clips(cls: Any, data: str, *, config: str, changes: dict[str, Any], termina
     from toonbench.commands.shared import report_problems
     from toonbench.data import is_plain_folder, locate
     from toonbench.data.open import open_data
+    from toonbench.data.supervision import supervised
     from toonbench.prepare.options import Options
     from toonbench.training.clips import ClipNeeds, load_clips, skipped_lines
-    from toonbench.training.supervision import supervised
 
     needs = cls.clip_needs(config, **changes) if hasattr(cls, "clip_needs") else ClipNeeds()
     root = locate(data)

@@ -20,7 +20,7 @@ HELD_OUT = 20  # one in so many identities is held out
 class ClipNeeds:
     """The clips that a method trains on: `size` is the side of their frames in pixels.
 
-    `labels` and `targets`: it also needs their ground-truth motion, or targets across the domains (`toonbench.training.supervision`).
+    `labels` and `targets`: it also needs their ground-truth motion, or targets across the domains (`toonbench.data.supervision`).
     """
 
     size: int = 256

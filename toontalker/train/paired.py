@@ -15,8 +15,8 @@ from torch import Tensor
 from toonbench.networks.vgg19 import PerceptualLoss
 from toonbench.training.clips import TrainingClips
 from toonbench.training.processes import ProcessGroup
+from toonbench.training.rigs import Rig, mirrored
 from toonbench.training.sampling import Drawn, Part, Random, draw_places, pictures_at, seed_networks, share, step_rng
-from toonbench.training.supervision import Rig, mirrored
 from toonbench.types import Domain, ToonbenchError
 
 from ..generator import Trace
@@ -49,7 +49,7 @@ NOTHING = Supervision()
 
 def check_supervision(clips: TrainingClips, config: TrainConfig, *, domains: tuple[Domain, ...]) -> None:
     """Raise ToonbenchError for clips without what the paired training of this configuration needs."""
-    how = "load them with `toonbench.training.supervision.supervised`"
+    how = "load them with `toonbench.data.supervision.supervised`"
     for domain in domains:
         if config.paired == "labels" and len(clips[domain].rigs) != len(clips[domain].train):
             raise ToonbenchError(

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from toonbench.data import Dataset
+from toonbench.data.folder import Dataset
 from toonbench.data.motion import read_motion
 from toonbench.training.clips import ClipNeeds, ClipSet, TargetClip, TrainingClips, read_frames
+from toonbench.training.rigs import Rig
 from toonbench.training.trained_on import trained_on
-from toonbench.types import CHANNELS, Clip, Domain, Frames, ToonbenchError
-
-Rig = NDArray[np.float32]  # (frames, channels)
-MIRRORED = ("yaw", "roll", "tx", "gaze_x")  # channels whose sign is another in a mirrored picture
-LEFT, RIGHT = "_left", "_right"
+from toonbench.types import Clip, Domain, Frames, ToonbenchError
 
 
 def supervised(clips: TrainingClips, data: Dataset, *, needs: ClipNeeds) -> TrainingClips:
@@ -51,19 +45,6 @@ def _rigs(some: ClipSet, by_id: dict[str, Clip]) -> list[Rig]:
             )
         found.append(rig)
     return found
-
-
-def mirrored(rig: Rig) -> Rig:
-    """The rig (..., channels) of the mirrored picture: left and right are exchanged."""
-    order = [CHANNELS.index(_other_side(name)) for name in CHANNELS]
-    signs = np.array([-1.0 if name in MIRRORED else 1.0 for name in CHANNELS], dtype=np.float32)
-    return rig[..., order] * signs
-
-
-def _other_side(name: str) -> str:
-    if name.endswith(LEFT):
-        return name.removesuffix(LEFT) + RIGHT
-    return name.removesuffix(RIGHT) + LEFT if name.endswith(RIGHT) else name
 
 
 def with_targets(clips: TrainingClips, data: Dataset, *, size: int) -> TrainingClips:
