@@ -383,6 +383,17 @@ REFUSALS = {
         Rule("", status=403, headers={"X-Error-Message": "Private repository storage limit reached"}),
         "no storage left",
     ),
+    "quota of a file": (
+        "POST .*/batch$",
+        Rule(
+            "",
+            status=200,
+            body=json.dumps(
+                {"objects": [{"oid": "0" * 64, "size": 1, "error": {"code": 507, "message": "storage quota exceeded"}}]}
+            ),
+        ),
+        "no storage left",
+    ),
     "forbidden": (
         "POST .*/preupload/",
         Rule("", status=403, body='{"error": "You need write access"}'),
@@ -432,6 +443,17 @@ def test_names_that_the_hub_does_not_allow_are_refused_with_markup_escaped(hub, 
 def test_titles_with_markup_and_emoji_are_escaped_in_the_card(hub, own):
     title = '<script>alert(1)</script> | [x](y) 😀 "q" \u202e'
     CLIPS.write(own, [{**row, "title": title, "identity": title} for row in CLIPS.read(own)])
+    rows = CLIPS.read(own)
+    TARGETS.write(
+        own,
+        [
+            {**row, "driving": "<b>😀" if row["driving"] == "real-video-0" else row["driving"]}
+            for row in TARGETS.read(own)
+        ],
+    )
+    CLIPS.write(own, [{**row, "id": "<b>😀" if row["id"] == "real-video-0" else row["id"]} for row in rows])
+    (own / "motion").mkdir()
+    (own / "motion" / "<b>😀.npz").write_bytes(b"motion")
     named = own.parent / "se<b>t 😀"
     own.rename(named)
     assert publish("dataset", "acme/blobs", "--data", named) == 0, "the server reads the metadata of the card as YAML"
@@ -439,6 +461,11 @@ def test_titles_with_markup_and_emoji_are_escaped_in_the_card(hub, own):
     assert "<script>" not in card
     assert "\\<script\\>alert(1)\\</script\\> \\| \\[x\\](y) 😀" in card
     assert 'pretty_name: "se<b>t 😀"' in card
+    read, local = load(fetch.data_folder("hf:acme/blobs")), load(named)
+    assert read.fingerprint == local.fingerprint
+    (clip,) = (clip for clip in read.clips if clip.id == "<b>😀")
+    assert clip.path.name.isascii()
+    assert clip.motion.read_bytes() == b"motion"
 
 
 def test_clips_without_a_licence_are_refused(hub, own, capsys):
@@ -473,6 +500,7 @@ def test_a_list_without_pictures_is_published_for_films_that_may_not_be_shared(h
     files = hub.repo("datasets", "acme/list").files()
     assert set(files) == {".gitattributes", "README.md", "manifest.json", "release.json"}
     assert "A \\<b\\>film" in files["README.md"].decode()
+    assert fetch.manifest_file(Path("hf:acme/list")).read_bytes() == (own / "manifest.json").read_bytes()
     assert run(["eval", "--method", "static", "--data", "hf:acme/list", "--metrics", "l1"]) == 2
     fails(capsys, "it is no data set of toonbench", "toonbench rebuild")
 
@@ -495,7 +523,7 @@ def test_weights_have_a_card_with_training_and_results_and_are_evaluated_from_th
         "--licence",
         "apache-2.0",
         "--runs",
-        BOARD,
+        *BOARD.glob("*2*@4/toontalker@*"),
         "--dataset",
         "hf:acme/puppets",
     ]
@@ -510,6 +538,7 @@ def test_weights_have_a_card_with_training_and_results_and_are_evaluated_from_th
     assert isinstance(entries[0], EvalResultEntry)
     card = files["README.md"].decode()
     assert "## Results" in card
+    assert "```json" in card, "the configuration of the training"
     assert "license: apache-2.0" in card
     assert "do not compare with the numbers of the paper" in card
     out = tmp_path / "runs"
@@ -555,7 +584,19 @@ def test_weights_in_other_formats_and_runs_of_others_are_refused(hub, tmp_path, 
     assert publish("weights", "acme/mini", "--checkpoint", tmp_path / "a.safetensors", "--licence", "mit") == 2
     fails(capsys, "it cannot be read as safetensors")
     reader = ROOT / "toonbench" / "networks" / "weights" / "motion_reader.safetensors"
-    assert publish("weights", "acme/mini", "--checkpoint", reader, "--licence", "mit", "--runs", BOARD) == 2
+    assert (
+        publish(
+            "weights",
+            "acme/mini",
+            "--checkpoint",
+            reader,
+            "--licence",
+            "mit",
+            "--runs",
+            *BOARD.glob("real_self@4/toontalker@*"),
+        )
+        == 2
+    )
     fails(capsys, "runs used motion_reader.safetensors")
     assert hub.log == []
 
@@ -601,6 +642,7 @@ def test_a_stranger_reads_the_published_puppets_and_their_leaderboard_with_two_l
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    assert load(fetch.data_folder("hf:acme/puppets")).id == "puppets@2", "a release of a shipped set is that set"
     value, path, pairs = done.stdout.splitlines()[-3:]
     stored = json.loads(next(BOARD.glob("real2cartoon@4/toontalker*/result.json")).read_text())
     assert float(value) == next(one["value"] for one in stored["results"] if one["metric"] == "psnr@1")
@@ -610,6 +652,18 @@ def test_a_stranger_reads_the_published_puppets_and_their_leaderboard_with_two_l
     entry = next(path for path in files if path.endswith("entry.json") and "toontalker" in path)
     assert files[entry] == (BOARD / entry.removeprefix("runs/puppets@2/")).read_bytes()
     assert not [path for path in files if path.endswith((".mkv", ".mp4"))]
+
+
+def test_a_downloaded_commit_is_read_without_the_network(hub, release, waits, monkeypatch):
+    from huggingface_hub import constants
+
+    commit = upload(release, BLOBS).commit
+    root = fetch.data_folder(f"hf:acme/blobs@{commit}")
+    fetch.data_folder.cache_clear()
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    assert fetch.data_folder(f"hf:acme/blobs@{commit}") == root
+    with pytest.raises(ToonbenchError, match=r"^acme/blobs: the Hub cannot be reached"):
+        fetch.data_folder("hf:acme/blobs@main")
 
 
 def test_a_site_is_a_static_space(hub, tmp_path, capsys):

@@ -58,7 +58,8 @@ class What:
     task: str = "real2cartoon"
     """The task that draws the pairs: see `toonbench list tasks`."""
     data: str = DATA
-    """A shipped data set, a data set's folder, or a plain folder with real_videos/ real_images/ cartoon_videos/ cartoon_images/."""
+    """A shipped data set, a data set's folder, hf:ORG/NAME@REV on the Hub, or a plain folder with real_videos/ real_images/
+    cartoon_videos/ cartoon_images/."""
     out: Path = Path("runs")
     """Runs are stored in OUT/<data>/<task>/<method>."""
     pairs: Path | None = None
@@ -99,7 +100,7 @@ def evaluate(
     device
         The device of the method's and the metrics' networks: auto, cpu, cuda or mps.
     checkpoint
-        The method's weights; by default those that toonbench includes.
+        The method's weights, a file or hf:ORG/NAME[/file]@REV on the Hub; by default those that toonbench includes.
     """
     from toonbench.evaluate import evaluate_run
 
@@ -129,7 +130,7 @@ def generate(
     device
         auto, cpu, cuda or mps.
     checkpoint
-        The method's weights; by default those that toonbench includes.
+        The method's weights, a file or hf:ORG/NAME[/file]@REV on the Hub; by default those that toonbench includes.
     """
     from toonbench.evaluate import generate_run
 
@@ -214,9 +215,10 @@ def make_plan(what: What, *, metrics: list[str] | None, terminal: Terminal) -> P
 
 def _pool(what: What, plan: Plan, *, device: str, files: Sequence[Path | None], terminal: Terminal) -> Pool:
     from toonbench.environment import pick_device
+    from toonbench.hub.fetch import checkpoint_file
     from toonbench.weights.verify import folder
 
-    reads = [plan.data.root, folder(), *(path for path in files if path is not None)]
+    reads = [plan.data.root, folder(), *(found for path in files if (found := checkpoint_file(path)) is not None)]
     return terminal.pool(what.processes, device=pick_device(device), writes=[what.out], reads=reads)
 
 

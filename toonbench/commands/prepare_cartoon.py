@@ -159,19 +159,20 @@ def rebuild(
     Parameters
     ----------
     manifest
-        The manifest.json of a data set of `prepare-cartoon`, or its folder.
+        The manifest.json of a data set of `prepare-cartoon`, its folder, or hf:ORG/NAME@REV on the Hub.
     films
         The folder of your films. Their names do not matter: they are found by checksum, other copies by length and content.
     out
         The folder of the clips.
     """
+    from toonbench.hub.fetch import manifest_file
     from toonbench.prepare.films.rebuild import rebuild as rebuild_clips
     from toonbench.store import to_json
 
     terminal = terminal or Terminal()
     console = terminal.start()
     made = rebuild_clips(
-        manifest, films, out, pool=terminal.pool(processes or Processes(), writes=[out], reads=[films])
+        manifest_file(manifest), films, out, pool=terminal.pool(processes or Processes(), writes=[out], reads=[films])
     )
     if terminal.json:
         console.out(to_json({"same": made.same, "other_copy": made.other_copy, "missing": dict(made.missing)}), end="")

@@ -88,6 +88,7 @@ def weights(
     method: str = "toontalker",
     runs: Paths = None,
     dataset: str = "",
+    card: Path | None = None,
     publishing: Publishing | None = None,
     terminal: Terminal | None = None,
 ) -> int:
@@ -107,6 +108,8 @@ def weights(
         Folders of runs of these weights, or entries of leaderboards: their results are in the card.
     dataset
         The repository of the data set of these runs, ORG/NAME or ORG/NAME@REV: the Hub then shows the results on its leaderboard.
+    card
+        A Markdown file about the weights, which becomes a part of the model card.
     """
     from toonbench.hub.weights import Model, prepare_weights
 
@@ -118,6 +121,7 @@ def weights(
         licence=licence,
         runs=tuple(runs or ()),
         benchmark=_benchmark(dataset) if dataset else None,
+        card=card,
     )
     release = prepare_weights(model, _folder("weights", repo, to), repo=repo, copy=to.out is not None)
     return _publish(release, target, to, terminal=terminal)

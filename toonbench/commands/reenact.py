@@ -39,7 +39,7 @@ def reenact(
     method
         A registered method (`toonbench list methods`), `module:Class`, or the TOML file of a program.
     checkpoint
-        The method's weights; by default those that toonbench includes.
+        The method's weights, a file or hf:ORG/NAME[/file]@REV; by default those that toonbench includes.
     motion
         relative moves the source as the driving face moved since its first frame; absolute gives it the driving face's pose.
     source_domain
@@ -57,12 +57,13 @@ def reenact(
     """
     from toonbench.environment import pick_device
     from toonbench.generate import MethodSpec, Options
+    from toonbench.hub.fetch import checkpoint_file
     from toonbench.prepare.options import Options as Preparation
     from toonbench.reenact import reenact as animate
 
     terminal = terminal or Terminal()
     console = terminal.start()
-    spec = MethodSpec(name=method, device=pick_device(device), checkpoint=checkpoint)
+    spec = MethodSpec(name=method, device=pick_device(device), checkpoint=checkpoint_file(checkpoint))
     options = Options(motion=motion, seed=seed, source_domain=source_domain, driving_domain=driving_domain)
     terminal.message(f"animating {source.name} with {driving.name} by {method}")
     try:

@@ -59,6 +59,7 @@ def train(
     """
     from toonbench import registry
     from toonbench.environment import pick_device
+    from toonbench.hub.fetch import checkpoint_file
     from toonbench.training.processes import leading
     from toonbench.training.tensorboard import mirrored, unchanged
 
@@ -71,7 +72,7 @@ def train(
         able = [name for name in registry.names("methods") if hasattr(registry.load("methods", name), "train")]
         raise ToonbenchError(f"method '{method}' has no training: methods with training are {', '.join(able)}")
     changes = _given(cls, method, {"ablation": ablation, "overrides": settings or []})
-    start = _given(cls, method, {"checkpoint": checkpoint})
+    start = _given(cls, method, {"checkpoint": checkpoint_file(checkpoint)})
     with mirrored(out) if tensorboard and leading() else nullcontext(unchanged) as watched:
         clips = _clips(cls, data, config=config, changes=changes, terminal=terminal)
         with terminal.progress(f"training {method}") as on_progress:

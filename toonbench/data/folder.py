@@ -46,11 +46,12 @@ class Dataset:
     targets: Mapping[tuple[str, str, Motion], Clip] = field(default_factory=dict[tuple[str, str, Motion], Clip])
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
+    is_shipped: bool = False
 
     @property
     def id(self) -> str:
-        """The name of a shipped data set; for any other, its folder's name and the start of its fingerprint."""
-        return self.name if self.root.parent == FROZEN else f"{self.name}-{self.fingerprint[:8]}"
+        """The name of a shipped data set, or of a release of it; for any other, its folder's name and the start of its fingerprint."""
+        return self.name if self.is_shipped else f"{self.name}-{self.fingerprint[:8]}"
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -104,7 +105,8 @@ def load(root: Path, *, name: str = "", tables: Path | None = None) -> Dataset:
     `tables` is the folder of the tables if it is not `root`, to which the paths of files are relative. A clip whose file is gone
     stays in the list with its `problem`. Raises ToonbenchError for a damaged table.
     """
-    name = name or _released_name(root) or root.resolve().name
+    released = "" if name else _released_name(root)
+    name = name or released or root.resolve().name
     if root.parent == FROZEN and (damaged := next(damaged_files(root), "")):
         raise ToonbenchError(f"data set {name}: {damaged}; install toonbench again")
     tables = tables or root
@@ -127,7 +129,16 @@ def load(root: Path, *, name: str = "", tables: Path | None = None) -> Dataset:
     lines = sorted(f"{clip.id}|{clip.sha256}|{clip.problem}" for clip in clips)
     lines += sorted(f"{'|'.join(key)}|{clip.sha256}" for key, clip in targets.items())
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    return Dataset(name=name, root=root, clips=tuple(clips), targets=targets, fingerprint=digest, notes=_notes(tables))
+    is_shipped = root.parent == FROZEN or (released in shipped() and load(shipped()[released]).fingerprint == digest)
+    return Dataset(
+        name=name,
+        root=root,
+        clips=tuple(clips),
+        targets=targets,
+        fingerprint=digest,
+        notes=_notes(tables),
+        is_shipped=is_shipped,
+    )
 
 
 def _released_name(root: Path) -> str:

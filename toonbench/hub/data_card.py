@@ -14,7 +14,7 @@ import numpy as np
 from toonbench.data.card import split_name
 from toonbench.data.folder import PUPPETS
 from toonbench.data.table import Row
-from toonbench.hub.texts import GATE, MISUSE, quoted, safe, table
+from toonbench.hub.texts import FRONT, GATE, MISUSE, quoted, safe, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,6 @@ PLOT = "card/counts.png"
 MOST = 60  # rows of the table of licences
 COLOURS = {"real": "#2463b5", "cartoon": "#c8761a"}
 LOADING = re.compile(r"\n## Load it with `datasets`\n.*?(?=\n## |\Z)", re.DOTALL)
-FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 UNSTATED = "The publisher has not stated how these persons agreed."
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -82,7 +81,7 @@ def _overview(facts: Facts) -> Iterator[str]:
     people = len({row["identity"] for row in facts.rows if row.get("identity")})
     parts = [f"{kinds['video']:,} videos", f"{kinds['image']:,} images", f"{len(facts.targets):,} target videos"]
     yield f"Face clips for measuring cross-domain face reenactment with `toonbench`: {', '.join(parts)}, {people:,} identities."
-    yield f"Every video is lossless, and has a small H.264 copy for viewing. Fingerprint of the content: `{facts.fingerprint[:16]}`."
+    yield f"Every video has a small H.264 copy for viewing. Fingerprint of the content: `{facts.fingerprint[:16]}`."
     yield ""
 
 
@@ -113,8 +112,10 @@ def _evaluating(facts: Facts) -> list[str]:
         "",
         "```sh",
         "pip install 'toonbench[hub]'",
-        f"toonbench eval --method static --data hf:{facts.repo}@main   # a commit instead of main keeps numbers comparable",
+        f"toonbench eval --method static --data hf:{facts.repo}@main",
         "```",
+        "",
+        "A commit instead of `main` keeps numbers comparable.",
         "",
     ]
 
@@ -166,7 +167,7 @@ def _files() -> list[str]:
         "## Files",
         "",
         "`metadata.parquet` has a row for each clip, `targets.parquet` one for each target video. `clips/`, `images/` and `targets/` have "
-        "the lossless files, `previews/` has copies for viewing, which must not be measured. `motion/` has ground-truth motion, where it "
+        "the files to measure, `previews/` has copies for viewing, which must not be measured. `motion/` has ground-truth motion, where it "
         "exists. `release.json` identifies the release.",
         "",
     ]

@@ -70,6 +70,20 @@ def weights_file(spec: str) -> Path:
     return Path(patiently(download, repo=address.repo))
 
 
+def manifest_file(path: Path) -> Path:
+    """`path` itself; for `hf:ORG/NAME@REV`, the downloaded list of clips that was published without them."""
+    if not is_address(path.as_posix()):
+        return path
+    address = parse(path.as_posix())
+    api = hub_api()
+    commit = pinned(api, address, kind="dataset")
+
+    def download() -> str:
+        return api.hf_hub_download(address.repo, "manifest.json", repo_type="dataset", revision=commit)
+
+    return Path(patiently(download, repo=address.repo))
+
+
 def pinned(api: HfApi, address: Address, *, kind: Kind) -> str:
     """The commit that a revision is at. A full commit needs no request."""
     if len(address.revision) == 40 and not set(address.revision) - set("0123456789abcdef"):

@@ -11,7 +11,7 @@ from typing import Any
 from toonbench.leaderboard.places import entry_folders
 from toonbench.leaderboard.tables import unpacked
 from toonbench.report.entries import Entry, find_entries
-from toonbench.types import ToonbenchError
+from toonbench.types import Result, ToonbenchError
 
 
 @contextmanager
@@ -68,22 +68,20 @@ def shown(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4g}"
 
 
-def shown_rows(entries: Sequence[Entry]) -> list[tuple[object, ...]]:
-    """The rows of a card's table: data, task, metric, value with its interval, pairs, missing."""
-    return [
-        (
-            entry.data,
-            entry.task,
-            name,
-            "↑" if one.higher_is_better else "↓",
-            shown(one.value),
-            "" if math.isnan(one.low) else f"{shown(one.low)} to {shown(one.high)}",
-            one.pairs,
-            one.missing,
-        )
-        for entry in entries
-        for name, one in entry.results.items()
+def by_task(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
+    """The head and rows of a card's table of one method on one data set: a row for each metric, a column for each task."""
+    tasks = list(dict.fromkeys(entry.task for entry in entries))
+    names = list(dict.fromkeys(name for entry in entries for name in entry.results))
+    found = {(name, entry.task): one for entry in entries for name, one in entry.results.items()}
+    up = {name: one.higher_is_better for (name, _), one in found.items()}
+    rows = [
+        [f"{name} {'↑' if up[name] else '↓'}", *(_cell(found.get((name, task))) for task in tasks)] for name in names
     ]
+    return ["metric", *tasks], rows
 
 
-HEAD = ("data", "task", "metric", "better", "value", "95% interval", "pairs", "missing")
+def _cell(one: Result | None) -> str:
+    if one is None or math.isnan(one.value):
+        return ""
+    interval = "" if math.isnan(one.low) else f" ({shown(one.low)} to {shown(one.high)})"
+    return f"{shown(one.value)}{interval}{f', {one.missing} of {one.pairs} pairs missing' if one.missing else ''}"

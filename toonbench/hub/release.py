@@ -87,6 +87,7 @@ def release_of(
     Raises ToonbenchError for a folder that breaks a limit of the Hub.
     """
     files = list(_listed(folder))
+    _refuse_yaml(folder, files)
     digest = _digest(files)
     write_json(
         folder / MARK,
@@ -186,6 +187,20 @@ def _refuse_sizes(files: Sequence[ReleaseFile]) -> None:
     name, count = fullest_folder(files)
     if count > MOST:
         raise ToonbenchError(f"{name}/ has {count:,} files, more than the limit of {MOST:,} for a folder: divide it")
+
+
+def _refuse_yaml(folder: Path, files: Sequence[ReleaseFile]) -> None:
+    """Raise ToonbenchError for a card or a YAML file that the Hub cannot read."""
+    import yaml
+
+    for file in files:
+        if file.path == "README.md" or file.path.endswith(".yaml"):
+            text = (folder / file.path).read_text(encoding="utf-8")
+            try:
+                yaml.safe_load(text.split("---\n")[1] if file.path == "README.md" else text)
+            except (yaml.YAMLError, IndexError) as error:
+                reason = " ".join(str(error).split())[:120]
+                raise ToonbenchError(f"{file.path} is not YAML that the Hub reads ({reason}); report it") from error
 
 
 def remember(release: Release) -> None:

@@ -11,9 +11,12 @@ from toonbench.hub.measured import result_rows, stored_results
 from toonbench.hub.release import Release, drop_others, own_release_folder, release_of
 from toonbench.hub.texts import quoted, safe, table
 from toonbench.leaderboard.places import COPIED, ENTRY, ROWS, entry_folders
+from toonbench.leaderboard.tables import board_tables
 from toonbench.report.entries import Entry
+from toonbench.report.writers.markdown import markdown_table
 from toonbench.store import run_folder, write_bytes, writing
 
+SHOWN = ("psnr", "ssim", "lpips_alex", "csim_sface", "motion_agreement", "rig_corr")  # metrics in the card
 RESULTS, PAIRS = "results.parquet", "pairs.parquet"
 KINDS = {
     "value": float,
@@ -78,6 +81,22 @@ def _copy(entries: Sequence[Entry], folders: Sequence[Path], out: Path) -> Itera
                 yield path
 
 
+def _boards(entries: Sequence[Entry]) -> Iterator[str]:
+    """A leaderboard for each data set and task, with a few metrics."""
+    for data in dict.fromkeys(entry.data for entry in entries):
+        yield from _boards_of([entry for entry in entries if entry.data == data])
+
+
+def _boards_of(entries: Sequence[Entry]) -> Iterator[str]:
+    tasks: dict[str, list[str]] = {}
+    for entry in entries:
+        names = tasks.setdefault(entry.task.partition("@")[0], [])
+        names += [bare for name in entry.results if (bare := name.partition("@")[0]) in SHOWN and bare not in names]
+    chosen = {task: sorted(names, key=SHOWN.index) for task, names in tasks.items() if names}
+    for board in board_tables(entries, metrics=chosen) if chosen else ():
+        yield from (f"## {safe(board.title)}", "", markdown_table(board))
+
+
 def _card(entries: Sequence[Entry], *, repo: str) -> str:
     counts: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
@@ -117,6 +136,7 @@ def _card(entries: Sequence[Entry], *, repo: str) -> str:
         "```",
         "",
         *table(["data", "task", "methods", "metrics"], rows),
+        *_boards(entries),
         "`problem` says why a run is not ranked; empty for a sound one. A missing pair counts as the worst value of the metric.",
         "`runs/<data>/<task>/<method>/` has the files that `toonbench` stored.",
         "",

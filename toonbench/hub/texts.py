@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 from toonbench.text import legible
 
+FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # the metadata of a card
 SPECIAL = "\\`*_{}[]<>#|!~$&"
-HUB = "https://huggingface.co"
 MISUSE = """\
 ## Misuse
 

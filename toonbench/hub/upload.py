@@ -111,7 +111,7 @@ def _open_repository(session: _Session) -> bool:
     info = _info(session)
     if info is None:
         extra = {"space_sdk": "static"} if release.kind == "space" else {}
-        session.ask("create_repo", private=target.private, exist_ok=True, **extra)
+        session.ask("create_repo", private=target.private or None, exist_ok=True, **extra)
         info = _info(session)
     elif target.private and not info.private:
         raise ToonbenchError(f"{target.repo}: it exists and is public; --private holds for new repositories only")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +12,9 @@ from typing import Any, cast
 from toonbench.data.card import CARD, HUB_LICENCES
 from toonbench.hub.eval_files import RESULTS, Benchmark, eval_results
 from toonbench.hub.layout import plain
-from toonbench.hub.measured import HEAD, shown_rows, stored_results
+from toonbench.hub.measured import by_task, stored_results
 from toonbench.hub.release import Release, drop_others, own_release_folder, place, release_of
-from toonbench.hub.texts import MISUSE, quoted, safe, table
+from toonbench.hub.texts import FRONT, MISUSE, quoted, safe, table
 from toonbench.report.entries import Entry
 from toonbench.store import write_bytes
 from toonbench.types import ToonbenchError
@@ -20,17 +22,19 @@ from toonbench.weights.checkpoints import file_digest
 from toonbench.weights.trained import read_about, trained_facts
 
 ENDING = ".safetensors"
+CONFIGURATION = 4_000  # characters of a configuration in the card
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """What is published: the file of weights, the method that reads it, the licence, stored runs of these weights, and their data set."""
+    """What is published: a file of weights, the method that reads it, the licence, runs of these weights, their data set, and text."""
 
     checkpoint: Path
     method: str
     licence: str
     runs: Sequence[Path] = ()
     benchmark: Benchmark | None = None
+    card: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,8 @@ def prepare_weights(model: Model, folder: Path, *, repo: str, copy: bool = True)
     """
     path = model.checkpoint
     _refuse_file(path)
+    if model.card and not model.card.is_file():
+        raise ToonbenchError(f"{model.card}: no such file; give the text of the card in Markdown")
     if not model.licence.strip():
         raise ToonbenchError("weights need a licence: give --licence, for example apache-2.0")
     file, sha256 = plain(path.name), file_digest(path)
@@ -110,8 +116,26 @@ def _of_weights(entries: Sequence[Entry], sha256: str, path: Path) -> list[Entry
 def _card_of(repo: str, model: Model, file: str, sha256: str, entries: Sequence[Entry]) -> _Card:
     path = model.checkpoint
     return _Card(
-        repo=repo, model=model, file=file, sha256=sha256, size=path.stat().st_size, about=read_about(path), entries=entries
+        repo=repo, model=model, file=file, sha256=sha256, size=path.stat().st_size, about=_about(path), entries=entries
     )  # fmt: skip
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """What the file states about its training: in the form of `toonbench train`, or as JSON under another name."""
+    from safetensors import safe_open
+
+    if about := read_about(path):
+        return about
+    with safe_open(path, framework="np") as file:
+        metadata: dict[str, str] = file.metadata() or {}
+    for text in metadata.values():
+        try:
+            found: Any = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            return cast("dict[str, Any]", found)
+    return {}
 
 
 def _text(card: _Card) -> str:
@@ -153,6 +177,9 @@ def _training(card: _Card) -> Iterator[str]:
     found: Any = card.about.get("trained_on")
     clips: Mapping[str, Any] = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
     yield from ("## Training", "")
+    if card.model.card:
+        text = FRONT.sub("", card.model.card.read_text(encoding="utf-8")).strip()
+        yield from (re.sub(r"^(#+) ", r"##\1 ", text, flags=re.MULTILINE), "")
     if not facts and not clips:
         yield from ("The file does not state how it was trained.", "")
         return
@@ -162,12 +189,20 @@ def _training(card: _Card) -> Iterator[str]:
     yield from table(
         ["", ""], [*rows, ("training data", names), ("training clips", str(clips.get("clips", "not stated")))]
     )
-    yield "`toonbench eval` refuses pairs with a clip of the training data, which the file lists."
-    yield ""
+    if clips:
+        yield from ("`toonbench eval` refuses pairs with a clip of the training data, which the file lists.", "")
+    if isinstance(training := card.about.get("training"), dict):
+        yield from ("```json", json.dumps(training)[:CONFIGURATION], "```", "")
 
 
-def _results(card: _Card) -> list[str]:
-    if not card.entries:
-        return []
-    caveats = dict.fromkeys(str(one) for entry in card.entries for one in entry.stored.get("caveats", ()))
-    return ["## Results", "", *[f"> {safe(one)}\n" for one in caveats], *table(HEAD, shown_rows(card.entries))]
+def _results(card: _Card) -> Iterator[str]:
+    """A table for each data set: metrics by tasks, with 95% intervals."""
+    if card.entries:
+        yield from ("## Results", "")
+    for data in dict.fromkeys(entry.data for entry in card.entries):
+        own = [entry for entry in card.entries if entry.data == data]
+        yield from (f"On `{data}`, with 95 % intervals; pairs without a video count as the worst value.", "")
+        yield from (
+            f"> {safe(one)}\n" for one in dict.fromkeys(str(one) for e in own for one in e.stored.get("caveats", ()))
+        )
+        yield from table(*by_task(own))
