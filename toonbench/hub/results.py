@@ -81,20 +81,20 @@ def _copy(entries: Sequence[Entry], folders: Sequence[Path], out: Path) -> Itera
                 yield path
 
 
-def _boards(entries: Sequence[Entry]) -> Iterator[str]:
+def _leaderboards(entries: Sequence[Entry]) -> Iterator[str]:
     """A leaderboard for each data set and task, with a few metrics."""
     for data in dict.fromkeys(entry.data for entry in entries):
-        yield from _boards_of([entry for entry in entries if entry.data == data])
+        yield from _leaderboards_of([entry for entry in entries if entry.data == data])
 
 
-def _boards_of(entries: Sequence[Entry]) -> Iterator[str]:
+def _leaderboards_of(entries: Sequence[Entry]) -> Iterator[str]:
     tasks: dict[str, list[str]] = {}
     for entry in entries:
         names = tasks.setdefault(entry.task.partition("@")[0], [])
         names += [bare for name in entry.results if (bare := name.partition("@")[0]) in SHOWN and bare not in names]
     chosen = {task: sorted(names, key=SHOWN.index) for task, names in tasks.items() if names}
-    for board in board_tables(entries, metrics=chosen) if chosen else ():
-        yield from (f"## {safe(board.title)}", "", markdown_table(board))
+    for one in board_tables(entries, metrics=chosen) if chosen else ():
+        yield from (f"## {safe(one.title)}", "", markdown_table(one))
 
 
 def _card(entries: Sequence[Entry], *, repo: str) -> str:
@@ -136,7 +136,7 @@ def _card(entries: Sequence[Entry], *, repo: str) -> str:
         "```",
         "",
         *table(["data", "task", "methods", "metrics"], rows),
-        *_boards(entries),
+        *_leaderboards(entries),
         "`problem` says why a run is not ranked; empty for a sound one. A missing pair counts as the worst value of the metric.",
         "`runs/<data>/<task>/<method>/` has the files that `toonbench` stored.",
         "",
