@@ -69,12 +69,14 @@ def _changed(out: Path) -> int:
 
 
 def _train(method: str, options: argparse.Namespace, out: Path, *, watch: Callable[[int, int], None]) -> None:
-    from toonbench.data.open import open_data
-    from toonbench.training.clips import load_clips
+    from toonbench.data.open import cache_folder, open_data
+    from toonbench.training.clips import load_sets
 
     cls = registry.load("methods", method)
     needs = cls.clip_needs("mini")
-    clips = load_clips(open_data(str(options.data)).clips, size=needs.size, domains=needs.domains)
+    data = open_data(str(options.data))
+    cache = cache_folder() / "training"
+    clips = load_sets({data.id: data.clips}, size=needs.size, domains=needs.domains, cache=cache)
     cls.train(clips, out, config="mini", device=options.device, on_progress=watch)
 
 

@@ -2,8 +2,10 @@
 
 import os
 
+import av
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
 from toonbench import cli, registry, video
@@ -44,6 +46,17 @@ def face_video(path, *, shift=0):
     video.write_lossless(path, np.stack([astronaut[:, t + shift : t + shift + 240] for t in (0, 8, 16)]), fps=25)
 
 
+def write_coded(path, frames):
+    """A file of the container that its name states, MPEG-4."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25, options={"qscale": "2"})
+        stream.height, stream.width = frames.shape[1:3]
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
 def test_one_video_of_each_domain_in_a_plain_folder_can_be_trained_on(tmp_path, capsys):
     face_video(tmp_path / "own" / "real_videos" / "a.mkv")
     face_video(tmp_path / "own" / "cartoon_videos" / "动漫.mkv", shift=4)
@@ -52,6 +65,48 @@ def test_one_video_of_each_domain_in_a_plain_folder_can_be_trained_on(tmp_path, 
     assert all(len(some.heldout) == 1 for some in Records.given.values())
     assert Records.given["real"].train[0].shape == (3, 64, 64, 3)
     assert not (tmp_path / "own" / "metadata.parquet").exists()
+
+
+def test_frame_folders_animations_and_names_with_a_person_are_trained_on_and_few_identities_are_one_line(
+    tmp_path, capsys
+):
+    real, cartoon = tmp_path / "own" / "real_videos", tmp_path / "own" / "cartoon_videos"
+    for name, shift in (("anna#first#0#3.mp4", 0), ("anna#second#10#13.avi", 4), ("ben#first#0#3.mp4", 8)):
+        face_video(tmp_path / "made.mkv", shift=shift)
+        write_coded(real / name, video.read_video(tmp_path / "made.mkv").frames)
+    frames = video.read_video(tmp_path / "made.mkv").frames
+    for number, frame in enumerate(frames, start=9):  # 9, 10, 11: in the order of numbers, not of text
+        (cartoon / "frames").mkdir(parents=True, exist_ok=True)
+        video.write_png(cartoon / "frames" / f"{number}.png", frame)
+    first, *others = [Image.fromarray(frame) for frame in frames]
+    first.save(cartoon / "drawn.gif", save_all=True, append_images=others, duration=40)
+    assert cli.run(["train", "--data", str(tmp_path / "own"), "--out", str(tmp_path / "o"), "--method", "records"]) == 0
+    given = Records.given
+    assert {domain: (len(some.train), len(some.heldout)) for domain, some in given.items()} in (
+        {"real": (2, 1), "cartoon": (1, 1)},
+        {"real": (1, 2), "cartoon": (1, 1)},
+    )
+    assert all(len(clip) == 3 for some in given.values() for clip in (*some.train, *some.heldout))
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("few ")]
+    assert [line.split(":")[0] for line in lines] == ["few real identities", "few cartoon identities"]
+
+
+def test_two_data_sets_are_trained_on_together(tmp_path, capsys):
+    face_video(tmp_path / "people" / "real_videos" / "a.mkv")
+    face_video(tmp_path / "characters" / "cartoon_videos" / "b.mkv", shift=4)
+    arguments = ["train", "--out", str(tmp_path / "o"), "--method", "records", "-q", "--data"]
+    assert cli.run([*arguments, str(tmp_path / "people"), str(tmp_path / "characters")]) == 0
+    assert {domain: len(some.train) for domain, some in Records.given.items()} == {"real": 1, "cartoon": 1}
+    names = {domain: [name.rpartition("-")[0] for name in some.origin.data] for domain, some in Records.given.items()}
+    assert names == {"real": ["people"], "cartoon": ["characters"]}
+
+
+def test_a_data_set_without_training_clips_is_one_line_with_the_splits_that_it_has(tmp_path, capsys):
+    arguments = ["train", "--data", "puppets@2", "--out", str(tmp_path / "o"), "--method", "records", "-q"]
+    assert cli.run(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "has no training videos that can be used (" in line
+    assert " of the splits test): put videos" in line
 
 
 def test_a_folder_that_lacks_a_domain_or_any_sound_video_is_one_line(tmp_path, capsys):

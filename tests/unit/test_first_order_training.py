@@ -17,6 +17,7 @@ from baselines.fomm.train.step import generator_terms, train_step
 from baselines.fomm.train.train import fit, new_networks
 from baselines.fomm.weights_io import load_weights
 from baselines.tuning.config import find_config
+from baselines.tuning.loop import draw
 from baselines.tuning.perceptual import PyramidPerceptual
 from baselines.tuning.state import new_state
 from toonbench.networks.first_order import KeyPoints
@@ -24,6 +25,7 @@ from toonbench.networks.patch_discriminator import PatchDiscriminator
 from toonbench.networks.thin_plate import SmoothWarp, random_warp
 from toonbench.networks.vgg19 import VGG19
 from toonbench.training.clips import ClipSet
+from toonbench.training.sampling import step_rng
 from toonbench.training.trained_on import TrainedOn
 from toonbench.types import ToonbenchError
 from toonbench.weights.trained import read_about
@@ -288,6 +290,14 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_batch_saved(data, tmp_
         fit(replace(QUICK, l1=float("inf")), data, tmp_path, device="cpu")
     (path,) = tmp_path.glob("not-finite-*.pt")
     assert torch.load(path, weights_only=True)["batch"]["driving"].shape == (2, 3, 64, 64)
+
+
+def test_domains_have_equal_shares_of_a_step_however_many_clips_they_have(data):
+    dark = replace(data["real"], train=[np.zeros_like(data["real"].train[0])] * 30)
+    state = new_state(replace(QUICK, batch=6, jitter=0.0), "cpu", lambda: new_networks(QUICK, None))
+    source, driving = draw({"real": dark, "cartoon": data["cartoon"]}, step_rng(0, 0), state=state)
+    assert len(source) == len(driving) == 6
+    assert sum(bool((one == -1).all()) for one in source) == 3
 
 
 def test_too_little_memory_is_one_line_that_names_the_setting_to_lower(data, tmp_path, monkeypatch):

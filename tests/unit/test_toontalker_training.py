@@ -11,8 +11,9 @@ from toonbench import cli
 from toonbench.data.table import CLIPS
 from toonbench.report.methods import model_name
 from toonbench.report.papers import load_paper
-from toonbench.training.clips import ClipSet
-from toonbench.training.trained_on import trained_on
+from toonbench.training.clips import ClipSet, load_sets
+from toonbench.training.processes import ProcessGroup
+from toonbench.training.trained_on import TrainedOn, trained_on
 from toonbench.types import Clip, ToonbenchError
 from toonbench.video import write_lossless
 from toontalker.config import NetworkConfig
@@ -20,6 +21,7 @@ from toontalker.method import ToonTalker
 from toontalker.train.config import ABLATIONS, CONFIGS, MINI, TrainConfig, find_config
 from toontalker.train.losses import analogy
 from toontalker.train.state import begin_stage2, load_state, new_state, set_rate
+from toontalker.train.step import draw_batch
 from toontalker.train.train import run, train
 from toontalker.weights_io import load_network, notes_of
 
@@ -120,6 +122,30 @@ def test_stage_2_starts_the_cartoon_domain_as_a_copy_of_the_real_one_with_shared
         assert torch.equal(a, b), key
     assert cartoon.dec.transformerlayer_0 is real.dec.transformerlayer_0
     assert cartoon.dec.transformerlayer is not real.dec.transformerlayer
+
+
+def test_both_domains_have_equal_shares_of_a_step_however_many_clips_they_have(data):
+    many = replace(data["real"], train=data["real"].train * 20)
+    state = new_state(replace(QUICK, steps1=0, batch2=3), "cpu")
+    pairs = draw_batch(state, {"real": many, "cartoon": data["cartoon"]}, group=ProcessGroup())
+    assert {domain: [len(frames) for frames in pair] for domain, pair in pairs.items()} == {
+        "real": [3, 3],
+        "cartoon": [3, 3],
+    }
+
+
+def test_stored_clips_train_the_same_weights_as_clips_in_memory(data, whole, tmp_path):
+    sets = []
+    for domain, clips in data.items():
+        for index, frames in enumerate((*clips.heldout, *clips.train)):
+            write_lossless(tmp_path / f"{domain}{index}.mkv", frames, fps=10)
+            path = tmp_path / f"{domain}{index}.mkv"
+            sets.append(Clip(id=path.stem, path=path, domain=domain, split="train", identity=path.stem))
+    stored = load_sets({"": sets}, size=64, cache=tmp_path / "cache")
+    plain = {domain: replace(one, origin=TrainedOn()) for domain, one in stored.items()}
+    run(QUICK, plain, tmp_path / "out", device="cpu")
+    for name in ("weights.safetensors", "log.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_rates_fall_over_the_last_share_of_each_stage():

@@ -1,7 +1,11 @@
 """What trained methods share: clips, sampling, checkpoints, averages, processes, logs, losses."""
 
+import copy
+import errno
+import io
 import json
 import os
+import pickle
 import platform
 import signal
 import subprocess
@@ -14,6 +18,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from toonbench.networks.discriminator import Discriminator, minibatch_stddev
 from toonbench.networks.vgg19 import VGG19, PerceptualLoss
@@ -26,7 +31,7 @@ from toonbench.training.checkpoint import (
     remove_checkpoints,
     save_checkpoint,
 )
-from toonbench.training.clips import load_clips, skipped_lines
+from toonbench.training.clips import few_lines, load_clips, load_sets, skipped_lines
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import evenly, grid
 from toonbench.training.images import to_pixels, to_tensor
@@ -37,7 +42,7 @@ from toonbench.training.sampling import draw_gap, draw_pairs, step_rng
 from toonbench.training.stability import NotFinite, backward, limit, saved_batch
 from toonbench.training.trained_on import TrainedOn, trained_on
 from toonbench.types import Clip, Pair, ToonbenchError
-from toonbench.video import write_lossless
+from toonbench.video import FrameReader, write_lossless
 
 # clips
 
@@ -114,6 +119,67 @@ def test_training_clips_are_known_again_by_data_set_and_name_or_by_content(video
     again = TrainedOn.from_dict(json.loads(json.dumps(origin.to_dict())))
     assert again == origin
     assert [TrainedOn.from_dict(one) for one in (None, {}, {"data": [], "clips": 1, "marks": "?"})] == [None] * 3
+
+
+def same_clips(first, second):
+    return len(first) == len(second) and all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_stored_frames_are_those_in_memory_and_are_used_again_until_a_file_changes(videos, tmp_path, monkeypatch):
+    (tmp_path / "cut.mkv").write_bytes(videos[2].path.read_bytes()[:3000])
+    clips = [
+        replace(videos[0], id="cut", path=tmp_path / "cut.mkv"),
+        *videos,
+        replace(videos[0], id="b", problem="no face"),
+    ]
+    kept, needs = tmp_path / "cache", {"size": 32, "domains": ("real",)}
+    whole, stored = load_clips(clips, **needs)["real"], load_sets({"": clips}, cache=kept, **needs)["real"]
+    for ours in (stored, copy.deepcopy(stored)):
+        assert same_clips(whole.train, ours.train)
+        assert same_clips(whole.heldout, ours.heldout)
+        assert same_clips(whole.train[:1], ours.train[:1])
+        assert (ours.origin, ours.skipped, ours.identities) == (whole.origin, whole.skipped, 2)
+    assert len(pickle.dumps(stored)) < 3000 < whole.train[0].nbytes
+    with monkeypatch.context() as patch:
+        patch.setattr("toonbench.training.clips.iter_frames", None)  # nothing is decoded
+        assert same_clips(whole.train, load_sets({"": clips}, cache=kept, **needs)["real"].train)
+    (tmp_path / "cut.mkv").write_bytes(videos[2].path.read_bytes())
+    assert [*load_sets({"": clips}, cache=kept, **needs)["real"].skipped] == ["b"]
+
+
+def test_stored_frames_have_the_pixels_of_the_frame_reader(videos, tmp_path):
+    size = 72
+    found = load_sets({"": videos}, size=size, domains=("real",), cache=tmp_path)["real"]
+    for clip, frames in zip(videos, [*found.heldout, *found.train], strict=True):
+        reader = FrameReader(clip.path)
+        pictures = [Image.fromarray(frame).resize((size, size), Image.Resampling.BOX) for frame in reader.get(range(4))]
+        assert np.array_equal(frames, np.stack(pictures))
+
+
+def test_a_disk_that_is_full_while_frames_are_stored_is_one_line_and_leaves_no_clips(videos, tmp_path, monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", lambda *_, **__: Full())
+    with pytest.raises(ToonbenchError, match="the disk is full"):
+        load_sets({"": videos}, size=32, domains=("real",), cache=tmp_path)
+    assert not [*tmp_path.rglob("clips.json")]
+
+
+def test_people_of_one_data_set_and_characters_of_another_can_be_trained_on_together(videos):
+    drawn = [replace(clip, id=f"c{clip.id}", domain="cartoon") for clip in videos]
+    found = load_sets({"people@1": videos, "films@2": drawn}, size=32)
+    assert [(len(some.train), some.origin.data) for some in found.values()] == [(2, ("people@1",)), (2, ("films@2",))]
+    with pytest.raises(ToonbenchError, match=r"0 cartoon training clips: .*or give a further data set"):
+        load_sets({"people@1": videos}, size=32)
+
+
+def test_few_identities_are_one_line_with_the_numbers(videos):
+    (line,) = few_lines(load_clips(videos, size=32, domains=("real",)))
+    assert line.startswith("few real identities: 2 in 2 training clips, and 1 clips for samples; ")
+    many = [replace(videos[0], id=str(number), identity=str(number)) for number in range(11)]
+    assert few_lines(load_clips(many, size=32, domains=("real",))) == []
 
 
 def test_clips_of_two_trainings_add_up_and_those_of_a_resumed_one_do_not(videos):

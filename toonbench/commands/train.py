@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from inspect import signature
@@ -14,12 +15,14 @@ from toonbench.commands.shared import Terminal
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
+    from toonbench.data import Dataset
     from toonbench.training.clips import TrainingClips
+    from toonbench.types import Clip
 
 
 def train(
     *,
-    data: str,
+    data: Annotated[list[str], Parameter(negative="", consume_multiple=True)],
     out: Path,
     method: str = "toontalker",
     config: str = "mini",
@@ -37,7 +40,7 @@ def train(
     ----------
     data
         The folder of a data set (`toonbench make-puppets --split train` makes one), or your own folder with real_videos/ and
-        cartoon_videos/, whose faces are cropped first; all its videos are used.
+        cartoon_videos/, whose faces are cropped first; all its videos are used. Several may be given: people of one, characters of another.
     out
         The folder for checkpoints, sample pictures and the log; a run in it resumes.
     method
@@ -102,30 +105,50 @@ def _given(cls: Any, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _clips(cls: Any, data: str, *, config: str, changes: dict[str, Any], terminal: Terminal) -> TrainingClips:
-    """The training clips of the data set `data` that the method's class `cls` needs."""
+def _clips(
+    cls: Any, specs: Sequence[str], *, config: str, changes: dict[str, Any], terminal: Terminal
+) -> TrainingClips:
+    """The training clips of the data sets `specs` that the method's class `cls` needs."""
+    from toonbench.data import is_plain_folder, locate
+    from toonbench.data.open import cache_folder
+    from toonbench.data.supervision import supervised
+    from toonbench.training.clips import ClipNeeds, few_lines, load_sets, skipped_lines
+
+    needs = cls.clip_needs(config, **changes) if hasattr(cls, "clip_needs") else ClipNeeds()
+    opened = [_opened(spec, size=needs.size, terminal=terminal) for spec in specs]
+    sets = {data.id: clips for data, clips in opened}
+    if len(opened) > 1 and (needs.labels or needs.targets):
+        raise ToonbenchError(
+            f"--data {' '.join(specs)}: this training reads labels or targets of one data set; give one"
+        )
+    plain = any(is_plain_folder(locate(spec)) for spec in specs)
+    found = load_sets(sets, size=needs.size, domains=needs.domains, alone=plain, cache=cache_folder() / "training")
+    for line in (*skipped_lines(found), *few_lines(found)):
+        terminal.message(line)
+    return supervised(found, opened[0][0], needs=needs)
+
+
+def _opened(spec: str, *, size: int, terminal: Terminal) -> tuple[Dataset, tuple[Clip, ...]]:
+    """A data set, and its clips that can be used; all videos of a plain folder are training clips."""
     from toonbench.commands.shared import report_problems
     from toonbench.data import is_plain_folder, locate
     from toonbench.data.open import open_data
-    from toonbench.data.supervision import supervised
     from toonbench.prepare.options import Options
-    from toonbench.training.clips import ClipNeeds, load_clips, skipped_lines
 
-    needs = cls.clip_needs(config, **changes) if hasattr(cls, "clip_needs") else ClipNeeds()
-    root = locate(data)
+    root = locate(spec)
     plain = is_plain_folder(root)
-    options = Options(size=max(needs.size, 256))
-    opened = open_data(data, options=options, pool=terminal.pool(0)) if plain else open_data(data)
-    report_problems(opened, data, terminal=terminal)
+    opened = open_data(spec, options=Options(size=max(size, 256)), pool=terminal.pool(0)) if plain else open_data(spec)
+    report_problems(opened, spec, terminal=terminal)
     clips = tuple(clip for clip in opened.clips if not clip.problem)  # problems were just reported
     if plain:
         clips = tuple(replace(clip, split="train") for clip in clips if clip.kind == "video")
-    if not any(clip.kind == "video" and clip.split == "train" for clip in clips):
+    videos = [clip for clip in clips if clip.kind == "video"]
+    if not any(clip.split == "train" for clip in videos):
+        others = (
+            f" ({len(videos)} of the splits {', '.join(sorted({clip.split for clip in videos}))})" if videos else ""
+        )
         raise ToonbenchError(
-            f"{root} has no training videos that can be used: put videos into its folders real_videos and cartoon_videos, or "
+            f"{root} has no training videos that can be used{others}: put videos into its folders real_videos and cartoon_videos, or "
             "make some with `toonbench make-puppets --split train --out DIR`"
         )
-    found = load_clips(clips, size=needs.size, domains=needs.domains, alone=plain, data=opened.id)
-    for line in skipped_lines(found):
-        terminal.message(line)
-    return supervised(found, opened, needs=needs)
+    return opened, clips

@@ -1,19 +1,25 @@
-"""Training clips in memory, loaded from the clips of a data set that is open."""
+"""Training clips, loaded from the clips of data sets that are open."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import operator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toonbench.training.stored import in_memory, on_disk
 from toonbench.training.trained_on import TrainedOn, trained_on
 from toonbench.types import DOMAINS, Clip, Domain, Frame, Frames, ToonbenchError
 from toonbench.video import iter_frames
 
 HELD_OUT = 20  # one in so many identities is held out
+FEW = 10  # identities of a domain, below which a line warns
+WHO: Mapping[Domain, str] = {"real": "people", "cartoon": "characters"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +50,15 @@ class TargetClip:
 class ClipSet:
     """Clips of one domain, each uint8 (frames, size, size, 3) RGB: those to train on, and those held out.
 
-    `origin` knows the training clips again, and is stored with the weights. `skipped` are clips that cannot be used, with the reason.
-    `names` are the ids of the training clips. `rigs`, the ground-truth motion of each (frames, channels), and `targets` are there for
-    methods that need them.
+    `origin` knows the training clips again, and is stored with the weights. `identities` is the number of people or characters in the
+    training clips. `skipped` are clips that cannot be used, with the reason. `names` are the ids of the training clips. `rigs`, the
+    ground-truth motion of each (frames, channels), and `targets` are there for methods that need them.
     """
 
-    train: tuple[Frames, ...]
-    heldout: tuple[Frames, ...]
+    train: Sequence[Frames]
+    heldout: Sequence[Frames]
     origin: TrainedOn = field(default_factory=TrainedOn)
+    identities: int = 0
     skipped: Mapping[str, str] = field(default_factory=dict[str, str])
     names: tuple[str, ...] = ()
     rigs: tuple[NDArray[np.float32], ...] = ()
@@ -64,28 +71,54 @@ TrainingClips = Mapping[Domain, ClipSet]
 def load_clips(
     clips: Sequence[Clip], *, size: int, domains: Sequence[Domain] = DOMAINS, alone: bool = False, data: str = ""
 ) -> dict[Domain, ClipSet]:
-    """Read the videos of the split `train` of the data set with the id `data`, resized to `size` x `size` with an area filter.
+    """`load_sets` of one data set with the id `data`, in memory."""
+    return load_sets({data: clips}, size=size, domains=domains, alone=alone)
 
+
+def load_sets(
+    sets: Mapping[str, Sequence[Clip]],
+    *,
+    size: int,
+    domains: Sequence[Domain] = DOMAINS,
+    alone: bool = False,
+    cache: Path | None = None,
+) -> dict[Domain, ClipSet]:
+    """Read the videos of the split `train` of data sets, by id, resized to `size` x `size` with an area filter.
+
+    With the folder `cache`, their frames are stored in it, and memory does not grow with them; the next training uses them again.
     One in twenty identities, at least one, is held out for samples. `alone` accepts a domain with one identity, whose clips
     serve for training and for samples. A clip that cannot be read, or that has one frame, is skipped.
     Raises ToonbenchError where a domain has fewer than two clips or identities, or none.
     """
-    training = [clip for clip in clips if clip.kind == "video" and clip.split == "train"]
-    own = {domain: [clip for clip in training if clip.domain == domain] for domain in domains}
+    own = {domain: {data: _training(clips, domain) for data, clips in sets.items()} for domain in domains}
     least = 1 if alone else 2
     for domain, some in own.items():  # before any is read
-        if len(some) < least:
+        if (count := sum(map(len, some.values()))) < least:
             more = "one or more is needed" if alone else "two or more are needed"
             raise ToonbenchError(
-                f"{len(some)} {domain} training clips: {more}; put videos into {domain}_videos, or make some with "
-                "`toonbench make-puppets --split train --out DIR`"
+                f"{count} {domain} training clips: {more}; put videos into {domain}_videos, or make some with "
+                "`toonbench make-puppets --split train --out DIR`, or give a further data set that has them"
             )
-    return {domain: _load(own[domain], domain, size, alone=alone, data=data) for domain in domains}
+    return {domain: _load(own[domain], domain, size, alone=alone, cache=cache) for domain in domains}
+
+
+def _training(clips: Sequence[Clip], domain: Domain) -> list[Clip]:
+    return [clip for clip in clips if clip.kind == "video" and clip.split == "train" and clip.domain == domain]
 
 
 def skipped_lines(clips: TrainingClips) -> list[str]:
     """For each domain with clips that were skipped, a line with their number, the names of the first three, and a reason."""
     return [_skipped(domain, some.skipped) for domain, some in clips.items() if some.skipped]
+
+
+def few_lines(clips: TrainingClips) -> list[str]:
+    """For each domain with fewer than FEW identities, a line with their number and that of the clips."""
+    return [
+        f"few {domain} identities: {some.identities} in {len(some.train)} training clips, and {len(some.heldout)} clips for samples; "
+        f"weights that learn from fewer than {FEW} often fail on other faces: add clips of other {WHO[domain]}"
+        for domain, some in clips.items()
+        if some.identities < FEW
+    ]
 
 
 def origin_of(clips: TrainingClips, *, domains: Sequence[Domain]) -> TrainedOn:
@@ -107,14 +140,15 @@ def check_clips(clips: TrainingClips, *, size: int, domains: Sequence[Domain]) -
                 raise ToonbenchError(f"a {domain} training clip has {width} x {height} px; {size} x {size} is needed")
 
 
-def _load(clips: Sequence[Clip], domain: Domain, size: int, *, alone: bool, data: str) -> ClipSet:
-    found, skipped = _read_all(clips, size)
-    names = sorted({clip.identity or str(clip.path) for clip, _ in found})
+def _load(sets: Mapping[str, Sequence[Clip]], domain: Domain, size: int, *, alone: bool, cache: Path | None) -> ClipSet:
+    owned = [(data, clip) for data, some in sets.items() for clip in some]
+    clips, read = [clip for _, clip in owned], partial(_frames, size=size)
+    found = in_memory(clips, read) if cache is None else on_disk(clips, read, size=size, cache=cache)
+    skipped = {clips[number].id: reason for number, reason in found.skipped.items()}
+    people = {number: clips[number].identity or str(clips[number].path) for number in found.numbers}
+    names = sorted({*people.values()})
     chosen = set(names[:: max(2, min(HELD_OUT, len(names)))])
-    parts: dict[bool, list[tuple[Clip, Frames]]] = {True: [], False: []}
-    for clip, frames in found:
-        parts[(clip.identity or str(clip.path)) in chosen].append((clip, frames))
-    heldout, train = parts[True], parts[False]
+    train, heldout = ({number for number in people if (people[number] in chosen) == out} for out in (False, True))
     if alone and bool(train) != bool(heldout):
         train = heldout = train or heldout
     if not train or not heldout:
@@ -123,30 +157,21 @@ def _load(clips: Sequence[Clip], domain: Domain, size: int, *, alone: bool, data
             f"the {domain} training clips show {len(names)} identities in clips of two and more frames: "
             f"{'one' if alone else 'two'} or more identities are needed{reason}"
         )
+    used = {data: [owned[number][1] for number in sorted(train) if owned[number][0] == data] for data in sets}
+    origins = [trained_on(some, data=data) for data, some in used.items()]
     return ClipSet(
-        tuple(frames for _, frames in train),
-        tuple(frames for _, frames in heldout),
-        origin=trained_on([clip for clip, _ in train], data=data),
+        found.part(train),
+        found.part(heldout),
+        origin=functools.reduce(operator.or_, origins, TrainedOn()),
+        identities=len({people[number] for number in train}),
         skipped=skipped,
-        names=tuple(clip.id for clip, _ in train),
+        names=tuple(clips[number].id for number in sorted(train)),
     )
 
 
-def _read_all(clips: Sequence[Clip], size: int) -> tuple[list[tuple[Clip, Frames]], dict[str, str]]:
-    """The clips that can be used, with their frames, and the reasons of the others by name."""
-    found: list[tuple[Clip, Frames]] = []
-    skipped: dict[str, str] = {}
-    for clip in clips:
-        try:
-            frames = read_frames(clip.path, size=size) if not clip.problem else None
-        except (ToonbenchError, OSError) as error:
-            skipped[clip.id] = str(error)
-            continue
-        if frames is None or len(frames) < 2:
-            skipped[clip.id] = clip.problem or "it has one frame"
-        else:
-            found.append((clip, frames))
-    return found, skipped
+def _frames(clip: Clip, *, size: int) -> Iterator[Frame]:
+    """The frames of a clip in order, with the pixels of `video.FrameReader`, which does not notice a truncated file."""
+    return (_resized(frame, size) for frame in iter_frames(clip.path))
 
 
 def _skipped(domain: Domain, skipped: Mapping[str, str]) -> str:
