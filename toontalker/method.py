@@ -167,7 +167,7 @@ class ToonTalker(ChunkedMethod):
         return ClipNeeds(
             size=chosen.network.size,
             domains=DOMAINS if chosen.steps2 else ("real",),
-            labels=chosen.paired == "labels",
+            labels=chosen.paired == "labels" or chosen.guided,
             targets=chosen.paired == "pairs" and chosen.steps2 > 0,
         )
 
@@ -182,6 +182,7 @@ class ToonTalker(ChunkedMethod):
         resume: bool = True,
         ablation: str = "",
         overrides: Sequence[str] = (),
+        checkpoint: Path | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Path:
         """See `toontalker.train.train.train`."""
@@ -189,7 +190,7 @@ class ToonTalker(ChunkedMethod):
 
         return train(
             clips, out, config=config, device=device, resume=resume, ablation=ablation, overrides=overrides, paired=cls.paired,
-            on_progress=on_progress,
+            checkpoint=checkpoint, on_progress=on_progress,
         )  # fmt: skip
 
     @staticmethod

@@ -113,10 +113,12 @@ class ToonTalkerNetwork(nn.Module):
 
     def source(self, image: Tensor, domain: str) -> Source:
         """Encode sources."""
-        network = self.domain(domain)
-        descriptor = network.enc2.vector(image)
+        return self.encoded(image, self.domain(domain).enc2.vector(image), domain)
+
+    def encoded(self, image: Tensor, descriptor: Tensor, domain: str) -> Source:
+        """Sources whose motion descriptors (B, width) are known."""
         codes = self.to_reference(descriptor, domain), self.from_reference(descriptor, domain)
-        return Source(network.features(image), *codes)
+        return Source(self.domain(domain).features(image), *codes)
 
     def absolute(self, source: Source, driving: Tensor, *, domain: str, trace: Trace | None = None) -> Tensor:
         """Frames in the pose of the driving video (Eq. 3). `driving` is w_{r->d}; `domain` is the source's."""

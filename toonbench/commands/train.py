@@ -52,7 +52,7 @@ def train(
     settings
         Fields of the configuration that are changed, as key=value (docs/training.md), for example `--set steps1=2000 batch1=16`.
     checkpoint
-        Weights to begin with, official ones or those of an earlier training (fomm, lia, dagan); otherwise new weights.
+        Weights to begin with, official ones or those of an earlier training; otherwise new weights.
     device
         auto, cpu, cuda or mps.
     fresh

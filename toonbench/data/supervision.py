@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from toonbench.data.folder import Dataset
 from toonbench.data.motion import read_motion
@@ -11,6 +15,7 @@ from toonbench.training.clips import ClipNeeds, ClipSet, TargetClip, TrainingCli
 from toonbench.training.rigs import Rig
 from toonbench.training.trained_on import trained_on
 from toonbench.types import Clip, Domain, Frames, ToonbenchError
+from toonbench.video import probe
 
 
 def supervised(clips: TrainingClips, data: Dataset, *, needs: ClipNeeds) -> TrainingClips:
@@ -29,22 +34,23 @@ def with_labels(clips: TrainingClips, listed: Sequence[Clip], *, root: str) -> T
             f"{root}: {len(without)} of {len(names)} training clips have no ground-truth motion (the first: {without[0]}), which this "
             "training needs and only puppets have: make some with `toonbench make-puppets --split train --out DIR`"
         )
-    return {domain: replace(some, rigs=tuple(_rigs(some, by_id))) for domain, some in clips.items()}
-
-
-def _rigs(some: ClipSet, by_id: dict[str, Clip]) -> list[Rig]:
-    found: list[Rig] = []
-    for name, frames in zip(some.names, some.train, strict=True):
-        path = by_id[name].motion
-        if path is None:
-            continue
-        rig = read_motion(path, fps=by_id[name].fps).rig
-        if len(rig) != len(frames):
-            raise ToonbenchError(
-                f"{path}: the ground-truth motion has {len(rig)} frames, and the clip {len(frames)}; make the data set again"
-            )
-        found.append(rig)
+    found: dict[Domain, ClipSet] = {}
+    for domain, some in clips.items():
+        read = [_labels(by_id[name], frames=len(frames)) for name, frames in zip(some.names, some.train, strict=True)]
+        found[domain] = replace(some, rigs=tuple(rig for rig, _ in read), landmarks=tuple(points for _, points in read))
     return found
+
+
+def _labels(clip: Clip, *, frames: int) -> tuple[Rig, NDArray[np.float32]]:
+    """The rig (frames, channels) of a clip, and its landmarks (frames, 70, 2) in parts of the image's sides."""
+    path = clip.motion or Path()
+    truth = read_motion(path, fps=clip.fps)
+    if len(truth.rig) != frames:
+        raise ToonbenchError(
+            f"{path}: the ground-truth motion has {len(truth.rig)} frames, and the clip {frames}; make the data set again"
+        )
+    info = probe(clip.path) if not clip.width or not clip.height else clip
+    return truth.rig, (truth.landmarks / np.array([info.width, info.height])).astype(np.float32)
 
 
 def with_targets(clips: TrainingClips, data: Dataset, *, size: int) -> TrainingClips:

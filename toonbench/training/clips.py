@@ -52,7 +52,8 @@ class ClipSet:
 
     `origin` knows the training clips again, and is stored with the weights. `identities` is the number of people or characters in the
     training clips. `skipped` are clips that cannot be used, with the reason. `names` are the ids of the training clips. `rigs`, the
-    ground-truth motion of each (frames, channels), and `targets` are there for methods that need them.
+    ground-truth motion of each (frames, channels), `landmarks` of each (frames, 70, 2), in parts of the image's sides, and `targets` are
+    there for methods that need them.
     """
 
     train: Sequence[Frames]
@@ -62,6 +63,7 @@ class ClipSet:
     skipped: Mapping[str, str] = field(default_factory=dict[str, str])
     names: tuple[str, ...] = ()
     rigs: tuple[NDArray[np.float32], ...] = ()
+    landmarks: tuple[NDArray[np.float32], ...] = ()
     targets: tuple[TargetClip, ...] = ()
 
 

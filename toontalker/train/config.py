@@ -32,6 +32,7 @@ class TrainConfig:
     warp: weight of L1 between the target and the source image moved by the flows alone; not in the paper.
     perceptual, weight_perceptual: which features, and lambda_per.
     synthetic: whether stage 2 generates images with the motion of the other domain; without, Eq. 12 is L_rec of both domains alone.
+    synthetic_every: in every how many steps of stage 2 it does so; the analogy constraint then counts so many times. Open.
     motion: lambda_m of the analogy constraint (Eq. 9). detach_driving: no gradient into the driving side of it; open.
     adversarial: weight of the generator's adversarial terms (Eq. 10 to 12), 0 trains without discriminators.
     precision: bf16 computes the networks in bfloat16 (autocast); weights and optimisers stay float32. Open.
@@ -42,6 +43,11 @@ class TrainConfig:
         motion teaches to copy detail, large motion alone teaches to blur); 0 draws any two frames. Open.
     workers: processes that share each batch evenly, one thread each; for CPUs. `accelerate launch` decides their number itself.
     flow_init: factor on the flow heads' initial weights; below 1 the warps start near the identity. Open.
+    motion_rate: factor on the rate of the motion encoders. Open.
+    readout, regions, landmarks: weights of terms that need labels, which only puppets have and the paper does not use
+        (`toontalker.train.guidance`): what the motion descriptors say of the rig, L1 in boxes around eyes and mouth, and
+        the flows at the landmarks. 0 trains without labels.
+    start: sha256 of the weights that both domains start from, if not from new ones.
     """
 
     name: str = "paper"
@@ -68,6 +74,7 @@ class TrainConfig:
     perceptual: Perceptual = "vgg19"
     weight_perceptual: float = 10.0
     synthetic: bool = True
+    synthetic_every: int = 1
     motion: float = 20.0
     detach_driving: bool = False
     adversarial: float = 1.0
@@ -79,6 +86,11 @@ class TrainConfig:
     jitter: float = 0.1
     gap_growth: int = 0
     flow_init: float = 1.0
+    motion_rate: float = 1.0
+    readout: float = 0.0
+    regions: float = 0.0
+    landmarks: float = 0.0
+    start: str = ""
     workers: int = 1
     checkpoint_every: int = 1000
     sample_every: int = 1000
@@ -90,6 +102,7 @@ class TrainConfig:
             "batch2",
             "levels",
             "r1_every",
+            "synthetic_every",
             "workers",
             "checkpoint_every",
             "sample_every",
@@ -98,9 +111,19 @@ class TrainConfig:
         for name in positive:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: 1 or more is needed")
-        for name in ("steps1", "steps2", "gap_growth", "motion", "adversarial", "supervision", "clip", "lr1", "lr2"):
+        for name in ("steps1", "steps2", "gap_growth", "motion", "adversarial", "supervision", "clip", "lr1", "lr2",
+                     "motion_rate", "readout", "regions", "landmarks"):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: 0 or more is needed")
+        if self.paired and self.guided:
+            raise ValueError(
+                "readout, regions and landmarks are for ToonTalker, and paired training has labels of its own: set them to 0"
+            )
+
+    @property
+    def guided(self) -> bool:
+        """Whether terms need labels of the clips."""
+        return max(self.readout, self.regions, self.landmarks) > 0
 
     def to_dict(self) -> dict[str, Any]:
         """For checkpoints and model cards; `from_dict` reads it back."""
@@ -148,7 +171,19 @@ MINI = TrainConfig(
     sample_every=250,
 )
 
-CONFIGS = {"mini": MINI, "paper": TrainConfig()}
+MINI_PUPPETS = replace(
+    MINI,
+    name="mini-puppets",
+    lr2=2.5e-3,
+    motion_rate=4.0,
+    readout=30.0,
+    regions=60.0,
+    landmarks=20.0,
+    synthetic_every=4,
+)
+"""The mini with terms that need labels: for puppets."""
+
+CONFIGS = {"mini": MINI, "mini-puppets": MINI_PUPPETS, "paper": TrainConfig()}
 
 ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "no-analogy": {"synthetic": False},
@@ -190,7 +225,9 @@ def find_config(name: str, *, ablation: str = "", overrides: Sequence[str] = (),
         )
     fixed = dict.fromkeys(PAIRED[paired], "paired training decides it, and it cannot be set")
     fixed |= dict.fromkeys(ABLATIONS.get(ablation, {}), f"--ablation {ablation} decides it; leave one of the two out")
-    fixed |= dict.fromkeys(("name", "ablation", "overrides", "paired"), "it names the user's choice, and cannot be set")
+    fixed |= dict.fromkeys(
+        ("name", "ablation", "overrides", "paired", "start"), "it names the user's choice, and cannot be set"
+    )
     decided = {**PAIRED[paired], **ABLATIONS.get(ablation, {})}
     own = {key: value for key, value in decided.items() if "." not in key}
     inner = {key.partition(".")[2]: value for key, value in decided.items() if "." in key}

@@ -15,7 +15,7 @@ from torch import Tensor
 from toonbench.networks.vgg19 import PerceptualLoss
 from toonbench.training.clips import TrainingClips
 from toonbench.training.processes import ProcessGroup
-from toonbench.training.rigs import Rig, mirrored
+from toonbench.training.rigs import Landmarks, Rig, mirrored, mirrored_points
 from toonbench.training.sampling import Drawn, Part, Random, draw_places, pictures_at, seed_networks, share, step_rng
 from toonbench.types import Domain, ToonbenchError
 
@@ -35,12 +35,14 @@ BOTH: tuple[tuple[Domain, Domain], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Supervision:
-    """What paired training knows of a batch: the rigs of both frames of each pair (B, channels), and pairs of frames of targets.
+    """What supervised training knows of a batch: the rigs of both frames of each pair (B, channels), their landmarks (B, 70, 2), in
+    parts of the image's sides, and pairs of frames of targets.
 
     The targets of a domain are its characters, moved as the pairs of the other domain moved.
     """
 
     rigs: Pairs = field(default_factory=dict[Domain, "tuple[Tensor, Tensor]"])
+    landmarks: Pairs = field(default_factory=dict[Domain, "tuple[Tensor, Tensor]"])
     targets: Pairs = field(default_factory=dict[Domain, "tuple[Tensor, Tensor]"])
 
 
@@ -51,7 +53,8 @@ def check_supervision(clips: TrainingClips, config: TrainConfig, *, domains: tup
     """Raise ToonbenchError for clips without what the paired training of this configuration needs."""
     how = "load them with `toonbench.data.supervision.supervised`"
     for domain in domains:
-        if config.paired == "labels" and len(clips[domain].rigs) != len(clips[domain].train):
+        labels = config.paired == "labels" or config.guided
+        if labels and len(clips[domain].rigs) != len(clips[domain].train):
             raise ToonbenchError(
                 f"the {domain} training clips have no ground-truth motion, which this training needs: {how}"
             )
@@ -79,8 +82,10 @@ def draw_supervised(state: TrainState, clips: TrainingClips, *, group: ProcessGr
         pairs[domain] = pictures_at(
             clips[domain].train, places, rng, jitter=config.jitter, device=state.device, part=part
         )
-        if config.paired == "labels":
-            extra.rigs[domain] = _rigs(clips[domain].rigs, share(places, part), device=state.device)
+        own = share(places, part)
+        extra.rigs[domain] = _rigs(clips[domain].rigs, own, device=state.device)
+        if config.guided:
+            extra.landmarks[domain] = _landmarks(clips[domain].landmarks, own, device=state.device)
     return pairs, extra
 
 
@@ -91,6 +96,17 @@ def _rigs(rigs: Sequence[Rig], places: Sequence[Drawn], *, device: str) -> tuple
         np.stack([mirrored(rig) if one.mirrored else rig for rig, one in zip(end, places, strict=True)]) for end in ends
     ]
     first, second = (scaled_rig(torch.from_numpy(rig).to(device)) for rig in shown)
+    return first, second
+
+
+def _landmarks(clips: Sequence[Landmarks], places: Sequence[Drawn], *, device: str) -> tuple[Tensor, Tensor]:
+    """The landmarks of both frames of each pair."""
+    ends = ([clips[one.clip][one.first] for one in places], [clips[one.clip][one.second] for one in places])
+    shown = [
+        np.stack([mirrored_points(p) if one.mirrored else p for p, one in zip(end, places, strict=True)])
+        for end in ends
+    ]
+    first, second = (torch.from_numpy(points).to(device) for points in shown)
     return first, second
 
 
@@ -113,17 +129,29 @@ def _targets(
     )
 
 
-def codes(
-    network: ToonTalkerNetwork, pairs: Pairs, extra: Supervision
-) -> tuple[dict[Domain, Source], dict[Domain, Tensor]]:
-    """The encoded first frames of the pairs, and the motion codes of the second ones; given rigs are the codes of a `RigNetwork`."""
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The encoded first frames of the pairs, the motion codes of the second ones, and the motion descriptors of both."""
+
+    sources: dict[Domain, Source]
+    driving: dict[Domain, Tensor]
+    descriptors: Pairs
+
+
+def codes(network: ToonTalkerNetwork, pairs: Pairs, extra: Supervision) -> Codes:
+    """Encode the pairs. Given rigs are the codes of a `RigNetwork`, which has no descriptors."""
     if isinstance(network, RigNetwork) and extra.rigs:
         rigged: dict[Domain, Source] = {
             name: network.source(first, name, rig=extra.rigs[name][0]) for name, (first, _) in pairs.items()
         }
-        return rigged, {name: second for name, (_, second) in extra.rigs.items()}
-    sources: dict[Domain, Source] = {name: network.source(first, name) for name, (first, _) in pairs.items()}
-    return sources, {name: network.motion(second, name) for name, (_, second) in pairs.items()}
+        return Codes(rigged, {name: second for name, (_, second) in extra.rigs.items()}, {})
+    found = Codes({}, {}, {})
+    for name, (first, second) in pairs.items():
+        encoder = network.domain(name).enc2
+        found.descriptors[name] = one, other = encoder.vector(first), encoder.vector(second)
+        found.sources[name] = network.encoded(first, one, name)
+        found.driving[name] = network.from_reference(other, name)
+    return found
 
 
 def supervision_terms(
@@ -143,7 +171,7 @@ def supervision_terms(
     """
     terms: dict[str, Tensor] = {}
     fakes: Fakes = []
-    for domain, rigs in extra.rigs.items():
+    for domain, rigs in extra.rigs.items() if config.paired else ():
         read = network.motion(torch.cat(pairs[domain]), domain)
         terms[f"reading_{domain}"] = config.supervision * (read - torch.cat(rigs)).square().mean()
     for of, by in BOTH if extra.targets else ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import operator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from torch.optim import Adam
 from toonbench.networks.discriminator import Discriminator
 from toonbench.training.checkpoint import CHECKPOINT, filling, load_checkpoint, newest_checkpoint, save_checkpoint
 from toonbench.training.trained_on import KEY, TrainedOn
+from toonbench.types import ToonbenchError
 
 from ..model import DomainNetwork, ToonTalkerNetwork, network_of
+from ..weights_io import load_network, notes_of
 from .config import TrainConfig
 
 MAY_CHANGE = ("steps1", "steps2", "checkpoint_every", "sample_every", "log_every", "overrides")
@@ -69,12 +71,32 @@ def new_state(config: TrainConfig, device: str) -> TrainState:
     return TrainState(config, device, network, average, critics, *optimisers)
 
 
-def begin_stage2(state: TrainState) -> None:
-    """Copy the real domain's components to the cartoon domain's (section 3.3); the optimisers are new."""
-    state.least_error = math.inf
+def start_from(state: TrainState, path: Path) -> None:
+    """Give a new state the weights of a file, and the clips that these were trained on.
+
+    Raises ToonbenchError for a file of other sizes than the configuration's.
+    """
+    found, needed = load_network(path), state.config.network
+    sizes = found.domain("real").config
+    if replace(sizes, dropout=needed.dropout, heads=needed.heads) != needed:
+        raise ToonbenchError(
+            f"{path} has another network ({sizes}) than --config {state.config.name} ({needed}): choose another configuration"
+        )
     for network in (state.network, state.average):
+        for domain in ("cartoon", "real"):  # both hold the same query transformers: those of "real" stay
+            network.domain(domain).load_state_dict(found.domain(domain).state_dict())
+    state.origin |= TrainedOn.from_dict(notes_of(path).get(KEY)) or TrainedOn()
+
+
+def begin_stage2(state: TrainState) -> None:
+    """Copy the real domain's components to the cartoon domain's (section 3.3); the optimisers are new.
+
+    Where training started from weights of both domains, only the optimisers are new.
+    """
+    state.least_error = math.inf
+    for network in (state.network, state.average) if not state.config.start else ():
         network.domain("cartoon").load_state_dict(network.domain("real").state_dict())
-    if state.critics:
+    if state.critics and not state.config.start:
         state.critics["cartoon"].load_state_dict(state.critics["real"].state_dict())
     state.optimiser, state.critic_optimiser = _optimisers(
         state.config, state.network, state.critics, rate=state.config.lr2
@@ -84,19 +106,24 @@ def begin_stage2(state: TrainState) -> None:
 def _optimisers(
     config: TrainConfig, network: ToonTalkerNetwork, critics: nn.ModuleDict, *, rate: float
 ) -> tuple[Adam, Adam | None]:
-    """Adam with one group of equalised layers and one of plain ones; `scale` is a group's factor on the rate."""
-    equal: list[nn.Parameter] = []
-    plain: list[nn.Parameter] = []
+    """Adam with groups of equalised layers, plain ones and motion encoders; `scale` is a group's factor on the rate."""
+    scales = {"equal": 1.0, "plain": config.plain_lr, "motion": config.motion_rate}
+    learning: dict[str, list[nn.Parameter]] = {kind: [] for kind in scales}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
-            is_plain = any(part in name for part in ("transformerlayer", "latlayer1", "scale2", "shift2"))
-            (plain if is_plain else equal).append(parameter)
+            learning[_kind(name) if config.motion_rate != 1.0 or _kind(name) == "plain" else "equal"].append(parameter)
     groups: list[dict[str, Any]] = [
-        {"params": equal, "lr": rate, "scale": 1.0},
-        {"params": plain, "lr": rate * config.plain_lr, "scale": config.plain_lr},
+        {"params": found, "lr": rate * scales[kind], "scale": scales[kind]} for kind, found in learning.items() if found
     ]
     critic = Adam(critics.parameters(), lr=rate, betas=config.betas, fused=True) if critics else None
     return Adam(groups, betas=config.betas, fused=True), critic
+
+
+def _kind(name: str) -> str:
+    """The group of a parameter: plain layers, equalised ones of motion encoders, and other equalised ones."""
+    if any(part in name for part in ("transformerlayer", "latlayer1", "scale2", "shift2")):
+        return "plain"
+    return "motion" if ".enc2." in name else "equal"
 
 
 def set_rate(state: TrainState) -> None:

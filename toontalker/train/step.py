@@ -18,6 +18,7 @@ from toonbench.types import Domain
 from ..generator import Trace
 from ..model import Source, ToonTalkerNetwork
 from .config import TrainConfig
+from .guidance import Labels, guidance_terms
 from .losses import analogy, reconstruction_terms
 from .paired import BOTH, NOTHING, Fakes, Pairs, Supervision, codes, draw_supervised, supervision_terms
 from .state import TrainState
@@ -61,14 +62,15 @@ def train_step(
 ) -> Numbers:
     """One update of everything that learns in this stage. Raises BadBatch, before any update, where a number is not finite."""
     config, network = state.config, state.network
-    if config.paired:
+    if config.paired or config.guided:
         pairs, extra = draw_supervised(state, clips, group=group)
     else:
         pairs, extra = draw_batch(state, clips, group=group), NOTHING
     state.critics.requires_grad_(False)
     network.train()
     with precision(config, state.device):
-        terms, fakes = generator_terms(network, pairs, config, perceptual, extra=extra)
+        synthetic = state.step % config.synthetic_every == 0
+        terms, fakes = generator_terms(network, pairs, config, perceptual, extra=extra, synthetic=synthetic)
         if state.critics:
             terms["adversarial"] = config.adversarial * adversarial_term(state, fakes)
     loss = objective(terms)
@@ -114,30 +116,36 @@ def generator_terms(
     perceptual: PerceptualLoss | None,
     *,
     extra: Supervision = NOTHING,
+    synthetic: bool = True,
 ) -> tuple[dict[str, Tensor], Fakes]:
     """All weighted terms except the adversarial one (Eq. 11, 12), and the images that the discriminators receive.
 
     `pairs` holds (source, driving) frames of one clip per domain. With two domains, the source of each is also moved as
-    the pair of the other moved, unless the configuration is without synthetic images. Paired training knows more of the pairs.
+    the pair of the other moved, unless the configuration is without synthetic images or the step (`synthetic`) is. Paired training
+    knows more of the pairs.
     Terms whose names begin with `size_` are logged and not minimised.
     """
     terms: dict[str, Tensor] = {}
     fakes: Fakes = []
-    sources, driving = codes(network, pairs, extra)
+    encoded = codes(network, pairs, extra)
+    sources, driving = encoded.sources, encoded.driving
     for domain, (first, target) in pairs.items():
         trace: Trace = {}
         generated = network.absolute(sources[domain], driving[domain], domain=domain, trace=trace).float()
         found = reconstruction_terms(first, generated, target, trace=trace, config=config, perceptual=perceptual)
+        if config.guided:
+            labels = Labels(encoded.descriptors[domain], extra.rigs[domain], extra.landmarks[domain])
+            found |= guidance_terms(generated, target, labels, trace=trace, config=config)
         terms |= {f"{name}_{domain}": term for name, term in found.items()}
         fakes.append((domain, generated))
         moved = driving[domain] - sources[domain].from_reference
         terms[f"size_motion_{domain}"] = moved.detach().abs().mean()
         terms[f"size_code_{domain}"] = driving[domain].detach().std(0, unbiased=False).mean()
-    if len(pairs) == 2 and config.synthetic:
+    if len(pairs) == 2 and config.synthetic and synthetic:
         for of, by in BOTH:
             generated, distance = synthetic_terms(network, sources, driving, of=of, by=by, config=config)
             if distance is not None:
-                terms[f"analogy_{by}_to_{of}"] = config.motion * distance
+                terms[f"analogy_{by}_to_{of}"] = config.synthetic_every * config.motion * distance
             fakes.append((of, generated))
     more, generated = supervision_terms(
         network, pairs, extra, sources=sources, driving=driving, config=config, perceptual=perceptual

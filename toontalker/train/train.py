@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ from toonbench.training.processes import ProcessGroup, run_processes, shares
 from toonbench.training.stability import out_of_memory, saved_batch
 from toonbench.training.trained_on import KEY
 from toonbench.types import Domain, ToonbenchError
+from toonbench.weights.checkpoints import file_digest
 
 from ..config import Paired
 from ..weights_io import export
 from .config import TrainConfig, find_config
 from .paired import check_supervision
 from .samples import heldout_error, sample_grid
-from .state import TrainState, begin_stage2, load_state, new_state, save_state, set_rate
+from .state import TrainState, begin_stage2, load_state, new_state, save_state, set_rate, start_from
 from .step import BadBatch, Numbers, train_step
 
 Progress = Callable[[int, int], None]  # finished steps, all steps
@@ -43,17 +44,21 @@ def train(
     ablation: str = "",
     overrides: Sequence[str] = (),
     paired: Paired = "",
+    checkpoint: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Path:
     """Train on `clips`, writing into `out`; return the exported weights (safetensors).
 
     `out` receives checkpoint.pt, log.jsonl, timing.jsonl, samples/*.png, weights.safetensors, and best.safetensors: the weights with
     the least error on held-out clips in the last stage. With `resume`, a run found in `out` resumes from its last checkpoint, with
-    the same result as an unbroken run. `config`, `ablation`, `overrides` and `paired` choose the configuration (`find_config`).
+    the same result as an unbroken run. `config`, `ablation`, `overrides` and `paired` choose the configuration (`find_config`). Both
+    domains start from the weights of `checkpoint`, if given.
     Raises ToonbenchError for unusable clips, for a run of another configuration, and where a loss is not finite.
     """
     chosen = find_config(config, ablation=ablation, overrides=overrides, paired=paired)
-    return run(chosen, clips, out, device=device, resume=resume, on_progress=on_progress)
+    if checkpoint is not None:
+        chosen = replace(chosen, start=file_digest(checkpoint))
+    return run(chosen, clips, out, device=device, resume=resume, start=checkpoint, on_progress=on_progress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,7 @@ class _Job:
     out: Path
     device: str
     resume: bool
+    start: Path | None
 
 
 def run(
@@ -74,15 +80,16 @@ def run(
     *,
     device: str,
     resume: bool = True,
+    start: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Path:
-    """`train` with any configuration."""
+    """`train` with any configuration; new states take the weights of the file `start`."""
     for name, batch in (("batch1", config.batch1), ("batch2", config.batch2)):
         shares(batch, of=name, workers=config.workers)
     check_clips(clips, size=config.network.size, domains=_domains(config))
     check_supervision(clips, config, domains=_domains(config))
     open_folder(out)
-    job = _Job(config=config, clips=clips, out=out, device=device, resume=resume)
+    job = _Job(config=config, clips=clips, out=out, device=device, resume=resume, start=start)
     lead = partial(_loop, job, on_progress=on_progress)
     run_processes(lead, partial(_loop, job), workers=config.workers, device=device)
     return out / WEIGHTS
@@ -93,6 +100,8 @@ def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None
     perceptual = _perceptual(config, device)
     resumes = job.resume and newest_checkpoint(out) is not None
     state = load_state(config, device, out) if resumes else new_state(config, device)
+    if job.start is not None and not resumes:
+        start_from(state, job.start)
     state.origin |= origin_of(job.clips, domains=_domains(config))
     group.barrier()  # all have read the checkpoint before the first writes another
     total = config.steps1 + config.steps2

@@ -1,0 +1,89 @@
+"""Terms of training that need labels, which only puppets have. The paper has none of them; weights trained with them say so.
+
+With few steps, a motion encoder learns head pose long before the face, and the flows follow it. These terms tell encoders and flows
+directly what moved. They act within a domain: nothing is said about pairs across the domains, which stay with the analogy constraint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from toonbench.networks.flow_heads import sampling_grid
+
+from ..generator import Trace
+from .config import TrainConfig
+
+PARTS = (slice(36, 42), slice(42, 48), slice(48, 68))  # landmarks of the eyes and of the mouth
+FACE = 36  # landmarks from here on are those of eyes, mouth and pupils
+FACE_WEIGHT = 3.0  # of these in the flows' term
+PAD = 1.5 / 64  # of the image's side, around the landmarks of a part
+LEVELS = 2  # the finest levels of flow that the term of the landmarks sees
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What is known of both frames of each pair.
+
+    Motion descriptors are (B, width), scaled rigs (B, channels), and landmarks (B, 70, 2), in parts of the image's sides.
+    """
+
+    descriptors: tuple[Tensor, Tensor]
+    rigs: tuple[Tensor, Tensor]
+    landmarks: tuple[Tensor, Tensor]
+
+
+def guidance_terms(
+    generated: Tensor, target: Tensor, labels: Labels, *, trace: Trace, config: TrainConfig
+) -> dict[str, Tensor]:
+    """The weighted terms of one domain's pairs; images are (B, 3, size, size) in [-1, 1], `trace` is of the generated ones."""
+    terms: dict[str, Tensor] = {}
+    if config.readout:
+        terms["readout"] = config.readout * readout(torch.cat(labels.descriptors), torch.cat(labels.rigs))
+    if config.regions:
+        terms["regions"] = config.regions * region_l1(generated, target, labels.landmarks[1])
+    if config.landmarks:
+        fields = [value for name, value in trace.items() if name.endswith(".flow_skip")][-LEVELS:]
+        terms["landmarks"] = config.landmarks * landmark_flow(fields, *labels.landmarks)
+    return terms
+
+
+def readout(descriptors: Tensor, rigs: Tensor) -> Tensor:
+    """Mean squared difference between the first channels of descriptors (B, width) and scaled rigs (B, channels)."""
+    return (descriptors[:, : rigs.shape[1]] - rigs).square().mean()
+
+
+def region_l1(generated: Tensor, target: Tensor, landmarks: Tensor) -> Tensor:
+    """Mean absolute difference within boxes around eyes and mouth at the target's landmarks (B, 70, 2)."""
+    mask = boxes(landmarks, size=target.shape[-1])
+    return ((generated - target).abs() * mask).sum() / (target.shape[1] * mask.sum()).clamp_min(1.0)
+
+
+def boxes(landmarks: Tensor, *, size: int) -> Tensor:
+    """(B, 1, size, size): 1 within the boxes around eyes and mouth, PAD wider than their landmarks, and 0 elsewhere."""
+    centres = (torch.arange(size, device=landmarks.device) + 0.5) / size
+    mask = landmarks.new_zeros((len(landmarks), size, size), dtype=torch.bool)
+    for part in PARTS:
+        low, high = landmarks[:, part].amin(1) - PAD, landmarks[:, part].amax(1) + PAD
+        inside = [(centres >= low[:, axis, None]) & (centres <= high[:, axis, None]) for axis in (0, 1)]
+        mask |= inside[1][:, :, None] & inside[0][:, None, :]
+    return mask[:, None].float()
+
+
+def landmark_flow(fields: list[Tensor], source: Tensor, target: Tensor) -> Tensor:
+    """Mean distance (L1, parts of half the image's side) between where flows look at the target's landmarks and the source's landmarks.
+
+    `fields` are raw outputs of flow heads (B, 3, H, W); landmarks are (B, 70, 2). Eyes, mouth and pupils count FACE_WEIGHT times.
+    """
+    weights = source.new_ones(source.shape[1])
+    weights[FACE:] = FACE_WEIGHT
+    loss = source.new_zeros(())
+    for field in fields:
+        flow = torch.tanh(field[:, :2]) + sampling_grid(field.shape[-1], field.device)
+        found = F.grid_sample(flow, 2.0 * target[:, None] - 1.0, align_corners=False, padding_mode="border")
+        distance = (found[:, :, 0].transpose(1, 2) - (2.0 * source - 1.0)).abs().mean(-1)
+        loss = loss + (distance * weights).mean() / weights.mean()
+    return loss / len(fields)
