@@ -219,6 +219,10 @@ def find_config(name: str, *, ablation: str = "", overrides: Sequence[str] = (),
     ablation = f"lambda-{ablation}" if f"lambda-{ablation}" in ABLATIONS else ablation
     if ablation and ablation not in ABLATIONS:
         raise ToonbenchError(f"--ablation {ablation}: unknown; choose one of {', '.join(ABLATIONS)}")
+    if paired and CONFIGS[name].guided:
+        raise ToonbenchError(
+            f"--config {name}: its labels within a domain are ToonTalker's; paired training takes --config mini or paper"
+        )
     if ablation and paired:
         raise ToonbenchError(
             f"--ablation {ablation}: it is an ablated ToonTalker, and paired training has none: leave it out"
