@@ -1,4 +1,4 @@
-"""Terms of training that need labels, which only puppets have. The paper has none of them; weights trained with them say so.
+"""Terms of training that need labels, which only puppets have. The paper has none of them; the metadata of the weights states them.
 
 With few steps, a motion encoder learns head pose long before the face, and the flows follow it. These terms tell encoders and flows
 directly what moved. They act within a domain: nothing is said about pairs across the domains, which stay with the analogy constraint.
