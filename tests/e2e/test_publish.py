@@ -42,7 +42,8 @@ def hub(monkeypatch, tmp_path):
         monkeypatch.setattr(
             constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
         )
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.delenv("HF_HUB_DISABLE_XET", raising=False)  # toonbench itself turns the other protocol off
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
@@ -94,8 +95,9 @@ def publish(*arguments):
 
 def environment(hub, tmp_path):
     """For a client in its own process."""
-    return os.environ | {
-        "HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1",
+    others = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    return others | {
+        "HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path / "home"),
         "HF_HUB_DISABLE_TELEMETRY": "1", "TOONBENCH_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0",
     }  # fmt: skip
 
@@ -354,6 +356,15 @@ def test_an_existing_repository_with_something_else_is_refused(hub, release, own
     fails(capsys, "it holds another release (blobs)", "--revision", "--replace")
     assert publish("dataset", "acme/blobs", "--data", own, "--private") == 2
     fails(capsys, "it exists and is public")
+
+
+def test_files_that_others_added_to_the_repository_stay(hub, release):
+    from huggingface_hub import HfApi
+
+    upload(release, BLOBS)
+    HfApi().upload_file(path_or_fileobj=b"thanks", path_in_repo="NOTES.txt", repo_id="acme/blobs", repo_type="dataset")
+    upload(release, BLOBS)
+    assert hub.repo("datasets", "acme/blobs").files()["NOTES.txt"] == b"thanks"
 
 
 def test_replacing_removes_files_of_the_earlier_release(hub, release, own):

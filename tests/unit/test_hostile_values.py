@@ -14,7 +14,8 @@ COMMANDS = (
     "eval", "generate", "score", "pairs", "compare", "list", "make-puppets", "make-films", "calibrate", "train", "validate",
     "check", "doctor", "prepared", "prepare-cartoon", "rebuild", "prepare-voxceleb", "prepare-celebahq", "reenact",
     "weights fetch", "weights verify", "weights path", "submit", "export", "leaderboard", "figure grid", "figure strip",
-    "figure failures", "figure yaw", "figure motion-space", "table", "reproduce", "site", "view",
+    "figure failures", "figure yaw", "figure motion-space", "table", "reproduce", "site", "view", "publish dataset", "publish weights",
+    "publish results", "publish site",
 )  # fmt: skip
 
 
@@ -61,6 +62,10 @@ def test_what_no_option_takes_is_refused_in_one_line_with_the_value(command, cap
         "export": {"--out": "y"},
         "reproduce": {"--name": "table1"},
         "site": {"--out": "y"},
+        "publish dataset": {"--repo": "a/b", "--data": "x"},
+        "publish weights": {"--repo": "a/b", "--checkpoint": "x", "--licence": "mit"},
+        "publish results": {"--repo": "a/b"},
+        "publish site": {"--repo": "a/b", "--folder": "x"},
         "reenact": {"--source": "x", "--driving": "y", "--out": "z.mp4"},
     }.get(command, {})
     required = {"--out": "y"} if command in ("make-puppets", "make-films", "calibrate") else required

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import DATA, Paths, Processes, Terminal, open_data
+from toonbench.commands.shared import Paths, Processes, Terminal, open_data
 
 if TYPE_CHECKING:
     from toonbench.hub.eval_files import Benchmark
@@ -39,7 +39,7 @@ class Publishing:
 def dataset(
     repo: str,
     *,
-    data: str = DATA,
+    data: str,
     licence: str = "",
     consent: str = "",
     gated: Literal["auto", "yes", "no"] = "auto",
@@ -55,7 +55,7 @@ def dataset(
     repo
         The repository, ORG/NAME.
     data
-        A shipped data set, or the folder of a data set.
+        The folder of a data set, or a shipped data set.
     licence
         The licence of clips whose table states none. Clips without a licence are refused.
     consent
@@ -240,7 +240,7 @@ def _show_files(release: Release, target: Target, *, terminal: Terminal) -> int:
     counted = ", ".join(f"{folder} {count:,}" for folder, count in sorted(folders.items()))
     console.print(f"{len(release.files):,} files, {release.size:,} bytes ({counted})", markup=False, soft_wrap=True)
     console.print(
-        f"{len(commits)} commits of at most {COMMIT} files; at most {most:,} files in a folder ({name}; limit {FOLDER:,})",
+        f"commits: {len(commits)}, of at most {COMMIT} files; at most {most:,} files in a folder ({name}; limit {FOLDER:,})",
         markup=False,
         soft_wrap=True,
     )

@@ -23,6 +23,11 @@ PLOT = "card/counts.png"
 MOST = 60  # rows of the table of licences
 COLOURS = {"real": "#2463b5", "cartoon": "#c8761a"}
 LOADING = re.compile(r"\n## Load it with `datasets`\n.*?(?=\n## |\Z)", re.DOTALL)
+PUPPETS_ONLY = "All faces are puppets, which a program draws. No person is shown and none was recorded: the set has no personal data."
+DRAWN_ONLY = (
+    "All faces are labelled as drawn or rendered characters, not as persons. A person who is shown in a drawing can ask for removal in the "
+    "Community tab."
+)
 UNSTATED = "The publisher has not stated how these persons agreed."
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -148,8 +153,8 @@ def _persons(facts: Facts) -> Iterator[str]:
     persons = [row for row in facts.rows if is_person(row)]
     if not persons:
         drawn = all(str(row.get("provenance", "")).startswith(PUPPETS) for row in facts.rows)
-        what = "All faces are puppets, which a program draws" if drawn else "All faces are drawn or rendered characters"
-        yield from (f"{what}. No person is shown and none was recorded. The set has no personal data.", "")
+        yield PUPPETS_ONLY if drawn else DRAWN_ONLY
+        yield ""
         return
     people = len({row["identity"] for row in persons if row.get("identity")})
     yield f"{len(persons):,} clips show the faces of {people:,} real persons. Faces are personal data, often biometric."
