@@ -182,9 +182,9 @@ def test_published_data_are_evaluated_with_the_numbers_of_the_local_data(hub, bl
 
 
 READER = """
-import json, shutil, sys
+import importlib.util, json, shutil, sys
 import datasets
-from huggingface_hub import snapshot_download
+from huggingface_hub import HfFileSystem, snapshot_download
 datasets.disable_progress_bars()
 repo, place = sys.argv[1:]
 found = {}
@@ -195,6 +195,11 @@ def undecoded(rows):
 for name in ("clips", "previews"):
     for streaming in (False, True):
         found[f"{name} {streaming}"] = facts(undecoded(datasets.load_dataset(repo, name, split="test", streaming=streaming)))
+first = next(iter(undecoded(datasets.load_dataset(repo, split="test", streaming=True))))
+with open(place + "/streamed.mkv", "wb") as file, HfFileSystem().open(first["video"]["path"], block_size=512) as remote:
+    shutil.copyfileobj(remote, file)
+if importlib.util.find_spec("torchcodec"):
+    found["shape"] = list(datasets.load_dataset(repo, split="test")[0]["video"][0].shape)
 found["targets"] = len(datasets.load_dataset(repo, "targets", split="test"))
 found["images"] = [list(row["image"].size) for row in datasets.load_dataset(repo, "images", split="test", streaming=True)]
 moved = shutil.copytree(snapshot_download(repo, repo_type="dataset"), place + "/moved")
@@ -205,7 +210,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.slow
-def test_load_dataset_reads_what_was_published_also_streaming_and_moved(hub, release, tmp_path):
+def test_load_dataset_reads_what_was_published_also_streaming_and_moved(hub, blobs, release, tmp_path):
     pytest.importorskip("datasets", reason="needs toonbench[datasets]")
     upload(release, BLOBS)
     done = subprocess.run(
@@ -226,6 +231,9 @@ def test_load_dataset_reads_what_was_published_also_streaming_and_moved(hub, rel
         assert path.suffix == ending
         assert next(iter(iter_frames(path))).shape == (32, 32, 3), "a frame decodes"
     assert found["clips True"][0][2].startswith("hf://datasets/acme/blobs@"), "streaming downloads nothing"
+    assert (tmp_path / "streamed.mkv").read_bytes() == (blobs / "clips" / "real-video-0.mkv").read_bytes()
+    assert next(iter(iter_frames(tmp_path / "streamed.mkv"))).shape == (32, 32, 3)
+    assert found.get("shape", [3, 32, 32]) == [3, 32, 32]
 
 
 BUSY = {
@@ -356,6 +364,26 @@ def test_an_existing_repository_with_something_else_is_refused(hub, release, own
     fails(capsys, "it holds another release (blobs)", "--revision", "--replace")
     assert publish("dataset", "acme/blobs", "--data", own, "--private") == 2
     fails(capsys, "it exists and is public")
+
+
+def test_files_of_equal_size_and_other_content_are_sent(hub, own):
+    (own / "motion").mkdir()
+    for content in (b"aaaa", b"bbbb"):
+        (own / "motion" / "real-video-0.npz").write_bytes(content)
+        assert publish("dataset", "acme/blobs", "--data", own, "--replace") == 0
+        files = hub.repo("datasets", "acme/blobs").files()
+        assert files["motion/real-video-0.npz"] == content
+    assert (
+        json.loads(files["release.json"])["digest"]
+        == json.loads(next(Path(os.environ["TOONBENCH_CACHE"]).rglob("release.json")).read_text())["digest"]
+    )
+
+
+def test_an_address_of_the_store_that_expired_is_asked_for_again(hub, release, waits):
+    hub.rules.append(Rule("PUT /lfs/", status=403, times=1))
+    upload(release, BLOBS)
+    assert hub.count("POST .*/batch$") == 2
+    assert hub.strangers == [], "the token is for the Hub, not for its store of files"
 
 
 def test_files_that_others_added_to_the_repository_stay(hub, release):

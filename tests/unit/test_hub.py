@@ -170,6 +170,9 @@ def test_a_card_has_counts_licences_persons_and_misuse():
     assert "### Mine\n\nText." in text
     front = yaml.safe_load("\n".join(data_card.front_lines(rows, gated=True)))
     assert "I agree to these conditions" in front["extra_gated_fields"]
+    asked = yaml.safe_load("\n".join(data_card.front_lines([{"domain": "cartoon", "kind": "image"}], gated=True)))
+    assert "extra_gated_prompt" not in asked
+    assert "Name" in asked["extra_gated_fields"]
     assert data_card.plots(rows) == data_card.plots(rows), "the same clips give the same plots"
     assert data_card.plots(rows)[:4] == b"\x89PNG"
 

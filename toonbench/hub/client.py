@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from toonbench.types import ToonbenchError
 
@@ -37,6 +38,7 @@ class _Failure:
     text: str
     wait: float | None = None
     name: str = ""  # of the exception
+    elsewhere: bool = False  # it was a request to the store of large files, whose addresses expire
 
 
 def hub_api() -> HfApi:
@@ -102,7 +104,7 @@ def _errors() -> tuple[type[BaseException], ...]:
 
 def _failure(error: BaseException) -> _Failure:
     """The failure at the bottom of what the client raised: it wraps those of single files."""
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
     inner, transport = error, errors.HfHubHTTPError.__bases__[0]
     while not isinstance(inner, transport) and inner.__cause__ is not None:
@@ -111,7 +113,9 @@ def _failure(error: BaseException) -> _Failure:
     if response is None:
         return _Failure(0, str(inner), name=type(inner).__name__)
     text = str(getattr(inner, "server_message", None) or response.headers.get("X-Error-Message") or "")
-    return _Failure(response.status_code, text, _seconds(response.headers.get("Retry-After")), type(inner).__name__)
+    wait = _seconds(response.headers.get("Retry-After"))
+    elsewhere = response.request.url.host != urlsplit(constants.ENDPOINT).hostname
+    return _Failure(response.status_code, text, wait, type(inner).__name__, elsewhere)
 
 
 def _seconds(text: str | None) -> float | None:
@@ -120,7 +124,7 @@ def _seconds(text: str | None) -> float | None:
 
 def _is_temporary(failure: _Failure) -> bool:
     if failure.status:
-        return failure.status in TEMPORARY
+        return failure.status in TEMPORARY or failure.elsewhere
     kinds = ("Connect", "Read", "Write", "Protocol", "Timeout", "Pool", "Network")
     return any(kind in failure.name for kind in kinds)
 
@@ -133,6 +137,8 @@ def _line(failure: _Failure, repo: str) -> str:
         return (
             f"{repo}: the Hub has no storage left for it{noted}: free some, or ask for more, and run the command again"
         )
+    if failure.elsewhere:
+        return f"{repo}: the Hub's store of large files refused one{noted}: run the same command later to resume"
     if failure.name == "GatedRepoError":
         return f"{repo}: it is gated{noted}: ask for access on its page, then log in with `hf auth login`"
     if failure.name == "RevisionNotFoundError":

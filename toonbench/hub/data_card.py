@@ -14,7 +14,7 @@ import numpy as np
 from toonbench.data.card import split_name
 from toonbench.data.folder import PUPPETS
 from toonbench.data.table import Row
-from toonbench.hub.texts import FRONT, GATE, MISUSE, quoted, safe, table
+from toonbench.hub.texts import FIELDS, FRONT, GATE, MISUSE, quoted, safe, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +58,8 @@ def is_person(row: Row) -> bool:
 def front_lines(rows: Sequence[Row], *, gated: bool) -> list[str]:
     """Lines of the card that the Hub reads, beside those of every data set's card."""
     size = next((name for most, name in SIZES if len(rows) < most), "n>1M")
-    return ["task_categories: [image-to-video]", f"size_categories: [{quoted(size)}]", *([GATE] if gated else [])]
+    asked = [*([GATE.strip()] if has_persons(rows) else []), FIELDS] if gated else []
+    return ["task_categories: [image-to-video]", f"size_categories: [{quoted(size)}]", *asked]
 
 
 def card_text(facts: Facts) -> str:

@@ -26,6 +26,8 @@ extra_gated_heading: "Videos of real persons: say who you are and what you do wi
 extra_gated_prompt: "These clips show faces of real persons. You agree to use them for research on face reenactment and its
   detection only, not to identify anyone, not to animate a face to deceive or to harm, not to pass the clips on, and to delete
   clips when you are asked to."
+"""
+FIELDS = """\
 extra_gated_fields:
   Name: text
   Affiliation: text

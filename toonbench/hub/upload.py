@@ -88,6 +88,7 @@ def upload(
     stored = _tree(session)
     present = sum(_same(file, stored.get(file.path)) for file in release.files)
     with progress("uploading") as report:
+        report(present, len(release.files))
         for _ in range(ROUNDS):
             missing = [file for file in release.files if not _same(file, stored.get(file.path))]
             stale = _stale(session, stored) if may_remove else []
