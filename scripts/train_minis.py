@@ -1,9 +1,10 @@
-"""Train the minis of all methods on puppets, one after the other, in short chunks: run it again until it says that all are ready.
+"""Train the minis of the baselines on puppets, one after the other, in short chunks: run it again until it says that all are ready.
 
     toonbench make-puppets --split train --out puppets_train
     python scripts/train_minis.py --data puppets_train --out runs --minutes 9
 
-A chunk ends at the end of a checkpoint's interval after `--minutes`. DaGAN's depth network is trained before its mini.
+`--methods paired-labels paired-pairs` trains those of paired training (docs/paired_training.md). A chunk ends at the end of a
+checkpoint's interval after `--minutes`. DaGAN's depth network is trained before its mini.
 """
 
 from __future__ import annotations
@@ -18,7 +19,12 @@ from pathlib import Path
 from toonbench import registry
 from toonbench.training.checkpoint import CHECKPOINT
 
-METHODS = ("fomm", "lia", "dagan")
+METHODS = ("fomm", "lia", "dagan", "maa")
+PAIRED = (
+    "toontalker",
+    "paired-labels",
+    "paired-pairs",
+)  # unpaired and paired training; the last one needs puppets with targets
 WEIGHTS = "weights.safetensors"
 
 
@@ -70,6 +76,7 @@ def _changed(out: Path) -> int:
 
 def _train(method: str, options: argparse.Namespace, out: Path, *, watch: Callable[[int, int], None]) -> None:
     from toonbench.data.open import cache_folder, open_data
+    from toonbench.data.supervision import supervised
     from toonbench.training.clips import load_sets
 
     cls = registry.load("methods", method)
@@ -77,6 +84,7 @@ def _train(method: str, options: argparse.Namespace, out: Path, *, watch: Callab
     data = open_data(str(options.data))
     cache = cache_folder() / "training"
     clips = load_sets({data.id: data.clips}, size=needs.size, domains=needs.domains, cache=cache)
+    clips = supervised(clips, data, needs=needs)
     cls.train(clips, out, config="mini", device=options.device, on_progress=watch)
 
 
@@ -84,7 +92,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of a data set of puppets")
     parser.add_argument("--out", type=Path, required=True, help="folder with a folder for each mini")
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, help="whose minis")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=[*METHODS, *PAIRED], help="whose minis")
     parser.add_argument("--minutes", type=float, default=9.0, help="length of a chunk")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     return parser.parse_args()

@@ -180,6 +180,20 @@ def test_the_pairs_are_those_that_unpaired_training_draws_and_labels_belong_to_t
     assert [tuple(rig.shape) for rig in extra.rigs["real"]] == [(2, len(CHANNELS))] * 2
 
 
+@pytest.mark.parametrize("kind", ["labels", "pairs"])
+def test_two_processes_share_the_batch_that_one_would_have(kind, data):
+    state, pairs, extra = stage2(kind, data, batch2=4)
+    parts = [draw_supervised(state, data, group=ProcessGroup(rank, 2)) for rank in range(2)]
+    for found, shared in (
+        (pairs, [own for own, _ in parts]),
+        (extra.rigs, [own.rigs for _, own in parts]),
+        (extra.targets, [own.targets for _, own in parts]),
+    ):
+        for domain, ends in found.items():
+            for at, whole in enumerate(ends):
+                assert torch.equal(torch.cat([one[domain][at] for one in shared]), whole)
+
+
 def test_labels_of_mirrored_pairs_are_mirrored(data):
     _, _, extra = stage2("labels", data, batch2=32)
     first, second = (rig[:, CHANNELS.index("tx")] for rig in extra.rigs["cartoon"])

@@ -15,7 +15,7 @@ from toonbench.leaderboard.places import ENTRY, entry_folders
 from toonbench.leaderboard.schema import entry_schema, problems
 from toonbench.report.captions import protocol
 from toonbench.report.entries import Entry, find_entries
-from toonbench.report.methods import DUMMIES
+from toonbench.report.methods import DUMMIES, PER_PAIR
 from toonbench.report.table import Better, Cell, Column, Row, Table
 from toonbench.report.task_runs import TaskRuns, runs_of
 from toonbench.report.writers.markdown import markdown_table
@@ -23,7 +23,7 @@ from toonbench.score.stored import read_object
 from toonbench.text import one_line
 from toonbench.types import ToonbenchError
 
-METHODS, CHECKS = "methods", "reference points"
+METHODS, PAIRS, CHECKS = "methods", "one model per pair, unranked", "reference points"
 BLOCK = re.compile(r"<!-- leaderboard (?P<task>\w+)(?P<metrics>[\w ]*) -->\n.*?<!-- end -->\n", re.DOTALL)
 """A part of a Markdown document that is written from entries: a task, and the metrics to show (all, if none is named)."""
 
@@ -69,6 +69,13 @@ def board_tables(entries: Sequence[Entry], *, metrics: Mapping[str, Sequence[str
     return tables
 
 
+def section_of(method: str) -> str:
+    """The part of a table that a method is listed in."""
+    if method in DUMMIES:
+        return CHECKS
+    return PAIRS if method in PER_PAIR else METHODS
+
+
 def _table(entries: Sequence[Entry], task: str, metrics: Sequence[str]) -> Table:
     names = list(dict.fromkeys(name for entry in entries for name in entry.results))
     bare = [name.partition("@")[0] for name in names]
@@ -76,15 +83,16 @@ def _table(entries: Sequence[Entry], task: str, metrics: Sequence[str]) -> Table
         raise registry.unknown(f"metric of {task}", unknown, bare)
     chosen = [name for one in metrics for name in names if name.partition("@")[0] == one] if metrics else names
     runs = runs_of(entries, task, metrics=[name.partition("@")[0] for name in chosen])
-    order = [entry for entry in runs.entries if entry.method not in DUMMIES]
-    order += sorted((one for one in runs.entries if one.method in DUMMIES), key=lambda one: DUMMIES.index(one.method))
+    unranked = (*PER_PAIR, *DUMMIES)
+    order = [entry for entry in runs.entries if entry.method not in unranked]
+    order += sorted((one for one in runs.entries if one.method in unranked), key=lambda one: unranked.index(one.method))
     several = {one.method for one in order if [other.method for other in order].count(one.method) > 1}
     columns = [Column(name=_name(name, chosen), metric=name, better=_better(entries, name)) for name in chosen]
     rows = [
         Row(
             name=f"{entry.method}@{entry.revision}" if entry.method in several else entry.method,
             cells=tuple(_cell(runs, entry, name) for name in chosen),
-            section=CHECKS if entry.method in DUMMIES else METHODS,
+            section=section_of(entry.method),
         )
         for entry in order
     ]

@@ -9,6 +9,9 @@ from toonbench import weights
 
 DUMMIES = ("oracle", "noisy-oracle", "static", "paste")
 """Methods that check the metrics: they are shown beside others, and never ranked with them."""
+PER_PAIR = ("recycle-gan",)
+"""Methods with one model for each pair of clips: they are shown beside others, and never ranked with them."""
+UNRANKED = (*DUMMIES, *PER_PAIR)
 BASELINES = ("fomm", "lia", "dagan")
 """The methods that the paper compares with."""
 MINI = "toontalker_mini.safetensors"

@@ -14,7 +14,7 @@ from toonbench.compare import ReferenceOf
 from toonbench.lint import COLUMNS, VERSION
 from toonbench.report.entries import Entry
 from toonbench.report.leaderboards import Leaderboard, References, leaderboards, rank_of
-from toonbench.report.methods import DUMMIES
+from toonbench.report.methods import UNRANKED
 from toonbench.score.stored import unchanged
 from toonbench.store import Run
 from toonbench.types import Metric, Rows, ToonbenchError
@@ -115,7 +115,7 @@ def runs_of(
     if not groups:
         return TaskRuns(task=current, entries=(), ranked=None)
     main = max(groups, key=lambda one: (one.task == current, one.about.get("limit") is None, len(one.entries)))
-    methods = [entry for entry in main.entries if entry.method not in DUMMIES]
+    methods = [entry for entry in main.entries if entry.method not in UNRANKED]
     ranked = leaderboards(methods, metrics=[*metrics], references=references)[0] if methods else None
     checked = {entry.root: entry for entry in (ranked.entries if ranked else ())}
     return TaskRuns(

@@ -1,0 +1,1 @@
+"""Training of Recycle-GAN on one clip of each domain."""
