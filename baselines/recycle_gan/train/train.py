@@ -141,7 +141,7 @@ def _step(state: TuneState, pair: dict[Domain, Frames], out: Path) -> dict[str, 
 
 @torch.no_grad()
 def write_samples(state: TuneState, pair: dict[Domain, Frames], out: Path) -> None:
-    """A picture with two rows for each clip: some of its frames, and what the generator of the other domain makes of them."""
+    """A picture with two rows for each clip: some of its frames, and these frames in the other domain."""
     state.average.eval()
     rows: list[list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]] = []
     for domain, frames in pair.items():
