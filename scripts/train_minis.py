@@ -3,8 +3,9 @@
     toonbench make-puppets --split train --out puppets_train
     python scripts/train_minis.py --data puppets_train --out runs --minutes 9
 
-`--methods paired-labels paired-pairs` trains those of paired training (docs/paired_training.md). A chunk ends at the end of a
-checkpoint's interval after `--minutes`. DaGAN's depth network is trained before its mini.
+`--methods paired-labels paired-pairs` trains those of paired training (docs/paired_training.md). A chunk ends at the first checkpoint
+after `--minutes`, with exit status 3; the same command resumes. 0 means that all are trained. DaGAN's depth network is trained before
+its mini. On a GPU, one process trains instead of those of the configuration.
 """
 
 from __future__ import annotations
@@ -80,12 +81,13 @@ def _train(method: str, options: argparse.Namespace, out: Path, *, watch: Callab
     from toonbench.training.clips import load_sets
 
     cls = registry.load("methods", method)
-    needs = cls.clip_needs("mini")
+    overrides = () if options.device == "cpu" or method not in PAIRED else ("workers=1",)
+    needs = cls.clip_needs("mini", overrides=overrides)
     data = open_data(str(options.data))
     cache = cache_folder() / "training"
     clips = load_sets({data.id: data.clips}, size=needs.size, domains=needs.domains, cache=cache)
     clips = supervised(clips, data, needs=needs)
-    cls.train(clips, out, config="mini", device=options.device, on_progress=watch)
+    cls.train(clips, out, config="mini", device=options.device, overrides=overrides, on_progress=watch)
 
 
 def _options() -> argparse.Namespace:

@@ -11,7 +11,9 @@ from baselines.fomm.train.train import fit as fit_fomm
 from baselines.lia.model import NetworkConfig as Lia
 from baselines.lia.train.config import MINI as LIA_MINI
 from baselines.lia.train.train import fit as fit_lia
+from toonbench.data.table import CLIPS
 from toonbench.training.clips import ClipSet
+from toonbench.video import write_lossless
 from toontalker.config import NetworkConfig
 from toontalker.train.config import MINI
 from toontalker.train.train import run
@@ -56,6 +58,18 @@ def moving_noise(size=64):
         clips = [np.concatenate([np.roll(ground, 3 * t, axis=2) for t in range(4)]) for ground in grounds]
         found[domain] = ClipSet((clips[1], clips[2]), (clips[0],))
     return found
+
+
+def write_set(folder, size=64):
+    """A data set of `moving_noise`."""
+    rows = []
+    for domain, clips in moving_noise(size).items():
+        for index, frames in enumerate((*clips.heldout, *clips.train)):
+            name = f"{domain}{index}"
+            write_lossless(folder / f"{name}.mkv", frames, fps=10)
+            row = {"id": name, "file": f"{name}.mkv", "domain": domain, "kind": "video", "identity": name}
+            rows.append(row | {"split": "train", "sha256": "0" * 64})
+    CLIPS.write(folder, rows)
 
 
 RUNS = {

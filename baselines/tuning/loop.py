@@ -129,7 +129,7 @@ def _step(recipe: Recipe, state: TuneState, clips: TrainingClips, out: Path) -> 
         return recipe.step(state, batch["source"], batch["driving"])
     except NotFinite as bad:
         raise saved_batch(out, batch, {}, step=state.step + 1, rank=state.group.rank, why=str(bad)) from bad
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         raise out_of_memory(error, step=state.step + 1, device=state.device, lower={"batch": config.batch}) from error
 
 

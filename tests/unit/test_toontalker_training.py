@@ -244,6 +244,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_batch_and_leaves_the_w
             r"step 1 needs more memory than cpu has: lower batch1 \(now 2\)",
         ),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), ToonbenchError, "--set batch1=N"),
+        (MemoryError(), ToonbenchError, "--set batch1=N"),
         (RuntimeError("shapes differ"), RuntimeError, "shapes differ"),
     ],
 )

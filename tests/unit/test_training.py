@@ -584,6 +584,8 @@ def test_a_launcher_decides_the_number_of_processes_and_who_writes(monkeypatch):
     shares(6, of="batch", workers=3)
     with pytest.raises(ToonbenchError, match="batch is 6, which 4 workers cannot share evenly"):
         shares(6, of="batch", workers=4)
+    with pytest.raises(ToonbenchError, match="workers is 0: 1 or more"):
+        shares(6, of="batch", workers=0)
     assert leading()
     for name, value in (("WORLD_SIZE", "4"), ("RANK", "1")):
         monkeypatch.setenv(name, value)

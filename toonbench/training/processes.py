@@ -81,6 +81,8 @@ def leading() -> bool:
 def shares(batch: int, *, of: str, workers: int) -> None:
     """Raise ToonbenchError, naming the setting `of`, where the processes cannot share a batch evenly."""
     number = launched() or workers
+    if number < 1:
+        raise ToonbenchError(f"workers is {number}: 1 or more is needed")
     if batch % number:
         raise ToonbenchError(f"{of} is {batch}, which {number} workers cannot share evenly; change one")
 

@@ -44,9 +44,9 @@ def limit(parameters: Iterable[nn.Parameter], *, largest: float, of: str) -> flo
     return norm.item()
 
 
-def out_of_memory(error: RuntimeError, *, step: int, device: str, lower: Mapping[str, int]) -> Exception:
+def out_of_memory(error: Exception, *, step: int, device: str, lower: Mapping[str, int]) -> Exception:
     """What to lower if the memory was too small in a step; otherwise the error itself. `lower` are settings with their values."""
-    if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+    if not isinstance(error, (torch.OutOfMemoryError, MemoryError)) and "allocate memory" not in str(error):
         return error
     settings = " or ".join(f"{name} (now {value})" for name, value in lower.items())
     return ToonbenchError(

@@ -119,7 +119,7 @@ def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None
             numbers = train_step(state, job.clips, perceptual, group=group)
         except BadBatch as bad:
             raise _not_finite(bad, state, out, rank=group.rank) from bad
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             raise _out_of_memory(error, state) from error
         state.step += 1
         last = state.step == total
@@ -160,7 +160,7 @@ def _not_finite(bad: BadBatch, state: TrainState, out: Path, *, rank: int) -> To
     return saved_batch(out, batch, bad.terms, step=state.step + 1, rank=rank, why=str(bad))
 
 
-def _out_of_memory(error: RuntimeError, state: TrainState) -> Exception:
+def _out_of_memory(error: Exception, state: TrainState) -> Exception:
     """What to lower if the memory was too small; otherwise the error itself."""
     batch = f"batch{state.stage}"
     lower = {batch: getattr(state.config, batch), "network.size": state.config.network.size}
