@@ -86,7 +86,7 @@ def _train(method: str, options: argparse.Namespace, out: Path, *, watch: Callab
     data = open_data(str(options.data))
     cache = cache_folder() / "training"
     clips = load_sets({data.id: data.clips}, size=needs.size, domains=needs.domains, cache=cache)
-    clips = supervised(clips, data, needs=needs)
+    clips = supervised(clips, data, needs=needs, cache=cache)
     cls.train(clips, out, config="mini", device=options.device, overrides=overrides, on_progress=watch)
 
 

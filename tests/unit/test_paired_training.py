@@ -14,7 +14,7 @@ from toonbench.puppets.catalogue import make_look
 from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.make import make_puppets
 from toonbench.report.methods import weights_kind
-from toonbench.training.clips import ClipNeeds, ClipSet, TargetClip, load_clips
+from toonbench.training.clips import ClipNeeds, ClipSet, TargetClips, load_clips
 from toonbench.training.processes import ProcessGroup
 from toonbench.training.rigs import mirrored
 from toonbench.types import CHANNEL_LIMITS, CHANNELS, ToonbenchError
@@ -52,7 +52,7 @@ def data():
         clips = [np.concatenate([np.roll(one, 3 * t, axis=2) for t in range(4)]) for one in grounds]
         rigs = np.zeros((4, len(CHANNELS)), np.float32)
         rigs[:, CHANNELS.index("tx")] = 0.05 * np.arange(4)
-        targets = (TargetClip(0, clips[1]), TargetClip(1, clips[2]))
+        targets = TargetClips((0, 1), (clips[1], clips[2]))
         found[domain] = ClipSet((clips[1], clips[2]), (clips[0],), rigs=(rigs, 0.5 * rigs), targets=targets)
     return found
 
@@ -116,7 +116,7 @@ def test_puppets_for_training_get_targets_for_every_driving_video(puppets):
     assert driving == {clip.id for clip in made.clips if clip.kind == "video"}
 
 
-def test_labels_and_targets_are_those_of_the_training_clips(puppets):
+def test_labels_and_targets_are_those_of_the_training_clips(puppets, tmp_path):
     made = load(puppets)
     needs = ClipNeeds(size=64, labels=True, targets=True)
     plain = load_clips(made.clips, size=64, data=made.id)
@@ -127,11 +127,26 @@ def test_labels_and_targets_are_those_of_the_training_clips(puppets):
         for name, rig in zip(some.names, some.rigs, strict=True):
             with np.load(by_id[name].motion) as motion:
                 assert np.array_equal(motion["rig"], rig)
-        assert {one.driving for one in some.targets} == set(range(len(other.train)))
-        assert all(one.frames.shape == (3, 64, 64, 3) for one in some.targets)
+        assert set(some.targets.driving) == set(range(len(other.train)))
+        assert all(frames.shape == (3, 64, 64, 3) for frames in some.targets.frames)
         used = {s for s, d, _ in made.targets if by_id[s].domain == domain and d in other.names}
         assert some.origin.clips == len(some.names) + len(used)  # the sources of targets count as trained on
     assert supervised(plain, made, needs=ClipNeeds(size=64)) == plain
+    stored = supervised(plain, made, needs=needs, cache=tmp_path)
+    for domain, some in found.items():
+        same = zip(some.targets.frames, stored[domain].targets.frames, strict=True)
+        assert all(np.array_equal(a, b) for a, b in same)
+
+
+def test_a_damaged_target_is_named(puppets, tmp_path):
+    made = load(puppets)
+    broken = tmp_path / "broken.mkv"
+    broken.write_bytes(b"nothing")
+    damaged = {key: replace(one, path=broken) for key, one in made.targets.items()}
+    with pytest.raises(ToonbenchError, match=r"the target .*~.* cannot be used .*: make the data set again"):
+        supervised(
+            load_clips(made.clips, size=64), replace(made, targets=damaged), needs=ClipNeeds(size=64, targets=True)
+        )
 
 
 def test_a_held_out_video_is_neither_the_source_nor_the_driving_video_of_a_target(tmp_path):
@@ -144,7 +159,7 @@ def test_a_held_out_video_is_neither_the_source_nor_the_driving_video_of_a_targe
     plain = load_clips(made.clips, size=64)
     found = supervised(plain, made, needs=ClipNeeds(size=64, targets=True))
     assert [len(plain[domain].train) for domain in ("real", "cartoon")] == [2, 2]
-    assert [len(found[domain].targets) for domain in ("real", "cartoon")] == [4, 4]
+    assert [len(found[domain].targets.frames) for domain in ("real", "cartoon")] == [4, 4]
 
 
 def test_data_without_labels_or_targets_is_refused_in_one_line(tiny_data):
@@ -212,7 +227,7 @@ def test_targets_show_the_frames_that_the_pairs_of_the_other_domain_show(data):
             ends = []
             for frames, clips in (
                 (pairs[by], data[by].train),
-                (extra.targets[of], [t.frames for t in data[of].targets]),
+                (extra.targets[of], data[of].targets.frames),
             ):
                 stacked = [torch.from_numpy(clip).permute(0, 3, 1, 2) / 127.5 - 1.0 for clip in clips]
                 ends.append(

@@ -121,11 +121,12 @@ def _clips(
         raise ToonbenchError(
             f"--data {' '.join(specs)}: this training reads labels or targets of one data set; give one"
         )
+    cache = cache_folder() / "training"
     plain = any(is_plain_folder(locate(spec)) for spec in specs)
-    found = load_sets(sets, size=needs.size, domains=needs.domains, alone=plain, cache=cache_folder() / "training")
+    found = load_sets(sets, size=needs.size, domains=needs.domains, alone=plain, cache=cache)
     for line in (*skipped_lines(found), *few_lines(found)):
         terminal.message(line)
-    return supervised(found, opened[0][0], needs=needs)
+    return supervised(found, opened[0][0], needs=needs, cache=cache)
 
 
 def _opened(spec: str, *, size: int, terminal: Terminal) -> tuple[Dataset, tuple[Clip, ...]]:

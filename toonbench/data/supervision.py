@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from toonbench.data.folder import Dataset
 from toonbench.data.motion import read_motion
-from toonbench.training.clips import ClipNeeds, ClipSet, TargetClip, TrainingClips, read_frames
+from toonbench.training.clips import ClipNeeds, ClipSet, TargetClips, TrainingClips, read_all
 from toonbench.training.rigs import Rig
 from toonbench.training.trained_on import trained_on
 from toonbench.types import Clip, Domain, Frames, ToonbenchError
 from toonbench.video import probe
 
 
-def supervised(clips: TrainingClips, data: Dataset, *, needs: ClipNeeds) -> TrainingClips:
-    """The clips, with what `needs` asks for beyond them. Raises ToonbenchError for data without it."""
+def supervised(clips: TrainingClips, data: Dataset, *, needs: ClipNeeds, cache: Path | None = None) -> TrainingClips:
+    """The clips, with what `needs` asks for beyond them; frames are stored in `cache`. Raises ToonbenchError for data without it."""
     found = with_labels(clips, data.clips, root=str(data.root)) if needs.labels else clips
-    return with_targets(found, data, size=needs.size) if needs.targets else found
+    return with_targets(found, data, size=needs.size, cache=cache) if needs.targets else found
 
 
 def with_labels(clips: TrainingClips, listed: Sequence[Clip], *, root: str) -> TrainingClips:
@@ -53,42 +53,53 @@ def _labels(clip: Clip, *, frames: int) -> tuple[Rig, NDArray[np.float32]]:
     return truth.rig, (truth.landmarks / np.array([info.width, info.height])).astype(np.float32)
 
 
-def with_targets(clips: TrainingClips, data: Dataset, *, size: int) -> TrainingClips:
+def with_targets(clips: TrainingClips, data: Dataset, *, size: int, cache: Path | None = None) -> TrainingClips:
     """The clips with the targets of relative motion across their domains whose driving video is a training clip.
 
-    Those whose source is a held-out clip are left out. Their sources count as trained on.
-    Raises ToonbenchError where a domain has none, and for a target that cannot be read.
+    Those whose source is a held-out clip are left out. Their sources count as trained on. With the folder `cache`, frames are stored in it.
+    Raises ToonbenchError where a domain has none, and for a target that cannot be used.
     """
     found: dict[Domain, ClipSet] = {}
     by_id = {clip.id: clip for clip in data.clips}
-    used = {name for some in clips.values() for name in some.names}
     for domain, some in clips.items():
-        targets: list[TargetClip] = []
-        sources: dict[str, Clip] = {}
-        for other, driving in clips.items():
-            at = {name: number for number, name in enumerate(driving.names)}
-            for (source, name, motion), target in sorted(data.targets.items()):
-                usable = by_id[source].kind == "image" or source in used
-                if other != domain and target.domain == domain and name in at and motion == "relative" and usable:
-                    frames = _target_frames(target, size=size, like=driving.train[at[name]])
-                    targets.append(TargetClip(at[name], frames))
-                    sources[source] = by_id[source]
-        if not targets:
+        chosen = _usable(clips, data, by_id, domain=domain)
+        if not chosen:
             raise ToonbenchError(
                 f"{data.root} has no {domain} targets of its training clips, which this training needs and only puppets have: make "
                 "some with `toonbench make-puppets --split train --tasks real2cartoon cartoon2real --out DIR`"
             )
+        read = read_all([target for _, _, target in chosen], size=size, cache=cache)
+        for number, reason in read.skipped.items():
+            raise ToonbenchError(
+                f"the target {chosen[number][2].id} cannot be used ({reason}): make the data set again"
+            )
+        for (driving, _, target), frames in zip(chosen, read.frames, strict=True):
+            if len(frames) != len(driving[1]):
+                raise ToonbenchError(
+                    f"{target.path}: the target has {len(frames)} frames, and its driving video {len(driving[1])}; make the data set again"
+                )
+        targets = TargetClips(tuple(driving[0] for driving, _, _ in chosen), read.frames)
+        sources = {source.id: source for _, source, _ in chosen}
         origin = some.origin | trained_on([*sources.values()], data=data.id)
-        found[domain] = replace(some, targets=tuple(targets), origin=origin)
+        found[domain] = replace(some, targets=targets, origin=origin)
     return found
 
 
-def _target_frames(target: Clip, *, size: int, like: Frames) -> Frames:
-    if target.problem:
-        raise ToonbenchError(f"the target {target.id} cannot be used ({target.problem}): make the data set again")
-    frames = read_frames(target.path, size=size)
-    if len(frames) != len(like):
-        raise ToonbenchError(
-            f"{target.path}: the target has {len(frames)} frames, and its driving video {len(like)}; make the data set again"
-        )
-    return frames
+Target = tuple[tuple[int, Frames], Clip, Clip]  # number and frames of the driving clip, source, target
+
+
+def _usable(clips: TrainingClips, data: Dataset, by_id: Mapping[str, Clip], *, domain: Domain) -> list[Target]:
+    """The targets of a domain that training may see, sorted by source and driving video."""
+    used = {name for some in clips.values() for name in some.names}
+    driving = {
+        name: (number, some.train[number])
+        for other, some in clips.items()
+        for number, name in enumerate(some.names)
+        if other != domain
+    }
+    return [
+        (driving[name], by_id[source], target)
+        for (source, name, motion), target in sorted(data.targets.items())
+        if name in driving and target.domain == domain and motion == "relative"
+        if by_id[source].kind == "image" or source in used
+    ]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from toonbench.training.stored import in_memory, on_disk
+from toonbench.training.stored import Found, in_memory, on_disk
 from toonbench.training.trained_on import TrainedOn, trained_on
 from toonbench.types import DOMAINS, Clip, Domain, Frame, Frames, ToonbenchError
 from toonbench.video import iter_frames
@@ -36,14 +36,14 @@ class ClipNeeds:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetClip:
-    """A target of the domain whose clips it belongs to: its character, moved as the training clip number `driving` of the other domain.
+class TargetClips:
+    """Targets of the domain whose clips they belong to: its characters, moved as training clips of the other domain, by their numbers.
 
-    `frames` are as those of a clip: the character in its own pose first, and then moved as the driving clip moved since its first frame.
+    `frames` are as those of clips: a character in its own pose first, and then moved as the driving clip moved since its first frame.
     """
 
-    driving: int
-    frames: Frames
+    driving: tuple[int, ...] = ()
+    frames: Sequence[Frames] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class ClipSet:
     names: tuple[str, ...] = ()
     rigs: tuple[NDArray[np.float32], ...] = ()
     landmarks: tuple[NDArray[np.float32], ...] = ()
-    targets: tuple[TargetClip, ...] = ()
+    targets: TargetClips = field(default_factory=TargetClips)
 
 
 TrainingClips = Mapping[Domain, ClipSet]
@@ -142,10 +142,16 @@ def check_clips(clips: TrainingClips, *, size: int, domains: Sequence[Domain]) -
                 raise ToonbenchError(f"a {domain} training clip has {width} x {height} px; {size} x {size} is needed")
 
 
+def read_all(clips: Sequence[Clip], *, size: int, cache: Path | None) -> Found:
+    """The frames of clips, resized to `size` x `size` with an area filter, in memory or in the folder `cache`."""
+    read = partial(_frames, size=size)
+    return in_memory(clips, read) if cache is None else on_disk(clips, read, size=size, cache=cache)
+
+
 def _load(sets: Mapping[str, Sequence[Clip]], domain: Domain, size: int, *, alone: bool, cache: Path | None) -> ClipSet:
     owned = [(data, clip) for data, some in sets.items() for clip in some]
-    clips, read = [clip for _, clip in owned], partial(_frames, size=size)
-    found = in_memory(clips, read) if cache is None else on_disk(clips, read, size=size, cache=cache)
+    clips = [clip for _, clip in owned]
+    found = read_all(clips, size=size, cache=cache)
     skipped = {clips[number].id: reason for number, reason in found.skipped.items()}
     people = {number: clips[number].identity or str(clips[number].path) for number in found.numbers}
     names = sorted({*people.values()})
@@ -180,11 +186,6 @@ def _skipped(domain: Domain, skipped: Mapping[str, str]) -> str:
     names = [*skipped]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{len(names)} {domain} training clips are skipped: {', '.join(names[:3])}{more} ({skipped[names[0]]})"
-
-
-def read_frames(path: Path, *, size: int) -> Frames:
-    """The frames of a video, resized to `size` x `size` with an area filter."""
-    return np.stack([_resized(frame, size) for frame in iter_frames(path)])
 
 
 def _resized(frame: Frame, size: int) -> Frame:

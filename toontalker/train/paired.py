@@ -58,7 +58,7 @@ def check_supervision(clips: TrainingClips, config: TrainConfig, *, domains: tup
             raise ToonbenchError(
                 f"the {domain} training clips have no ground-truth motion, which this training needs: {how}"
             )
-        if config.paired == "pairs" and len(domains) > 1 and not clips[domain].targets:
+        if config.paired == "pairs" and len(domains) > 1 and not clips[domain].targets.frames:
             raise ToonbenchError(
                 f"there are no {domain} targets of the training clips, which this training needs: {how}"
             )
@@ -83,7 +83,8 @@ def draw_supervised(state: TrainState, clips: TrainingClips, *, group: ProcessGr
             clips[domain].train, places, rng, jitter=config.jitter, device=state.device, part=part
         )
         own = share(places, part)
-        extra.rigs[domain] = _rigs(clips[domain].rigs, own, device=state.device)
+        if config.paired == "labels" or config.guided:
+            extra.rigs[domain] = _rigs(clips[domain].rigs, own, device=state.device)
         if config.guided:
             extra.landmarks[domain] = _landmarks(clips[domain].landmarks, own, device=state.device)
     return pairs, extra
@@ -120,12 +121,12 @@ def _targets(
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Pairs of frames of clips of domain `by`, and the same frames of a target of domain `of` for each."""
     targets = clips[of].targets
-    places = _places(state, [len(one.frames) for one in targets], rng, batch=batch)
-    driving = [clips[by].train[one.driving] for one in targets]
+    places = _places(state, [len(frames) for frames in targets.frames], rng, batch=batch)
+    driving = [clips[by].train[number] for number in targets.driving]
     jitter, device = state.config.jitter, state.device
     return (
         pictures_at(driving, places, rng, jitter=jitter, device=device, part=part),
-        pictures_at([one.frames for one in targets], places, rng, jitter=jitter, device=device, part=part),
+        pictures_at(targets.frames, places, rng, jitter=jitter, device=device, part=part),
     )
 
 
@@ -171,7 +172,7 @@ def supervision_terms(
     """
     terms: dict[str, Tensor] = {}
     fakes: Fakes = []
-    for domain, rigs in extra.rigs.items() if config.paired else ():
+    for domain, rigs in extra.rigs.items() if config.paired == "labels" else ():
         read = network.motion(torch.cat(pairs[domain]), domain)
         terms[f"reading_{domain}"] = config.supervision * (read - torch.cat(rigs)).square().mean()
     for of, by in BOTH if extra.targets else ():
