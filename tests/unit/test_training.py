@@ -560,7 +560,6 @@ def _stops(group):
 
 @pytest.mark.slow
 def test_processes_average_and_the_end_of_one_ends_the_others_at_once():
-    pytest.importorskip("accelerate")
     before, threads = dict(os.environ), torch.get_num_threads()
     run_processes(_sum, _sum, workers=2)
     with pytest.raises(ToonbenchError, match="process ended early"):

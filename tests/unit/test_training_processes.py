@@ -13,7 +13,6 @@ from toonbench.training.processes import one_thread
 from toontalker.train.train import run
 from training_runs import RUNS, TOONTALKER, moving_noise
 
-pytest.importorskip("accelerate")
 TESTS = Path(__file__).parent.parent
 LAUNCHED = """
 import sys
