@@ -73,6 +73,14 @@ for name, about in (
 ):
     publish.command(f"toonbench.commands.publish:{name}", name=name, help=about)
 app.command(publish)
+study = App(name="study", help="Preference studies: people compare videos of methods, blind.")
+for name, about in (
+    ("make", "Make the page of a study from stored runs."),
+    ("serve", "Serve the page, and collect votes."),
+    ("analyse", "Analyse votes: preferences, agreement, metrics and people."),
+):
+    study.command(f"toonbench.commands.study:{name}", name=name, help=about)
+app.command(study)
 figure = App(name="figure", help="Draw figures of stored runs: grids, labelled videos, worst pairs, scores by yaw.")
 for name, about in (
     ("grid", "A grid of pairs: source, driving frame, target, methods."),

@@ -50,7 +50,7 @@ LAYERS = [
         "testing",
     },
     {"evaluate", "reenact", "motion_space"},
-    {"reproduce", "hub", "report", "leaderboard"},
+    {"reproduce", "hub", "report", "leaderboard", "study"},
     {"cli", "commands"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

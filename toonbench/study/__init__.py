@@ -1,0 +1,1 @@
+"""Preference studies: people compare videos of methods, blind (docs/study.md)."""
