@@ -1,5 +1,10 @@
 """Material and votes for tests of studies, without videos: keys as `toonbench study make` writes them."""
 
+import json
+import os
+import subprocess
+import sys
+
 import numpy as np
 
 from toonbench.report.site.media import ShownFile
@@ -84,3 +89,21 @@ def chooser(strengths, rng, *, tie=0.0):
         return labels[at] if at < len(labels) else ""
 
     return choose
+
+
+class Served:
+    """A `toonbench study serve` of its own process, that can be killed."""
+
+    def __init__(self, root, port=0):
+        command = [sys.executable, "-m", "toonbench.cli", "study", "serve", str(root), "--port", str(port), "--json"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        lines = []
+        while not lines or lines[-1] != "}\n":
+            lines.append(self.process.stdout.readline())
+            assert lines[-1], "the server ended"
+        self.facts = json.loads("".join(lines))
+
+    def end(self, number):
+        os.kill(self.process.pid, number)
+        self.process.wait(timeout=20)
+        self.process.stdout.close()

@@ -62,7 +62,7 @@ def file_sha256(path: Path) -> str:
 
 def write_key(root: Path, key: Key) -> None:
     """Write the key beside the page."""
-    write_bytes(root / KEY, to_json({"schema": SCHEMA, **asdict(key)}).encode())
+    write_bytes(root / KEY, to_json({"schema": SCHEMA, **asdict(key), "sheets": shown_orders(key.sheets)}).encode())
 
 
 def read_key(root: Path) -> Key:
@@ -86,7 +86,7 @@ def _key(stored: Mapping[str, Any]) -> Key:
         methods=tuple(stored["methods"]),
         videos=dict(stored["videos"]),
         questions={name: _question(one) for name, one in stored["questions"].items()},
-        sheets=tuple({name: tuple(order) for name, order in sheet.items()} for sheet in stored["sheets"]),
+        sheets=tuple({name: tuple(order) for name, order in sheet} for sheet in stored["sheets"]),
         files=dict(stored["files"]),
         numbers=_numbers(stored["numbers"]),
         higher=dict(stored["higher"]),
@@ -123,5 +123,5 @@ def _whole(path: Path) -> bool:
 
 
 def shown_orders(sheets: Sequence[Mapping[str, Sequence[str]]]) -> list[list[list[Any]]]:
-    """The sheets as the page reads them: lists of [question, [video, ...]]."""
+    """The sheets as files hold them, which keep the order of lists only: [question, [video, ...]]."""
     return [[[name, list(order)] for name, order in sheet.items()] for sheet in sheets]

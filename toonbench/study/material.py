@@ -120,7 +120,7 @@ def _scores(runs: Sequence[MethodView], pair: PairRow) -> dict[str, dict[str, fl
 def _numbers(
     shown: Sequence[LeaderboardView], labels: Sequence[str]
 ) -> tuple[dict[str, dict[str, float]], dict[str, bool]]:
-    """Of the metrics that every method has in every leaderboard."""
+    """The numbers and directions of the metrics that every method has in every leaderboard."""
     numbers: dict[str, dict[str, float]] = {}
     higher: dict[str, bool] = {}
     for metric in dict.fromkeys(name for view in shown for name in view.metrics):

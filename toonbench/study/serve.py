@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -36,12 +37,19 @@ class VoteFile:
     def __init__(self, root: Path, key: Key) -> None:
         self._path, self._key = root / VOTES, key
         self._lock = threading.Lock()
-        self._own = FileLock(root / f".{VOTES}.lock")
+        self._own = FileLock(root / f".{VOTES}.lock", thread_local=False)
         try:
             self._own.acquire(timeout=0)
         except Timeout as error:
             raise ToonbenchError(f"{root} is already served by another process: end it, or use its address") from error
-        before, self.unreadable = read_lines(self._path, key) if self._path.is_file() else ([], 0)
+        try:
+            self._open(root)
+        except BaseException:
+            self._own.release()
+            raise
+
+    def _open(self, root: Path) -> None:
+        before, self.unreadable = read_lines(self._path, self._key) if self._path.is_file() else ([], 0)
         self._latest = {(one.rater, one.question): one for one in sorted(before, key=lambda one: one.at)}
         self._file = self._path.open("ab", buffering=0)
         if self._path.stat().st_size and not self._path.read_bytes().endswith(b"\n"):
@@ -51,6 +59,8 @@ class VoteFile:
     def add(self, votes: list[Vote]) -> int:
         """Store those votes that are new or changed; returns how many."""
         with self._lock:
+            if self._file.closed:
+                raise OSError(errno.EBADF, "the server ends")
             new = [one for one in votes if self._is_new(one)]
             if new:
                 self._write(b"".join(line_of(one, self._key) for one in new))
@@ -69,7 +79,8 @@ class VoteFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with self._lock:
+            self._file.close()
         self._own.release()
 
     def _is_new(self, vote: Vote) -> bool:
