@@ -161,7 +161,6 @@ def test_a_choice_can_be_changed_and_undecided_and_keys_choose(study, open_page)
     until(page, "document.querySelector('#count').textContent === '2 of 5'")
 
 
-@pytest.mark.slow
 def test_the_videos_play_together_and_repeat(study, open_page):
     page = open_page(study / PAGE / "index.html", "#sheet=1")
     until(
@@ -193,7 +192,6 @@ def test_the_page_fits_the_width_and_passes_the_accessibility_check(study, open_
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.slow
 def test_served_votes_reach_the_file_also_after_the_server_was_killed_and_started_again(study, browser, tmp_path):
     root = shutil.copytree(study, tmp_path / "study")
     key = read_key(root)
@@ -221,6 +219,25 @@ def test_served_votes_reach_the_file_also_after_the_server_was_killed_and_starte
     votes = merge(read_lines(root / VOTES, key)[0]).votes
     assert sorted(one.question for one in votes) == sorted(key.sheets[2])
     assert errors == []
+
+
+def test_comparisons_that_do_not_connect_all_methods_are_noted_when_a_study_is_made(study, tmp_path, capsys):
+    arguments = [
+        "study",
+        "make",
+        str(study.parent / "runs"),
+        "--data",
+        str(study.parent / "data"),
+        "--form",
+        "pairs",
+        "--json",
+    ]
+    for questions, noted in (("3", 3), ("6", 0)):
+        assert (
+            run([*arguments, "--out", str(tmp_path / questions), "--methods", *METHODS, "--questions", questions]) == 0
+        )
+        notes = json.loads(capsys.readouterr().out)["notes"]
+        assert sum("do not connect all methods" in one for one in notes) == noted
 
 
 def test_a_study_is_made_again_equally_and_replaces_no_videos_that_were_voted_on(study, tmp_path, capsys):

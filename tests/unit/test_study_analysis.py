@@ -210,6 +210,12 @@ def test_raters_who_fail_the_catch_trials_are_listed_and_excluded(tmp_path):
     assert lines[1] == f"excluded: rater {rater(2)[:8]} (sheet 2) passed 0 of 1 catch trials"
 
 
+def test_raters_with_one_number_are_counted():
+    key = made_key(raters=2)
+    votes = [vote for at in range(3) for vote in votes_of(key, at, lambda question, labels: labels[0])]
+    assert "1 raters had the number of another one" in summary(whole(key, votes))[1]
+
+
 def test_a_target_beside_still_pictures_must_be_chosen():
     key = made_key(form="pairs", questions=20, raters=4)
     votes = votes_of(key, 1, lambda question, labels: labels[0])
@@ -290,13 +296,13 @@ def test_selection_rates_of_simulated_raters_are_recovered_within_their_interval
 
 def test_strengths_of_simulated_raters_are_recovered_within_their_intervals():
     inside = []
-    for seed in range(8):
+    for seed in range(6):
         key, votes = simulated(seed, form="pairs", attributes=("quality",), tie=0.5, questions=18)
         analysis = whole(key, votes)
         strengths = {name: found(analysis, name, "quality").strength for name in METHODS}
         inside += [strengths[name].low <= TRUE[name] <= strengths[name].high for name in METHODS]
         assert analysis.parts[0].ties[0] == pytest.approx(0.5, abs=0.25)
-    assert np.mean(inside) >= 0.87  # of 32
+    assert np.mean(inside) >= 0.87  # of 24
 
 
 def test_raters_who_vote_alike_have_wider_intervals_than_independent_votes():

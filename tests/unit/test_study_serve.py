@@ -1,8 +1,12 @@
 """Collecting votes over HTTP."""
 
+import errno
 import http.client
 import json
+import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -12,9 +16,9 @@ from dataclasses import replace
 import pytest
 
 from made_study import Served, made_key, rater
-from toonbench.study.key import PAGE, VOTES, write_key
+from toonbench.study.key import KEY, PAGE, VOTES, read_key, write_key
 from toonbench.study.serve import StudyServer
-from toonbench.study.votes import read_lines
+from toonbench.study.votes import merge, read_lines
 from toonbench.types import ToonbenchError
 
 FILES = ("index.html", "data.js", "media/v0001.mp4")
@@ -133,6 +137,54 @@ def test_votes_of_another_study_and_what_is_no_vote_are_refused_and_not_stored(s
         assert request(address, "POST", "/votes", b"x" * 1_000_001, **{"Content-Type": "application/json"})[0] == 413
         assert request(address, "POST", "/other", b"{}", **{"Content-Type": "application/json"})[0] == 404
     assert (root / VOTES).read_bytes() == b""
+
+
+def test_a_vote_that_is_not_on_the_disk_is_not_acknowledged(study, monkeypatch):
+    root, key = study
+    with serving(root) as address:
+        with monkeypatch.context() as patch:
+            patch.setattr("toonbench.study.serve.os.fsync", full_disk)
+            status, reply = post(address, vote(key))
+        assert (status, reply["error"]) == (507, "not stored: No space left on device")
+        assert post(address, vote(key)) == (200, {"stored": 1})
+    assert len(merge(stored(root, key)).votes) == 1
+
+
+def full_disk(number):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"POST /votes HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n", b"POST /votes HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"],
+)
+def test_a_broken_request_prints_nothing_and_the_server_stays(study, capfd, request_):
+    with serving(study[0]) as address:
+        host, _, port = address.split("/")[2].partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(request_)
+            connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )  # closing resets the connection
+        assert request(address)[0] == 200
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is missing: give the folder that `toonbench study make` wrote"),
+        ("{", "cannot be read as JSON"),
+        ("[]", "is not the key of a study with schema 1"),
+        ('{"schema": 2}', "is not the key of a study with schema 1"),
+        ('{"schema": 1, "study": "a"}', "is damaged"),
+    ],
+)
+def test_a_damaged_or_missing_key_is_one_line(study, content, message):
+    root, _ = study
+    (root / KEY).unlink() if content is None else (root / KEY).write_text(content)
+    with pytest.raises(ToonbenchError, match=message):
+        read_key(root)
 
 
 def test_stored_votes_of_another_study_are_refused_at_the_start(study):

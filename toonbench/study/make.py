@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toonbench import __version__, video
 from toonbench.claims import claim
@@ -19,6 +20,7 @@ from toonbench.data.open import cache_folder
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.report.site.media import FOLDER, Media, MediaStore, ShownFile
 from toonbench.store import writing
+from toonbench.study.davidson import components
 from toonbench.study.design import STILL, TARGET, Drawn, Plan, Question, draw
 from toonbench.study.key import (
     KEY,
@@ -83,8 +85,20 @@ def make_study(
         questions=plan.questions + plan.catches,
         catches=plan.catches,
         videos=len(names),
-        notes=material.notes,
+        notes=(*material.notes, *_unconnected(drawn, material.methods)),
     )
+
+
+def _unconnected(drawn: Drawn, methods: Sequence[str]) -> list[str]:
+    """A note for each attribute whose comparisons do not connect all methods."""
+    place = {name: at for at, name in enumerate(methods)}
+    compared: dict[str, NDArray[np.int_]] = {}
+    for one in drawn.questions:
+        if one.kind == "pair" and not one.catch:
+            first, second = (place[name] for name in one.options)
+            compared.setdefault(one.attribute, np.zeros((len(methods), len(methods)), int))[first, second] += 1
+    more = "do not connect all methods, so that not all strengths can be compared: give more --questions or --sets"
+    return [f"the questions about {name} {more}" for name, found in compared.items() if len(components(found)) > 1]
 
 
 def _check_title(title: str, methods: Sequence[str]) -> None:

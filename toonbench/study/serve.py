@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import re
 import threading
@@ -20,6 +21,7 @@ from toonbench.study.key import PAGE, VOTES, Key, missing_files, read_key
 from toonbench.study.votes import OtherStudy, Vote, line_of, parse, read_lines
 from toonbench.types import ToonbenchError
 
+log = logging.getLogger(__name__)
 MOST_BYTES = 1_000_000  # of a message
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -28,6 +30,7 @@ TYPES = {
     ".mp4": "video/mp4",
     ".jpg": "image/jpeg",
 }
+LENGTH = re.compile(r"[0-9]{1,9}")
 RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
 
 
@@ -117,11 +120,10 @@ class StudyServer:
             raise ToonbenchError(f"{what}: make the study again with the same options")
         self.votes = VoteFile(root, self.key)
         try:
-            self._http = ThreadingHTTPServer((host, port), _handler(root / PAGE, self.key, self.votes))
+            self._http = _Server((host, port), _handler(root / PAGE, self.key, self.votes))
         except (OSError, OverflowError) as error:
             self.votes.close()
             raise ToonbenchError(f"cannot serve at {host}:{port} ({error}): give another --host or --port") from error
-        self._http.daemon_threads = True
 
     @property
     def address(self) -> str:
@@ -140,6 +142,16 @@ class StudyServer:
     def stop(self) -> None:
         """End `run`."""
         self._http.shutdown()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A connection that broke: the page sends its votes again."""
+        del request
+        log.debug("the connection of %s broke", client_address, exc_info=True)
 
 
 def _handler(page: Path, key: Key, votes: VoteFile) -> Callable[..., BaseHTTPRequestHandler]:
@@ -170,7 +182,7 @@ def _handler(page: Path, key: Key, votes: VoteFile) -> Callable[..., BaseHTTPReq
         def do_POST(self) -> None:
             """Votes, as JSON; other types are refused, so that pages of other origins cannot send any."""
             length = self.headers.get("Content-Length", "")
-            if not length.isdigit() or int(length) > MOST_BYTES:
+            if not LENGTH.fullmatch(length) or int(length) > MOST_BYTES:
                 self.close_connection = True
                 self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": f"give at most {MOST_BYTES} bytes"})
                 return

@@ -34,6 +34,8 @@ def summary(analysis: Analysis) -> list[str]:
             )
     if unchecked := sum(not one.catches for one in kept):
         lines.append(f"{unchecked} raters answered no catch trial, and are included")
+    if shared := len(analysis.raters) - len({one.sheet for one in analysis.raters}):
+        lines.append(f"{shared} raters had the number of another one, and so the same order of questions and videos")
     if analysis.duplicated:
         lines.append(f"{analysis.duplicated} votes were stored twice, and count once")
     if analysis.changed:
