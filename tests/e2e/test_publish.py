@@ -1,6 +1,7 @@
 """Publishing and reading back, with the real client of the Hub against a local server that speaks its protocol."""
 
 import importlib.util
+import io
 import json
 import os
 import re
@@ -10,11 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from hub_server import TOKEN, Rule, serve
 from made_data import write_data
+from made_site import made_pairs, write_run
 from toonbench.cli import run
 from toonbench.data.folder import load, shipped
 from toonbench.data.table import CLIPS, TARGETS
@@ -717,3 +720,43 @@ def test_a_site_is_a_static_space(hub, tmp_path, capsys):
     assert yaml.safe_load(repo.files()["README.md"].split(b"---")[1])["app_file"] == "index.html"
     assert publish("site", "acme/board", tmp_path) == 2
     fails(capsys, "has no index.html")
+    (site / "static" / "secret.txt").symlink_to(Path(__file__))
+    assert publish("site", "acme/board", site) == 2
+    fails(capsys, "1 links of", "lead out of it")
+
+
+def test_gated_and_private_repositories_need_a_token_that_may_read_them(hub, release, monkeypatch):
+    upload(release, BLOBS)
+    hub.repo("datasets", "acme/blobs").gated = "auto"
+    upload(release, Target(repo="acme/private", private=True))
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(ToonbenchError, match=r"^acme/blobs: it is gated .*ask for access on its page"):
+        fetch.data_folder("hf:acme/blobs")
+    with pytest.raises(
+        ToonbenchError, match=r"^acme/private: there is no such repository, or the token may not see it"
+    ):
+        fetch.data_folder("hf:acme/private")
+
+
+def test_results_of_runs_are_tables_without_videos(hub, tmp_path, capsys):
+    pairs = made_pairs(["a", "b"])
+    for method, without in (("one", []), ("two", [pairs[0].id])):
+        write_run(tmp_path / "runs", pairs, method=method, without=without, caveats=["Measured on <b>blobs</b>."])
+        (tmp_path / "runs" / "made@1" / "videos.mkv").write_bytes(b"not published")
+    assert publish("results", "acme/results", tmp_path / "runs") == 0
+    files = hub.repo("datasets", "acme/results").files()
+    rows = pd.read_parquet(io.BytesIO(files["results.parquet"]))
+    assert set(zip(rows.method, rows.metric, strict=True)) == {
+        (m, k) for m in ("one", "two") for k in ("l1@1", "psnr@1")
+    }
+    assert dict(zip(rows.method, rows.missing, strict=True)) == {"one": 0, "two": 1}
+    scored = pd.read_parquet(io.BytesIO(files["pairs.parquet"]))
+    assert len(scored) == 8
+    assert scored[(scored.method == "two") & (scored.pair == pairs[0].id)].value.isna().all()
+    card = files["README.md"].decode()
+    assert "> Measured on \\<b\\>blobs" in card
+    assert "| psnr ↑ |" in card
+    assert not [path for path in files if path.endswith((".mkv", ".npy"))]
+    (tmp_path / "none").mkdir()
+    assert publish("results", "acme/results", tmp_path / "none") == 2
+    fails(capsys, "holds no run")

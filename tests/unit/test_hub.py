@@ -1,5 +1,8 @@
 """The parts of publishing that need no server: addresses, layout, limits, cards, and files for the Hub's leaderboards."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -198,3 +201,21 @@ def test_tokens_and_signatures_of_a_servers_message_are_not_shown():
     assert "00ff" not in safe
     assert "secret" not in safe
     assert "b=1" in safe
+
+
+def test_without_the_client_the_message_names_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ToonbenchError, match=r"pip install 'toonbench\[hub\]'"):
+        client.hub_api()
+
+
+def test_the_limits_in_the_documentation_are_those_of_the_code():
+    text = (Path(__file__).parent.parent.parent / "docs" / "publishing.md").read_text()
+    for line in (
+        f"| files in a commit | {release.COMMIT} |",
+        f"| bytes in a commit | {release.COMMIT_BYTES / 1e9:.0f} GB,",
+        f"| files in a folder of a data set | {release.FOLDER:,} | toonbench; the Hub's limit is {release.MOST:,} |",
+        f"| files in a repository | {release.REPOSITORY:,} |",
+        f"| bytes of a file | {release.FILE / 1e9:.0f} GB |",
+    ):
+        assert line in text

@@ -19,6 +19,12 @@ def prepare_site(site: Path, folder: Path, *, repo: str, copy: bool = True) -> R
         raise ToonbenchError(f"{site} has no {INDEX}: give the --out of `toonbench site`")
     if folder.resolve() == site.resolve() or site.resolve() in folder.resolve().parents:
         raise ToonbenchError(f"{folder} is in the site's folder: give another --out")
+    if outside := [
+        path for path in site.rglob("*") if path.is_symlink() and site.resolve() not in path.resolve().parents
+    ]:
+        raise ToonbenchError(
+            f"{len(outside)} links of {site} lead out of it, for example {outside[0].name}: copy the files, or remove them"
+        )
     own_release_folder(folder)
     paths = [path.relative_to(site).as_posix() for path in sorted(site.rglob("*")) if path.is_file()]
     paths = [path for path in paths if not any(part.startswith(".") for part in path.split("/")) and path != CARD]

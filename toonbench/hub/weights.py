@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,7 +193,8 @@ def _training(card: _Card) -> Iterator[str]:
     if clips:
         yield from ("`toonbench eval` refuses pairs with a clip of the training data, which the file lists.", "")
     if isinstance(training := card.about.get("training"), dict):
-        yield from ("```json", json.dumps(training)[:CONFIGURATION], "```", "")
+        text = json.dumps(training).replace("`", "'")[:CONFIGURATION]
+        yield from ("```json", *textwrap.wrap(text, 110, break_on_hyphens=False), "```", "")
 
 
 def _results(card: _Card) -> Iterator[str]:
