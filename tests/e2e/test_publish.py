@@ -644,7 +644,9 @@ def test_weights_in_other_formats_and_runs_of_others_are_refused(hub, release, t
     assert hub.log == []
     upload(release, BLOBS)
     runs = ["--runs", *BOARD.glob("real2cartoon@4/toontalker@*")]
-    assert publish("weights", "acme/mini", "--checkpoint", MINI, "--licence", "mit", *runs, "--dataset", "acme/blobs") == 2
+    assert (
+        publish("weights", "acme/mini", "--checkpoint", MINI, "--licence", "mit", *runs, "--dataset", "acme/blobs") == 2
+    )
     fails(capsys, "measured on puppets@2", "not that of acme/blobs")
 
 
