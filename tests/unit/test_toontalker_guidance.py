@@ -15,7 +15,7 @@ from toonbench.weights.checkpoints import file_digest
 from toontalker.config import NetworkConfig
 from toontalker.method import ToonTalker
 from toontalker.train.config import CONFIGS, MINI, find_config
-from toontalker.train.guidance import FACE, FACE_WEIGHT, PAD, boxes, landmark_flow, readout, region_l1
+from toontalker.train.guidance import EYES, FACE, FACE_WEIGHT, MOUTH, PAD, landmark_flow, part_boxes, readout, region_l1
 from toontalker.train.paired import draw_supervised
 from toontalker.train.state import begin_stage2, new_state
 from toontalker.train.step import draw_batch, generator_terms
@@ -65,7 +65,7 @@ def test_boxes_hold_eyes_and_mouth_with_room_and_nothing_else():
     points[0, 42:48] = torch.tensor([0.75, 0.25])
     points[0, 48:68] = torch.tensor([0.5, 0.75])
     points[0, 48, 0], points[0, 54, 0] = 0.25, 0.75
-    mask = boxes(points, size=64)[0, 0].bool()
+    mask = part_boxes(points, (*EYES, *MOUTH), size=64)[0, 0].bool()
     rows, columns = np.indices((64, 64))
     x, y = (columns + 0.5) / 64, (rows + 0.5) / 64
     expected = np.zeros((64, 64), bool)

@@ -6,6 +6,7 @@ directly what moved. They act within a domain: nothing is said about pairs acros
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,7 @@ from toonbench.networks.flow_heads import sampling_grid
 from ..generator import Trace
 from .config import TrainConfig
 
-PARTS = (slice(36, 42), slice(42, 48), slice(48, 68))  # landmarks of the eyes and of the mouth
+EYES, MOUTH = (slice(36, 42), slice(42, 48)), (slice(48, 68),)  # their landmarks
 FACE = 36  # landmarks from here on are those of eyes, mouth and pupils
 FACE_WEIGHT = 3.0  # of these in the flows' term
 PAD = 1.5 / 64  # of the image's side, around the landmarks of a part
@@ -58,15 +59,15 @@ def readout(descriptors: Tensor, rigs: Tensor) -> Tensor:
 
 def region_l1(generated: Tensor, target: Tensor, landmarks: Tensor) -> Tensor:
     """Mean absolute difference within boxes around eyes and mouth at the target's landmarks (B, 70, 2)."""
-    mask = boxes(landmarks, size=target.shape[-1])
+    mask = part_boxes(landmarks, (*EYES, *MOUTH), size=target.shape[-1])
     return ((generated - target).abs() * mask).sum() / (target.shape[1] * mask.sum()).clamp_min(1.0)
 
 
-def boxes(landmarks: Tensor, *, size: int) -> Tensor:
-    """(B, 1, size, size): 1 within the boxes around eyes and mouth, PAD wider than their landmarks, and 0 elsewhere."""
+def part_boxes(landmarks: Tensor, parts: Sequence[slice], *, size: int) -> Tensor:
+    """(B, 1, size, size): 1 within a box around each part's landmarks (B, 70, 2), PAD wider than these, and 0 elsewhere."""
     centres = (torch.arange(size, device=landmarks.device) + 0.5) / size
     mask = landmarks.new_zeros((len(landmarks), size, size), dtype=torch.bool)
-    for part in PARTS:
+    for part in parts:
         low, high = landmarks[:, part].amin(1) - PAD, landmarks[:, part].amax(1) + PAD
         inside = [(centres >= low[:, axis, None]) & (centres <= high[:, axis, None]) for axis in (0, 1)]
         mask |= inside[1][:, :, None] & inside[0][:, None, :]
