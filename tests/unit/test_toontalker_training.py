@@ -400,3 +400,13 @@ def test_the_command_trains_on_a_folder(data, tmp_path, monkeypatch, capsys):
 def test_the_clips_that_the_method_needs_have_the_size_of_its_network():
     assert ToonTalker.clip_needs("mini").size == 64
     assert ToonTalker.clip_needs("paper").size == 256
+
+
+def test_choices_of_stage_2_may_change_until_it_begins(data, tmp_path):
+    run(replace(QUICK, steps2=0), data, tmp_path, device="cpu")
+    assert load_state(replace(QUICK, motion=5.0, ablation="lambda-100", batch2=4), "cpu", tmp_path).step == 2
+    with pytest.raises(ToonbenchError, match=r"batch1 = 2, but batch1 is 4 now"):
+        load_state(replace(QUICK, batch1=4), "cpu", tmp_path)
+    run(replace(QUICK, motion=5.0), data, tmp_path, device="cpu")
+    with pytest.raises(ToonbenchError, match=r"motion = 5\.0, but motion is 6\.0 now"):
+        load_state(replace(QUICK, motion=6.0), "cpu", tmp_path)

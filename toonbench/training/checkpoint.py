@@ -98,11 +98,11 @@ def load_checkpoint(
     path: Path,
     *,
     config: DataclassInstance,
-    may_change: Collection[str] = (),
+    may_change: Collection[str] | Callable[[Content], Collection[str]] = (),
     device: str = "cpu",
     upgrade: Callable[[Content], Content] = dict,
 ) -> Content:
-    """The content of a checkpoint. Its configuration must be `config`, except for the fields in `may_change`.
+    """The content of a checkpoint. Its configuration must be `config`, except for the fields in `may_change`, which may depend on it.
 
     Every field of the configuration's class must have a default, which stands for a field that the checkpoint's version
     did not have. `upgrade` turns the content that an older version wrote into today's.
@@ -111,10 +111,11 @@ def load_checkpoint(
     content = upgrade(_read(path, device=device))
     given = _flat(_plain(config))
     saved = _flat(_plain(type(config)())) | _flat(_saved_config(content, path=path))
+    free = may_change(content) if callable(may_change) else may_change
     different = [
         f"{name} = {saved.get(name)!r}, but {name} is {given.get(name)!r} now"
         for name in sorted(saved.keys() | given.keys())
-        if name not in may_change and saved.get(name) != given.get(name)
+        if name not in free and saved.get(name) != given.get(name)
     ]
     if different:
         raise ToonbenchError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import operator
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,15 @@ from ..weights_io import load_network, notes_of
 from .config import TrainConfig
 
 MAY_CHANGE = ("steps1", "steps2", "checkpoint_every", "sample_every", "log_every", "overrides")
+STAGE_2 = (
+    "ablation",
+    "lr2",
+    "batch2",
+    "synthetic",
+    "synthetic_every",
+    "motion",
+    "detach_driving",
+)  # read from stage 2 on
 
 
 @dataclass(slots=True)
@@ -157,10 +167,16 @@ def save_state(state: TrainState, out: Path) -> None:
     save_checkpoint(out / CHECKPOINT, content, config=state.config)
 
 
+def may_change(content: dict[str, Any]) -> tuple[str, ...]:
+    """The fields that may differ from a checkpoint's: also those that matter from stage 2 on, as long as it has not begun."""
+    saved = json.loads(content["config"])
+    return MAY_CHANGE + (STAGE_2 if content.get("step", 0) <= saved.get("steps1", 0) else ())
+
+
 def load_state(config: TrainConfig, device: str, out: Path) -> TrainState:
-    """The state in the checkpoint in `out`. The numbers of steps may differ from the run's, other choices may not."""
+    """The state in the checkpoint in `out`. The numbers of steps may differ from the run's, other choices of stages that began may not."""
     path = newest_checkpoint(out) or out / CHECKPOINT
-    content = load_checkpoint(path, config=config, may_change=MAY_CHANGE, device=device)
+    content = load_checkpoint(path, config=config, may_change=may_change, device=device)
     state = new_state(config, device)
     with filling(path):
         state.step = operator.index(content["step"])

@@ -1,0 +1,218 @@
+"""Train ToonTalker and its ablated models (paper, section 4.4) at equal budgets on puppets, score them, and test the paper's orders.
+
+    toonbench make-puppets --split train --movement mixed --clips 300 --images 0 --frames 40 --step 3 --seed 1 --out train
+    python scripts/train_ablations.py --data train --out ablations --minutes 9        # again until it says that all are ready
+
+Runs of one seed and one architecture share stage 1, which is the same computation in all of them. Full model, no-analogy and lambda-0 are
+trained with three seeds, the others with one. All have adversarial losses, without which lambda-0 is no-analogy. OUT receives the
+training folders, the scored runs (`runs/`, for `toonbench table 5 --out OUT/runs`) and `orders.csv`: the difference of every order of
+the paper, with an interval over driving videos and, where there are several, seeds. FID is not measured: its weights are third-party.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+METRICS = ("rig_corr", "landmark_nme", "ssim", "cpbd", "stlpips_alex")
+TASKS = ("real2cartoon", "cartoon2real")
+SEVERAL = ("full", "no-analogy", "lambda-0")
+OWN_STAGE_1 = ("mlp", "no-backward", "no-sft")
+ORDERS = (  # the paper's better and worse model, and its table
+    ("full", "no-analogy", "5"),
+    ("full", "lambda-0", "6"),
+    ("full", "lambda-40", "6"),
+    ("full", "lambda-100", "6"),
+    ("full", "mlp", "7"),
+    ("full", "no-backward", "7"),
+    ("full", "no-sft", "7"),
+)
+SMALLER_IS_BETTER = ("landmark_nme", "stlpips_alex")
+
+
+class TimeOver(Exception):
+    """The chunk's time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model to train: `full` or the name of an ablation, and its seed."""
+
+    name: str
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        return f"{self.name}-s{self.seed}"
+
+    @property
+    def stage_1(self) -> str:
+        """The folder of its stage 1."""
+        return f"stage1-{self.name if self.name in OWN_STAGE_1 else 'shared'}-s{self.seed}"
+
+
+def models(seeds: int) -> list[Model]:
+    """All models, those of the first seed first."""
+    first = [Model(name, 0) for name in (*SEVERAL, "lambda-40", "lambda-100", *OWN_STAGE_1)]
+    return first + [Model(name, seed) for seed in range(1, seeds) for name in SEVERAL]
+
+
+def main() -> int:
+    options = _options()
+    deadline = time.monotonic() + 60.0 * options.minutes
+    for model in models(options.seeds):
+        try:
+            weights = _trained(model, options, watch=_until(deadline))
+        except TimeOver as over:
+            print(f"{model.folder}: {over}; run again")
+            return 3
+        for task in TASKS:
+            _scored(weights, task, options)
+        print(f"{model.folder}: ready")
+    _write_orders(options)
+    return 0
+
+
+def _until(deadline: float) -> Callable[[int, int], None]:
+    """A progress function that stops after the deadline; a run resumes from its last checkpoint."""
+
+    def on_progress(done: int, total: int) -> None:
+        if time.monotonic() > deadline and done < total:
+            raise TimeOver(f"{done} of {total} steps")
+
+    return on_progress
+
+
+def _trained(model: Model, options: argparse.Namespace, *, watch: Callable[[int, int], None]) -> Path:
+    """The weights of a model; its stage 1 is trained in a folder of its own, and copied."""
+    out = options.out / model.folder
+    weights = out / "weights.safetensors"
+    if weights.is_file():
+        return weights
+    if not (out / "checkpoint.pt").is_file():
+        first = options.out / model.stage_1
+        if not (first / "weights.safetensors").is_file():
+            ablation = model.name if model.name in OWN_STAGE_1 else ""
+            _train(first, options, ablation=ablation, seed=model.seed, steps2=0, watch=watch)
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(first / "checkpoint.pt", out / "copy.part")
+        (out / "copy.part").replace(out / "checkpoint.pt")
+    ablation = "" if model.name == "full" else model.name
+    return _train(out, options, ablation=ablation, seed=model.seed, steps2=options.steps2, watch=watch)
+
+
+def _train(
+    out: Path, options: argparse.Namespace, *, ablation: str, seed: int, steps2: int, watch: Callable[[int, int], None]
+) -> Path:
+    from toonbench.data.open import open_data
+    from toonbench.data.supervision import supervised
+    from toonbench.training.clips import load_clips
+    from toontalker.method import ToonTalker
+
+    overrides = [f"seed={seed}", f"steps1={options.steps1}", f"steps2={steps2}", "adversarial=1", "motion=20"]
+    overrides += ["synthetic_every=1", "workers=1", "checkpoint_every=50", "sample_every=1000000", "gap_growth=500"]
+    overrides = [one for one in overrides if not (ablation.startswith("lambda-") and one.startswith("motion="))]
+    overrides = [one for one in overrides if ablation != "no-analogy" or not one.startswith("synthetic_every=")]
+    opened = open_data(str(options.data))
+    needs = ToonTalker.clip_needs(options.config, ablation=ablation, overrides=[*overrides, "steps2=1"])
+    clips = load_clips(opened.clips, size=needs.size, domains=needs.domains, data=opened.id)
+    return ToonTalker.train(
+        supervised(clips, opened, needs=needs), out, config=options.config, device=options.device, ablation=ablation,
+        overrides=overrides, on_progress=watch,
+    )  # fmt: skip
+
+
+def _scored(weights: Path, task: str, options: argparse.Namespace) -> Path:
+    """The scores of weights: a table with a row for each pair."""
+    import toonbench
+
+    done = toonbench.evaluate(
+        "toontalker", task=task, metrics=METRICS, out=options.out / "runs", checkpoint=weights, device=options.device
+    )
+    return done.run.scores
+
+
+def _write_orders(options: argparse.Namespace) -> None:
+    """Test every order of the paper in every metric and task."""
+    rows: list[dict[str, object]] = []
+    seeds = {
+        model.name: [m.seed for m in models(options.seeds) if m.name == model.name] for model in models(options.seeds)
+    }
+    for better, worse, table in ORDERS:
+        for task in TASKS:
+            values = {
+                name: [_values(Model(name, seed), task, options) for seed in seeds[name]] for name in (better, worse)
+            }
+            common = min(len(found) for found in values.values())
+            rows += [
+                _order(values, common, better=better, worse=worse, metric=metric) | {"table": table, "task": task}
+                for metric in METRICS
+            ]
+    with (options.out / "orders.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(
+            file, ["table", "task", "better", "worse", "metric", "seeds", "difference", "low", "high", "verdict"]
+        )
+        writer.writeheader()
+        writer.writerows(rows)
+    for row in rows:
+        print(*row.values())
+
+
+def _values(model: Model, task: str, options: argparse.Namespace) -> dict[str, dict[str, str]]:
+    """The rows of a model's scores, by pair; columns are named without versions."""
+    table = _scored(options.out / model.folder / "weights.safetensors", task, options)
+    with table.open(newline="") as file:
+        rows = [{key.split("@")[0]: value for key, value in row.items()} for row in csv.DictReader(file)]
+    return {row["pair"]: row for row in rows}
+
+
+def _order(
+    values: dict[str, list[dict[str, dict[str, str]]]], seeds: int, *, better: str, worse: str, metric: str
+) -> dict[str, object]:
+    """The mean difference over pairs and seeds, positive where the paper's better model is better."""
+    from toonbench.stats.paired import compare_means
+
+    found: dict[str, list[float]] = {better: [], worse: []}
+    driving: list[str] = []
+    turns: list[int] = []
+    for seed in range(seeds):
+        for pair, row in values[better][seed].items():
+            driving.append(row["driving"])
+            turns.append(seed)
+            for name in found:
+                found[name].append(float(values[name][seed][pair][metric]))
+    sign = -1.0 if metric in SMALLER_IS_BETTER else 1.0
+    tested = compare_means(
+        sign * np.array(found[better]), sign * np.array(found[worse]), driving, sources=turns if seeds > 1 else None
+    )
+    low, high = tested.interval.low, tested.interval.high
+    verdict = "held" if low > 0 else "not held" if high < 0 else "undecided"
+    return {
+        "better": better, "worse": worse, "metric": metric, "seeds": seeds, "difference": f"{tested.interval.value:.4f}",
+        "low": f"{low:.4f}", "high": f"{high:.4f}", "verdict": verdict,
+    }  # fmt: skip
+
+
+def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="puppets to train on")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=9.0, help="length of a chunk")
+    parser.add_argument("--config", default="mini-puppets")
+    parser.add_argument("--steps1", type=int, default=1000)
+    parser.add_argument("--steps2", type=int, default=400)
+    parser.add_argument("--seeds", type=int, default=3, help="of full model, no-analogy and lambda-0")
+    parser.add_argument("--device", default="cpu")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
