@@ -1,4 +1,4 @@
-"""Draw docs/images/puppets.png: sources, driving videos, targets and the output of the bundled ToonTalker on two pairs each way."""
+"""Draw docs/images/puppets.png: two pairs each way with the output of the bundled ToonTalker and of `landmark-warp`."""
 
 from pathlib import Path
 
@@ -16,24 +16,28 @@ OUT = Path(__file__).parent.parent / "docs" / "images" / "puppets.png"
 SIDE, COLUMNS, GAP, LABELS, TITLE = 128, 4, 24, 128, 30  # pixels; COLUMNS: the source and three frames
 PAIRS = ((("real2cartoon", 1), ("cartoon2real", 0)), (("real2cartoon", 4), ("cartoon2real", 3)))
 TITLES = ("a real-style video drives a cartoon", "a cartoon video drives a real-style image")
-ROWS = ("driving video", "target", "mini ToonTalker")
+ROWS = ("driving video", "target", "mini ToonTalker", "landmark-warp")
+METHODS = ("toontalker", "landmark-warp")
 
 
 def block(name: str, index: int) -> Frame:
-    """One pair as three rows (driving video, target, model) beside its source: (3 SIDE, COLUMNS SIDE, 3)."""
+    """One pair as rows (driving video, target, methods) beside its source: (4 SIDE, COLUMNS SIDE, 3)."""
     data, task = load_data("puppets@2"), load_task(name)
     pair = draw_pairs(task, data.clips, targets=data.targets)[index]
-    method = MethodSpec(name="toontalker").load()
-    assert isinstance(method, Method)
     assert pair.target
     source, driving = read_source(pair.source), read_frames(pair.driving).frames
-    made = method.animate(
-        source, driving, motion=task.motion, seed=0, source_domain=task.source, driving_domain=task.driving
-    )
+    made: list[Frames] = []
+    for method in (MethodSpec(name=one).load() for one in METHODS):
+        assert isinstance(method, Method)
+        made.append(
+            method.animate(
+                source, driving, motion=task.motion, seed=0, source_domain=task.source, driving_domain=task.driving
+            )
+        )
     target = read_frames(pair.target).frames
     times = farthest(target)
     blank = np.full_like(source, 255)
-    rows = [[blank, *driving[times]], [source, *target[times]], [blank, *made[times]]]
+    rows = [[blank, *driving[times]], [source, *target[times]], *([blank, *one[times]] for one in made)]
     return np.concatenate([np.concatenate(row, axis=1) for row in rows])
 
 
