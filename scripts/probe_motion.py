@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from toonbench.data.open import open_data
 from toonbench.data.supervision import with_labels
 from toonbench.puppets.catalogue import styles_of
-from toonbench.training.clips import ClipSet, read_frames
+from toonbench.training.clips import ClipSet, read_all
 from toonbench.training.images import to_tensor
 from toonbench.types import CHANNELS, Domain, Frames
 from toontalker.model import ToonTalkerNetwork, scaled_rig
@@ -54,7 +54,7 @@ def read(root: Path, domain: Domain, size: int, *, most: int) -> list[Probed]:
     """The first clips of a domain with their labels."""
     listed = [clip for clip in open_data(str(root)).clips if clip.domain == domain and clip.kind == "video"][:most]
     names = tuple(clip.id for clip in listed)
-    some = ClipSet(tuple(read_frames(clip.path, size=size) for clip in listed), (), names=names)
+    some = ClipSet(read_all(listed, size=size, cache=None).frames, (), names=names)
     some = with_labels({domain: some}, listed, root=str(root))[domain]
     mixed = json.loads((root / "puppets.json").read_text()).get("movement") == "mixed"
     turns = len(styles_of(domain))

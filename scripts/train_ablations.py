@@ -114,7 +114,7 @@ def _train(
 ) -> Path:
     from toonbench.data.open import open_data
     from toonbench.data.supervision import supervised
-    from toonbench.training.clips import load_clips
+    from toonbench.training.clips import load_sets
     from toontalker.method import ToonTalker
 
     overrides = [f"seed={seed}", f"steps1={options.steps1}", f"steps2={steps2}", "adversarial=1", "motion=20"]
@@ -123,7 +123,8 @@ def _train(
     overrides = [one for one in overrides if ablation != "no-analogy" or not one.startswith("synthetic_every=")]
     opened = open_data(str(options.data))
     needs = ToonTalker.clip_needs(options.config, ablation=ablation, overrides=[*overrides, "steps2=1"])
-    clips = load_clips(opened.clips, size=needs.size, domains=needs.domains, data=opened.id)
+    cache = options.out / "frames"
+    clips = load_sets({opened.id: opened.clips}, size=needs.size, domains=needs.domains, cache=cache)
     return ToonTalker.train(
         supervised(clips, opened, needs=needs), out, config=options.config, device=options.device, ablation=ablation,
         overrides=overrides, on_progress=watch,

@@ -14,7 +14,8 @@ PER_PAIR = ("recycle-gan",)
 UNRANKED = (*DUMMIES, *PER_PAIR)
 BASELINES = ("fomm", "lia", "dagan")
 """The methods that the paper compares with."""
-MINI = "toontalker_mini.safetensors"
+MINIS = {f"{method}_mini.safetensors": method for method in ("toontalker", *BASELINES)}
+"""The files of the minis, with their methods."""
 TEST = "deterministic test weights"
 WeightsKind = Literal["", "official", "fine-tuned", "own", "mini", "test weights"]
 
@@ -31,10 +32,10 @@ def weights_kind(method: str, checkpoint: Mapping[str, str]) -> WeightsKind:
         return "test weights"
     if not file:
         return ""
+    if MINIS.get(file) == method:
+        return "mini"
     if (stated := checkpoint.get("kind")) in ("fine-tuned", "own"):
         return stated
-    if file == MINI:
-        return "mini"
     if method.startswith("toontalker"):
         return "own" if file.endswith(".safetensors") else "official"
     if is_official(method, file=file, sha256=checkpoint.get("sha256", "")):
