@@ -15,7 +15,7 @@ from toonbench.leaderboard.places import ENTRY, entry_folders
 from toonbench.leaderboard.schema import entry_schema, problems
 from toonbench.report.captions import protocol
 from toonbench.report.entries import Entry, find_entries
-from toonbench.report.methods import DUMMIES, PER_PAIR
+from toonbench.report.methods import DUMMIES, PER_PAIR, weights_kind
 from toonbench.report.table import Better, Cell, Column, Row, Table
 from toonbench.report.task_runs import TaskRuns, runs_of
 from toonbench.report.writers.markdown import markdown_table
@@ -69,6 +69,12 @@ def board_tables(entries: Sequence[Entry], *, metrics: Mapping[str, Sequence[str
     return tables
 
 
+def _row_name(entry: Entry, *, several: bool) -> str:
+    """The method, with its revision where it has several entries, and a word for the small weights that toonbench includes."""
+    name = f"{entry.method}@{entry.revision}" if several else entry.method
+    return f"{name} (mini)" if weights_kind(entry.method, entry.checkpoint) == "mini" else name
+
+
 def section_of(method: str) -> str:
     """The part of a table that a method is listed in."""
     if method in DUMMIES:
@@ -90,7 +96,7 @@ def _table(entries: Sequence[Entry], task: str, metrics: Sequence[str]) -> Table
     columns = [Column(name=_name(name, chosen), metric=name, better=_better(entries, name)) for name in chosen]
     rows = [
         Row(
-            name=f"{entry.method}@{entry.revision}" if entry.method in several else entry.method,
+            name=_row_name(entry, several=entry.method in several),
             cells=tuple(_cell(runs, entry, name) for name in chosen),
             section=section_of(entry.method),
         )
