@@ -15,7 +15,7 @@ COMMANDS = (
     "check", "doctor", "prepared", "prepare-cartoon", "rebuild", "prepare-voxceleb", "prepare-celebahq", "reenact",
     "weights fetch", "weights verify", "weights path", "submit", "export", "leaderboard", "figure grid", "figure strip",
     "figure failures", "figure yaw", "figure motion-space", "table", "reproduce", "site", "view", "publish dataset", "publish weights",
-    "publish results", "publish site",
+    "publish results", "publish site", "study make", "study serve", "study analyse",
 )  # fmt: skip
 
 
@@ -66,6 +66,9 @@ def test_what_no_option_takes_is_refused_in_one_line_with_the_value(command, cap
         "publish weights": {"--repo": "a/b", "--checkpoint": "x", "--licence": "mit"},
         "publish results": {"--repo": "a/b"},
         "publish site": {"--repo": "a/b", "--folder": "x"},
+        "study make": {"--out": "y"},
+        "study serve": {"--study": "x"},
+        "study analyse": {"--study": "x"},
         "reenact": {"--source": "x", "--driving": "y", "--out": "z.mp4"},
     }.get(command, {})
     required = {"--out": "y"} if command in ("make-puppets", "make-films", "calibrate") else required

@@ -23,7 +23,7 @@ from toontalker.train.losses import analogy
 from toontalker.train.state import begin_stage2, load_state, new_state, set_rate
 from toontalker.train.step import draw_batch
 from toontalker.train.train import run, train
-from toontalker.weights_io import load_network, notes_of
+from toontalker.weights_io import export, load_network, notes_of
 
 OLD = Path(__file__).parent.parent / "golden" / "training_0.1.0" / "toontalker.pt.xz"
 TINY = NetworkConfig(
@@ -170,7 +170,7 @@ def test_a_configuration_survives_json(config):
 
 
 def test_an_unknown_configuration_lists_the_known_ones():
-    with pytest.raises(ToonbenchError, match="mini, paper"):
+    with pytest.raises(ToonbenchError, match="mini, mini-puppets, paper"):
         find_config("maxi")
 
 
@@ -309,7 +309,9 @@ def test_weights_state_the_clips_that_they_were_trained_on_also_those_of_the_run
     run(QUICK, with_origin("b"), tmp_path, device="cpu")
     found = ToonTalker(checkpoint=tmp_path / "weights.safetensors").trained_on
     assert (found.data, found.clips, len(found.marks)) == (("cartoon", "real"), 3, 3)
-    assert ToonTalker().trained_on is None  # the included weights of an earlier version
+    assert ToonTalker().trained_on.clips == 570  # the included weights
+    export(load_network(tmp_path / "weights.safetensors"), tmp_path / "silent.safetensors", notes={})
+    assert ToonTalker(checkpoint=tmp_path / "silent.safetensors").trained_on is None
 
 
 @pytest.mark.parametrize("name", ["mlp", "no-backward", "no-sft"])

@@ -107,7 +107,6 @@ def make(
 
 def serve(
     study: Path,
-    /,
     *,
     host: str = "127.0.0.1",
     port: Annotated[int, between(0, 65535)] = 8765,
@@ -147,7 +146,6 @@ def serve(
 
 def analyse(
     study: Path,
-    /,
     *votes: Path,
     passed: Annotated[float, between(0, 1)] = 0.6,
     seed: Seed = 0,

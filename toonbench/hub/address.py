@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from toonbench.types import ToonbenchError
@@ -27,9 +28,9 @@ class Address:
         return f"{SCHEME}{self.repo}{'/' if self.file else ''}{self.file}@{self.revision}"
 
 
-def is_address(text: str) -> bool:
-    """Whether an option names something on the Hub."""
-    return text.startswith(SCHEME)
+def is_address(text: str | Path) -> bool:
+    """Whether an option names something on the Hub; a path may be given as such."""
+    return str(text).startswith(SCHEME)
 
 
 def parse(text: str) -> Address:
