@@ -122,7 +122,7 @@ def _train(
     overrides = [one for one in overrides if not (ablation.startswith("lambda-") and one.startswith("motion="))]
     overrides = [one for one in overrides if ablation != "no-analogy" or not one.startswith("synthetic_every=")]
     opened = open_data(str(options.data))
-    needs = ToonTalker.clip_needs(options.config, ablation=ablation, overrides=[*overrides, "steps2=1"])
+    needs = ToonTalker.clip_needs(options.config, ablation=ablation, overrides=overrides)
     cache = options.out / "frames"
     clips = load_sets({opened.id: opened.clips}, size=needs.size, domains=needs.domains, cache=cache)
     return ToonTalker.train(
@@ -195,7 +195,7 @@ def _order(
         sign * np.array(found[better]), sign * np.array(found[worse]), driving, sources=turns if seeds > 1 else None
     )
     low, high = tested.interval.low, tested.interval.high
-    verdict = "held" if low > 0 else "not held" if high < 0 else "undecided"
+    verdict = "held" if low > 0 else "not held" if high < 0 else "no interval" if np.isnan(low) else "undecided"
     return {
         "better": better, "worse": worse, "metric": metric, "seeds": seeds, "difference": f"{tested.interval.value:.4f}",
         "low": f"{low:.4f}", "high": f"{high:.4f}", "verdict": verdict,
