@@ -175,9 +175,5 @@ def _report(text: str, *, status: int) -> int:
     return status
 
 
-if __name__ == "__main__":
-    main()
-
-
 if __name__ == "__main__":  # for launchers of processes
     main()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # imported where training begins, because they need torch
 
 
 class Trainable:
-    """A method whose package `training` has `config.CONFIGS`, its configurations by name, and `train.train`."""
+    """A method whose package `training` has `config.CONFIGS`, its configurations by name, and `train.fit`."""
 
     training: ClassVar[str]
 
@@ -36,10 +36,16 @@ class Trainable:
         resume: bool = True,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Path:
-        """See `train.train` of the package `training`."""
-        return _module(cls.training, "train").train(
-            clips, out, config=config, device=device, checkpoint=checkpoint, overrides=overrides, resume=resume, on_progress=on_progress,
-        )  # fmt: skip
+        """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run` and `train.fit` of the package `training`.
+
+        `config` names the configuration, in which `overrides` (`key=value`) set fields.
+        """
+        from .config import find_config
+
+        chosen = find_config(_module(cls.training, "config").CONFIGS, config, overrides=overrides)
+        return _module(cls.training, "train").fit(
+            chosen, clips, out, device=device, checkpoint=checkpoint, resume=resume, on_progress=on_progress
+        )
 
 
 def _module(package: str, name: str) -> Any:

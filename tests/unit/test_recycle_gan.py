@@ -10,7 +10,7 @@ import torch
 from baselines.recycle_gan.method import RecycleGAN
 from baselines.recycle_gan.train.config import CONFIGS, MINI
 from baselines.recycle_gan.train.step import generator_terms, other, recurrent, recycle, train_step
-from baselines.recycle_gan.train.train import draw, fit, new_networks, train
+from baselines.recycle_gan.train.train import draw, fit, new_networks
 from baselines.recycle_gan.weights_io import TINY, export, load_weights
 from baselines.tuning.config import find_config
 from baselines.tuning.state import new_state
@@ -145,7 +145,7 @@ def test_more_than_one_clip_or_too_short_ones_are_refused_in_one_line(data, tmp_
         assert "one model for a pair of clips" in str(error.value)
         assert "\n" not in str(error.value)
     with pytest.raises(ToonbenchError, match="a pair of clips has new weights"):
-        train(data, tmp_path, config="mini", device="cpu", checkpoint=tmp_path / "x.safetensors")
+        RecycleGAN.train(data, tmp_path, checkpoint=tmp_path / "x.safetensors")
 
 
 def test_weights_that_are_missing_foreign_or_damaged_are_refused_in_one_line(tmp_path):

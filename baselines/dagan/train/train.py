@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,37 +19,15 @@ from toonbench.weights.trained import read_about, write_trained
 from ...first_order import SIZE
 from ...fomm.train.step import reconstruct, train_step
 from ...fomm.train.train import begin_at_identity
-from ...tuning.config import find_config
 from ...tuning.loop import Progress, Recipe, run
 from ...tuning.perceptual import perceptual_loss
 from ...tuning.starts import check_start, origin
 from ..model import DaGANNetwork
 from ..weights_io import DEPTH_PARTS, METHOD, Depth, Trained, read_depth, read_network
-from .config import CONFIGS, DaGANConfig
+from .config import DaGANConfig
 from .losses import extra_terms
 
 ABOUT_DEPTH = "depth.json"  # beside the files of a depth network that was trained here
-
-
-def train(
-    clips: TrainingClips,
-    out: Path,
-    *,
-    config: str,
-    device: str,
-    checkpoint: Path | None = None,
-    overrides: Sequence[str] = (),
-    resume: bool = True,
-    on_progress: Progress | None = None,
-) -> Path:
-    """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
-
-    `config` names the configuration, in which `overrides` (`key=value`) set fields. Without a checkpoint, encoder.pth
-    and depth.pth of the depth network are in `out` or in the weights folder.
-    Raises ToonbenchError where they are not, and for a checkpoint of another method or of other sizes than the configuration's.
-    """
-    chosen = find_config(CONFIGS, config, overrides=overrides)
-    return fit(chosen, clips, out, device=device, checkpoint=checkpoint, resume=resume, on_progress=on_progress)
 
 
 def fit(
@@ -62,7 +40,11 @@ def fit(
     resume: bool = True,
     on_progress: Progress | None = None,
 ) -> Path:
-    """`train` with any configuration."""
+    """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
+
+    Without a checkpoint, encoder.pth and depth.pth of the depth network are in `out` or in the weights folder. Raises ToonbenchError where
+    they are not, and for a checkpoint of another method or of other sizes than the configuration's.
+    """
     if checkpoint is None:
         depth = read_depth(out)
         chosen = _with_depth(config, depth.digests, supervised=_supervised(out))

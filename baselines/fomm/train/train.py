@@ -17,43 +17,15 @@ from toonbench.weights.checkpoints import file_digest
 from toonbench.weights.trained import write_trained
 
 from ...first_order import SIZE
-from ...tuning.config import find_config
 from ...tuning.loop import Progress, Recipe, run
 from ...tuning.perceptual import perceptual_loss
 from ...tuning.starts import check_start, origin
 from ..model import FOMMNetwork
 from ..weights_io import Trained, read_network
-from .config import CONFIGS, FirstOrderConfig
+from .config import FirstOrderConfig
 from .step import reconstruct, train_step
 
 Config = TypeVar("Config", bound=FirstOrderConfig)
-
-
-def train(
-    clips: TrainingClips,
-    out: Path,
-    *,
-    config: str,
-    device: str,
-    checkpoint: Path | None = None,
-    overrides: Sequence[str] = (),
-    resume: bool = True,
-    on_progress: Progress | None = None,
-) -> Path:
-    """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
-
-    `config` names the configuration, in which `overrides` (`key=value`) set fields.
-    Raises ToonbenchError for a checkpoint of another method or of other sizes than the configuration's.
-    """
-    return fit(
-        find_config(CONFIGS, config, overrides=overrides),
-        clips,
-        out,
-        device=device,
-        checkpoint=checkpoint,
-        resume=resume,
-        on_progress=on_progress,
-    )
 
 
 def fit(
@@ -66,7 +38,10 @@ def fit(
     resume: bool = True,
     on_progress: Progress | None = None,
 ) -> Path:
-    """`train` with any configuration."""
+    """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
+
+    Raises ToonbenchError for a checkpoint of another method or of other sizes than the configuration's.
+    """
     config, start = started(config, checkpoint)
     recipe = Recipe(
         networks=partial(new_networks, config, start),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,34 +16,13 @@ from toonbench.training.clips import TrainingClips
 from toonbench.weights.checkpoints import file_digest
 from toonbench.weights.trained import read_about, write_trained
 
-from ...tuning.config import find_config
 from ...tuning.loop import Progress, Recipe, run
 from ...tuning.perceptual import perceptual_loss
 from ...tuning.starts import check_start, origin
 from ..model import LIANetwork
 from ..weights_io import read_network
-from .config import CONFIGS, LIAConfig
+from .config import LIAConfig
 from .step import reconstruct, train_step
-
-
-def train(
-    clips: TrainingClips,
-    out: Path,
-    *,
-    config: str,
-    device: str,
-    checkpoint: Path | None = None,
-    overrides: Sequence[str] = (),
-    resume: bool = True,
-    on_progress: Progress | None = None,
-) -> Path:
-    """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
-
-    `config` names the configuration, in which `overrides` (`key=value`) set fields.
-    Raises ToonbenchError for a checkpoint of another method or of other sizes than the configuration's.
-    """
-    chosen = find_config(CONFIGS, config, overrides=overrides)
-    return fit(chosen, clips, out, device=device, checkpoint=checkpoint, resume=resume, on_progress=on_progress)
 
 
 def fit(
@@ -56,7 +35,10 @@ def fit(
     resume: bool = True,
     on_progress: Progress | None = None,
 ) -> Path:
-    """`train` with any configuration."""
+    """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
+
+    Raises ToonbenchError for a checkpoint of another method or of other sizes than the configuration's.
+    """
     start = None
     if checkpoint is not None:
         start = read_network(checkpoint)

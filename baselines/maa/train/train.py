@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,33 +9,12 @@ from toonbench.training.clips import TrainingClips
 
 from ...fomm.train.step import reconstruct, train_step
 from ...fomm.train.train import export, new_networks, started
-from ...tuning.config import find_config
 from ...tuning.loop import Progress, Recipe, run
 from ...tuning.perceptual import perceptual_loss
 from ...tuning.starts import origin
 from ..weights_io import METHOD
-from .config import CONFIGS, MAAConfig
+from .config import MAAConfig
 from .step import cross_domain_terms
-
-
-def train(
-    clips: TrainingClips,
-    out: Path,
-    *,
-    config: str,
-    device: str,
-    checkpoint: Path | None = None,
-    overrides: Sequence[str] = (),
-    resume: bool = True,
-    on_progress: Progress | None = None,
-) -> Path:
-    """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
-
-    `config` names the configuration, in which `overrides` (`key=value`) set fields.
-    Raises ToonbenchError for a checkpoint of another method or of other sizes than the configuration's.
-    """
-    chosen = find_config(CONFIGS, config, overrides=overrides)
-    return fit(chosen, clips, out, device=device, checkpoint=checkpoint, resume=resume, on_progress=on_progress)
 
 
 def fit(
@@ -49,7 +27,10 @@ def fit(
     resume: bool = True,
     on_progress: Progress | None = None,
 ) -> Path:
-    """`train` with any configuration."""
+    """Train from new weights, or from those of `checkpoint`; see `baselines.tuning.loop.run`.
+
+    Raises ToonbenchError for a checkpoint of another method or of other sizes than the configuration's.
+    """
     config, start = started(config, checkpoint, methods=(METHOD, "fomm"))
     perceptual = perceptual_loss(config, device)
     across = partial(cross_domain_terms, config=config, perceptual=perceptual)

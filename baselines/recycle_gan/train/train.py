@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,26 +22,24 @@ from toonbench.training.stability import NotFinite, out_of_memory, saved_batch
 from toonbench.training.trained_on import KEY
 from toonbench.types import DOMAINS, Domain, Frames, ToonbenchError
 
-from ...tuning.config import find_config
 from ...tuning.loop import Progress
 from ...tuning.state import TuneState, load_state, new_state, save_state, set_rate
 from ..model import RecycleNetwork
 from ..weights_io import export
-from .config import CONFIGS, RecycleConfig
+from .config import RecycleConfig
 from .step import Windows, other, train_step
 
 WEIGHTS = "weights.safetensors"
 COLUMNS = 4  # driving frames of a clip in a picture of progress
 
 
-def train(
+def fit(
+    config: RecycleConfig,
     clips: TrainingClips,
     out: Path,
     *,
-    config: str,
     device: str,
     checkpoint: Path | None = None,
-    overrides: Sequence[str] = (),
     resume: bool = True,
     on_progress: Progress | None = None,
 ) -> Path:
@@ -52,20 +49,6 @@ def train(
     """
     if checkpoint is not None:
         raise ToonbenchError(f"--checkpoint {checkpoint}: a pair of clips has new weights; leave it out")
-    chosen = find_config(CONFIGS, config, overrides=overrides)
-    return fit(chosen, clips, out, device=device, resume=resume, on_progress=on_progress)
-
-
-def fit(
-    config: RecycleConfig,
-    clips: TrainingClips,
-    out: Path,
-    *,
-    device: str,
-    resume: bool = True,
-    on_progress: Progress | None = None,
-) -> Path:
-    """`train` with any configuration."""
     check_clips(clips, size=config.size, domains=config.domains)
     pair: dict[Domain, Frames] = {domain: _only(clips, domain) for domain in DOMAINS}
     open_folder(out)
