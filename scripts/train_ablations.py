@@ -16,30 +16,20 @@ import csv
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from train_minis import TimeOver, watch
+
 METRICS = ("rig_corr", "landmark_nme", "ssim", "cpbd", "stlpips_alex")
 TASKS = ("real2cartoon", "cartoon2real")
 SEVERAL = ("full", "no-analogy", "lambda-0")
 OWN_STAGE_1 = ("mlp", "no-backward", "no-sft")
-ORDERS = (  # the paper's better and worse model, and its table
-    ("full", "no-analogy", "5"),
-    ("full", "lambda-0", "6"),
-    ("full", "lambda-40", "6"),
-    ("full", "lambda-100", "6"),
-    ("full", "mlp", "7"),
-    ("full", "no-backward", "7"),
-    ("full", "no-sft", "7"),
-)
+TABLES = ("5", "6", "7")
 SMALLER_IS_BETTER = ("landmark_nme", "stlpips_alex")
-
-
-class TimeOver(Exception):
-    """The chunk's time is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +60,7 @@ def main() -> int:
     deadline = time.monotonic() + 60.0 * options.minutes
     for model in models(options.seeds):
         try:
-            weights = _trained(model, options, watch=_until(deadline))
+            weights = _trained(model, options, deadline=deadline)
         except TimeOver as over:
             print(f"{model.folder}: {over}; run again")
             return 3
@@ -81,17 +71,7 @@ def main() -> int:
     return 0
 
 
-def _until(deadline: float) -> Callable[[int, int], None]:
-    """A progress function that stops after the deadline; a run resumes from its last checkpoint."""
-
-    def on_progress(done: int, total: int) -> None:
-        if time.monotonic() > deadline and done < total:
-            raise TimeOver(f"{done} of {total} steps")
-
-    return on_progress
-
-
-def _trained(model: Model, options: argparse.Namespace, *, watch: Callable[[int, int], None]) -> Path:
+def _trained(model: Model, options: argparse.Namespace, *, deadline: float) -> Path:
     """The weights of a model; its stage 1 is trained in a folder of its own, and copied."""
     out = options.out / model.folder
     weights = out / "weights.safetensors"
@@ -101,17 +81,15 @@ def _trained(model: Model, options: argparse.Namespace, *, watch: Callable[[int,
         first = options.out / model.stage_1
         if not (first / "weights.safetensors").is_file():
             ablation = model.name if model.name in OWN_STAGE_1 else ""
-            _train(first, options, ablation=ablation, seed=model.seed, steps2=0, watch=watch)
+            _train(first, options, ablation=ablation, seed=model.seed, steps2=0, deadline=deadline)
         out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(first / "checkpoint.pt", out / "copy.part")
         (out / "copy.part").replace(out / "checkpoint.pt")
     ablation = "" if model.name == "full" else model.name
-    return _train(out, options, ablation=ablation, seed=model.seed, steps2=options.steps2, watch=watch)
+    return _train(out, options, ablation=ablation, seed=model.seed, steps2=options.steps2, deadline=deadline)
 
 
-def _train(
-    out: Path, options: argparse.Namespace, *, ablation: str, seed: int, steps2: int, watch: Callable[[int, int], None]
-) -> Path:
+def _train(out: Path, options: argparse.Namespace, *, ablation: str, seed: int, steps2: int, deadline: float) -> Path:
     from toonbench.data.open import open_data
     from toonbench.data.supervision import supervised
     from toonbench.training.clips import load_sets
@@ -127,7 +105,7 @@ def _train(
     clips = load_sets({opened.id: opened.clips}, size=needs.size, domains=needs.domains, cache=cache)
     return ToonTalker.train(
         supervised(clips, opened, needs=needs), out, config=options.config, device=options.device, ablation=ablation,
-        overrides=overrides, on_progress=watch,
+        overrides=overrides, on_progress=watch(out, deadline),
     )  # fmt: skip
 
 
@@ -141,22 +119,44 @@ def _scored(weights: Path, task: str, options: argparse.Namespace) -> Path:
     return done.run.scores
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of the paper: in its `table`, FID of `task` is smaller for `better` than for `worse`; one of them is the full model."""
+
+    table: str
+    task: str
+    better: str
+    worse: str
+
+
+def orders() -> list[Order]:
+    """The full model against every ablated one, by the printed FID of each task. In Table 6 the orders of the two tasks are opposite."""
+    from toonbench.report.papers import load_paper
+
+    found: list[Order] = []
+    for number in TABLES:
+        cells = [cell for cell in load_paper().tables[number].cells if cell.metric == "fid"]
+        full = {cell.task: cell.value for cell in cells if not cell.variant}
+        for cell in cells:
+            if cell.variant:
+                names = ("full", cell.variant) if full[cell.task] < cell.value else (cell.variant, "full")
+                found.append(Order(number, cell.task, *names))
+    return found
+
+
 def _write_orders(options: argparse.Namespace) -> None:
-    """Test every order of the paper in every metric and task."""
+    """Test every order of the paper in every metric."""
     rows: list[dict[str, object]] = []
-    seeds = {
-        model.name: [m.seed for m in models(options.seeds) if m.name == model.name] for model in models(options.seeds)
-    }
-    for better, worse, table in ORDERS:
-        for task in TASKS:
-            values = {
-                name: [_values(Model(name, seed), task, options) for seed in seeds[name]] for name in (better, worse)
-            }
-            common = min(len(found) for found in values.values())
-            rows += [
-                _order(values, common, better=better, worse=worse, metric=metric) | {"table": table, "task": task}
-                for metric in METRICS
-            ]
+    names = [model.name for model in models(options.seeds)]
+    for one in orders():
+        common = min(names.count(one.better), names.count(one.worse))
+        values = {
+            name: [_values(Model(name, seed), one.task, options) for seed in range(common)]
+            for name in (one.better, one.worse)
+        }
+        for metric in METRICS:
+            tested = _order(values, common, better=one.better, worse=one.worse, metric=metric)
+            rows.append({"table": one.table, "task": one.task} | tested)
     with (options.out / "orders.csv").open("w", newline="") as file:
         writer = csv.DictWriter(
             file, ["table", "task", "better", "worse", "metric", "seeds", "difference", "low", "high", "verdict"]

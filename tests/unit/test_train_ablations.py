@@ -56,3 +56,13 @@ def test_two_seeds_have_no_interval_and_equal_models_decide_nothing(script):
     values = {"full": [scores(better=0.1)] * 2, "mlp": [scores(better=0.0)] * 2}
     assert script._order(values, 2, better="full", worse="mlp", metric="ssim")["verdict"] == "no interval"
     assert script._order(values, 1, better="mlp", worse="mlp", metric="ssim")["verdict"] == "undecided"
+
+
+def test_the_orders_are_those_of_the_printed_numbers(script):
+    found = {(one.table, one.task, one.better, one.worse) for one in script.orders()}
+    assert ("5", "real2cartoon", "full", "no-analogy") in found
+    assert ("6", "real2cartoon", "lambda-0", "full") in found
+    assert ("6", "cartoon2real", "full", "lambda-0") in found
+    assert ("6", "cartoon2real", "lambda-100", "full") in found
+    assert ("7", "cartoon2real", "full", "no-sft") in found
+    assert len(found) == 2 * (1 + 3 + 3)
