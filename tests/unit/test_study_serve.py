@@ -17,8 +17,8 @@ import pytest
 
 from made_study import Served, made_key, rater
 from toonbench.study.key import KEY, PAGE, VOTES, read_key, write_key
-from toonbench.study.serve import StudyServer
-from toonbench.study.votes import merge, read_lines
+from toonbench.study.serve import StudyServer, VoteFile
+from toonbench.study.votes import merge, parse, read_lines
 from toonbench.types import ToonbenchError
 
 FILES = ("index.html", "data.js", "media/v0001.mp4")
@@ -152,6 +152,83 @@ def test_a_vote_that_is_not_on_the_disk_is_not_acknowledged(study, monkeypatch):
 
 def full_disk(number):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class NearlyFull:
+    """A file on a disk that has room for 50 more bytes."""
+
+    def __init__(self, file):
+        self.file, self.left, self.closed = file, 50, False
+
+    def write(self, data):
+        if not self.left:
+            full_disk(0)
+        part, self.left = bytes(data[: self.left]), 0
+        return self.file.write(part)
+
+
+def test_a_vote_after_one_that_a_full_disk_cut_off_is_not_lost(study):
+    root, key = study
+    votes = VoteFile(root, key)
+    whole = votes._file
+    assert votes.add(parse(vote(key, 1), key)) == 1
+    votes._file = NearlyFull(whole)
+    with pytest.raises(OSError, match="No space left"):
+        votes.add(parse(vote(key, 2), key))
+    votes._file = whole  # there is room again
+    assert votes.add(parse(vote(key, 3), key)) == 1
+    assert votes.add(parse(vote(key, 2), key)) == 1  # the page sends it again
+    votes.close()
+    found, unreadable = read_lines(root / VOTES, key)
+    assert [one.rater for one in found] == [rater(1), rater(3), rater(2)]
+    assert unreadable == 1
+
+
+SITE = "http://evil.example"
+
+
+@pytest.mark.parametrize(
+    ("headers", "page", "votes"),
+    [
+        ({}, 200, 200),
+        ({"Host": "localhost:80", "Origin": "http://localhost:80"}, 200, 200),
+        ({"Host": "[::1]:80"}, 200, 200),
+        ({"Host": "evil.example", "Origin": SITE}, 403, 403),  # a name that an attacker points at this machine
+        ({"Host": "127.0.0.1.evil.example"}, 403, 403),
+        ({"Host": "[::1"}, 403, 403),
+        ({"Host": ""}, 403, 403),
+        ({"Origin": SITE}, 200, 403),
+        ({"Origin": "null"}, 200, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 200, 403),  # a link in a letter opens the page
+        ({"Origin": SITE, "Sec-Fetch-Site": "same-origin"}, 200, 200),  # a proxy with another name
+    ],
+)
+def test_votes_from_pages_of_other_sites_are_refused(study, headers, page, votes):
+    root, key = study
+    with serving(root) as address:
+        assert request(address, **headers)[0] == page
+        kind = {"Content-Type": "application/json"}
+        assert request(address, "POST", "/votes", json.dumps(vote(key)), **kind, **headers)[0] == votes
+    assert len(stored(root, key)) == (votes == 200)
+
+
+def test_a_server_for_other_machines_answers_to_every_name_of_its_own(study):
+    root, key = study
+    server = StudyServer(root, host="0.0.0.0")
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        port = server.address.rstrip("/").rpartition(":")[2]
+        assert "0.0.0.0" not in server.address
+        address = f"http://127.0.0.1:{port}/"
+        assert request(address, Host="my-machine.local")[0] == 200
+        assert (
+            request(address, "POST", "/votes", b"{}", **{"Content-Type": "application/json", "Origin": SITE})[0] == 403
+        )
+    finally:
+        server.stop()
+        thread.join()
+    assert stored(root, key) == []
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock, Timeout
 
 from toonbench.study.key import PAGE, VOTES, Key, missing_files, read_key
+from toonbench.study.origins import is_loopback, is_of_other_site, names_other_host
 from toonbench.study.votes import OtherStudy, Vote, line_of, parse, read_lines
 from toonbench.types import ToonbenchError
 
@@ -30,6 +32,8 @@ TYPES = {
     ".mp4": "video/mp4",
     ".jpg": "image/jpeg",
 }
+EVERY = "0.0.0.0"
+OTHER_HOST: dict[str, object] = {"error": "this server answers for 127.0.0.1 and localhost; see --host"}
 LENGTH = re.compile(r"[0-9]{1,9}")
 RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
 
@@ -55,8 +59,7 @@ class VoteFile:
         before, self.unreadable = read_lines(self._path, self._key) if self._path.is_file() else ([], 0)
         self._latest = {(one.rater, one.question): one for one in sorted(before, key=lambda one: one.at)}
         self._file = self._path.open("ab", buffering=0)
-        if self._path.stat().st_size and not self._path.read_bytes().endswith(b"\n"):
-            self._write(b"\n")  # a line that a kill cut off, which was not acknowledged, stays alone
+        self._cut = bool(self._path.stat().st_size) and not self._path.read_bytes().endswith(b"\n")
         _sync_folder(root)
 
     def add(self, votes: list[Vote]) -> int:
@@ -91,10 +94,13 @@ class VoteFile:
         return before is None or (vote.at > before.at and vote.choice != before.choice)
 
     def _write(self, data: bytes) -> None:
-        left = memoryview(data)
+        """Append whole lines. A line that a kill or a full disk cut off, which was not acknowledged, stays alone."""
+        left = memoryview(b"\n" + data if self._cut else data)
+        self._cut = True
         while left:
             left = left[self._file.write(left) :]
         os.fsync(self._file.fileno())
+        self._cut = False
 
 
 def _sync_folder(root: Path) -> None:
@@ -120,16 +126,17 @@ class StudyServer:
             raise ToonbenchError(f"{what}: make the study again with the same options")
         self.votes = VoteFile(root, self.key)
         try:
-            self._http = _Server((host, port), _handler(root / PAGE, self.key, self.votes))
+            self._http = _Server((host, port), _handler(root / PAGE, self.key, self.votes, loopback=is_loopback(host)))
         except (OSError, OverflowError) as error:
             self.votes.close()
             raise ToonbenchError(f"cannot serve at {host}:{port} ({error}): give another --host or --port") from error
 
     @property
     def address(self) -> str:
-        """The address of the page."""
+        """The address of the page; for a server that listens at all addresses, the one that other machines of the network know."""
         host, port = self._http.server_address[:2]
-        return f"http://{host if isinstance(host, str) else host.decode()}:{port}/"
+        name = host if isinstance(host, str) else host.decode()
+        return f"http://{_own_address() if name == EVERY else name}:{port}/"
 
     def run(self) -> None:
         """Serve until `stop` is called in another thread, or until the process is interrupted."""
@@ -144,6 +151,14 @@ class StudyServer:
         self._http.shutdown()
 
 
+def _own_address() -> str:
+    """The address of this machine in its network, or else its name."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # an address for documentation; nothing is sent
+        return str(probe.getsockname()[0])
+    return socket.gethostname()
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
@@ -154,8 +169,8 @@ class _Server(ThreadingHTTPServer):
         log.debug("the connection of %s broke", client_address, exc_info=True)
 
 
-def _handler(page: Path, key: Key, votes: VoteFile) -> Callable[..., BaseHTTPRequestHandler]:
-    """A handler of requests that serves the listed files of a page, and takes votes."""
+def _handler(page: Path, key: Key, votes: VoteFile, *, loopback: bool) -> Callable[..., BaseHTTPRequestHandler]:
+    """A handler of requests that serves the listed files of a page, and takes votes; `loopback`: only requests to names of this machine."""
     files = {f"/{name}": page / name for name in key.files} | {"/": page / "index.html"}
 
     class Handler(BaseHTTPRequestHandler):
@@ -170,7 +185,9 @@ def _handler(page: Path, key: Key, votes: VoteFile) -> Callable[..., BaseHTTPReq
             """A file of the page."""
             path = files.get(unquote(urlsplit(self.path).path))
             try:
-                if path is None:
+                if loopback and names_other_host(self.headers):
+                    self._send(HTTPStatus.FORBIDDEN, OTHER_HOST)
+                elif path is None:
                     self._send(HTTPStatus.NOT_FOUND, {"error": "no such file"})
                 else:
                     self._send_file(path)
@@ -183,16 +200,27 @@ def _handler(page: Path, key: Key, votes: VoteFile) -> Callable[..., BaseHTTPReq
             """Votes, as JSON; other types are refused, so that pages of other origins cannot send any."""
             length = self.headers.get("Content-Length", "")
             if not LENGTH.fullmatch(length) or int(length) > MOST_BYTES:
+                self._discard(int(length) if LENGTH.fullmatch(length) else 0)
                 self.close_connection = True
                 self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": f"give at most {MOST_BYTES} bytes"})
                 return
             body = self.rfile.read(int(length))
-            if urlsplit(self.path).path != "/votes":
+            if loopback and names_other_host(self.headers):
+                self._send(HTTPStatus.FORBIDDEN, OTHER_HOST)
+            elif is_of_other_site(self.headers):
+                self._send(HTTPStatus.FORBIDDEN, {"error": "a page of another site sent this request"})
+            elif urlsplit(self.path).path != "/votes":
                 self._send(HTTPStatus.NOT_FOUND, {"error": "votes go to /votes"})
             elif self.headers.get_content_type() != "application/json":
                 self._send(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, {"error": "give application/json"})
             else:
                 self._send(*self._taken(body))
+
+        def _discard(self, length: int) -> None:
+            """Read what a client still sends, which otherwise would miss the answer; not for ever."""
+            left = min(length, 16 * MOST_BYTES)
+            while left > 0 and (part := self.rfile.read(min(left, 65536))):
+                left -= len(part)
 
         def _taken(self, body: bytes) -> tuple[HTTPStatus, dict[str, object]]:
             try:
@@ -233,6 +261,8 @@ def _handler(page: Path, key: Key, votes: VoteFile) -> Callable[..., BaseHTTPReq
                 ("Accept-Ranges", "bytes"),
                 ("Cache-Control", "no-cache"),
                 ("X-Content-Type-Options", "nosniff"),
+                ("Cross-Origin-Resource-Policy", "same-origin"),
+                ("Content-Security-Policy", "frame-ancestors 'none'"),
             ):
                 self.send_header(name, value)
             self.end_headers()
