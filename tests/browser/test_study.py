@@ -240,7 +240,7 @@ def test_comparisons_that_do_not_connect_all_methods_are_noted_when_a_study_is_m
         assert sum("do not connect all methods" in one for one in notes) == noted
 
 
-def test_a_study_is_made_again_equally_and_replaces_no_videos_that_were_voted_on(study, tmp_path, capsys):
+def test_a_study_is_made_again_equally_and_replaces_no_videos_that_raters_may_have(study, tmp_path, capsys):
     root = shutil.copytree(study, tmp_path / "study")
     runs, data = study.parent / "runs", study.parent / "data"
     arguments = ["study", "make", str(runs), "--out", str(root), "--methods", *METHODS, "--data", str(data), "--form", "both", "--questions", "4",
@@ -252,12 +252,11 @@ def test_a_study_is_made_again_equally_and_replaces_no_videos_that_were_voted_on
         patch.setenv("TOONBENCH_CACHE", str(tmp_path / "cache"))
         assert run(arguments) == 0
         assert {one: one.read_bytes() for one in sorted(root.rglob("*")) if one.is_file()} == before
-        (root / "votes.jsonl").write_text("")
         copy = shutil.copytree(runs, tmp_path / "runs")
         for video in copy.glob("*/*/mine@1/videos/*.mkv"):
             shutil.copyfile(next(copy.glob("*/*/static@1/videos/*.mkv")), video)
         assert run([one if one != str(runs) else str(copy) for one in arguments]) == 2
-        assert "has votes of a study with other videos or pairs" in capsys.readouterr().err
+        assert "is a study with other videos or pairs, which raters may already have" in capsys.readouterr().err
         assert run([one if one != TITLE else f"Is {METHODS[1].upper()} good?" for one in arguments]) == 2
         assert "it names the method zephyrnet" in capsys.readouterr().err
         assert run([one if one != "4" else "5" for one in arguments]) == 2

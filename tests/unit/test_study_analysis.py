@@ -274,6 +274,13 @@ def test_a_file_that_holds_no_votes_is_refused(tmp_path, content):
         read_votes([tmp_path / "a.json"], hand_key())
 
 
+def test_a_file_too_large_to_be_of_a_rater_is_refused_unread(tmp_path):
+    with (tmp_path / "a.json").open("wb") as file:
+        file.truncate(10**11)  # takes no room on the disk
+    with pytest.raises(ToonbenchError, match=r"a\.json has 100000000000 bytes, and a rater's file at most 16000000"):
+        read_votes([tmp_path], hand_key())
+
+
 # Simulated raters
 
 
@@ -330,6 +337,16 @@ def test_random_raters_have_no_agreement_and_equal_ones_have_full_agreement():
             for vote in votes_of(key, at, lambda question, labels: labels[int(question.pair[1:]) % len(labels)])
         ]
         assert all(part.alpha == 1 for part in whole(key, votes).parts)
+
+
+@pytest.mark.parametrize("best", [sorted, lambda labels: sorted(labels)[::-1]])
+def test_agreement_on_pairs_does_not_depend_on_the_names_of_methods(best):
+    key = made_key(raters=20, form="pairs", attributes=("motion",), questions=18)
+    votes = [vote for at in range(19) for vote in votes_of(key, at, lambda question, labels: best(labels)[0])]
+    votes += votes_of(key, 19, lambda question, labels: best(labels)[1])  # one of 20 raters always disagrees
+    (part,) = whole(key, votes).parts
+    # In each question 19 and 1 votes: of ordered pairs, 2 * 19 of 20 * 19 differ; half of all values are each place.
+    assert part.alpha == pytest.approx(1 - 0.1 * 359 / 360 / 0.5)
 
 
 def test_a_method_that_all_raters_choose_has_an_interval_that_is_not_a_point():

@@ -38,6 +38,29 @@ def test_order_and_sides_are_balanced_to_within_one_for_any_number_of_raters(for
             assert spread(counts, [(option, place) for option in range(size) for place in range(size)]) <= 1
 
 
+@pytest.mark.parametrize("form", ["best", "pairs", "both"])
+@pytest.mark.parametrize("methods", [FOUR[:3], FOUR, [*FOUR, "e"]])
+@pytest.mark.parametrize(("raters", "most"), [(20, 1), (7, 2)])
+def test_each_method_is_equally_often_at_each_place_over_all_sets_of_methods_too(form, methods, raters, most):
+    drawn = draw(methods, [True] * 12, plan=Plan(form=form, raters=raters))
+    found = {}
+    for sheet in drawn.sheets:
+        for at, order in sheet:
+            one = drawn.questions[at]
+            for place, option in enumerate(order if not one.catch else ()):
+                found.setdefault((one.kind, one.options[option]), Counter())[place] += 1
+    assert {name for _, name in found} == set(methods)
+    for (kind, _), counts in found.items():
+        assert spread(counts, range(2 if kind == "pair" else min(4, len(methods)))) <= most
+
+
+def test_a_sheet_has_more_targets_than_still_pictures_among_its_catch_trials():
+    """Of four videos, a rater who chooses at random passes a target once in four, and a still picture three times in four."""
+    drawn = draw(FOUR, [True] * 12, plan=Plan(sets=2))
+    for sheet in drawn.sheets:
+        assert Counter(drawn.questions[at].catch for at, _ in sheet) == {"": 20, "target": 2, "static": 1}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_items_methods_and_attributes_are_used_equally_often_within_one(seed):
     drawn = draw([*FOUR, "e"], [True] * 7, plan=Plan(seed=seed, form="pairs", questions=31, sets=2))

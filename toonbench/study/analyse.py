@@ -195,16 +195,21 @@ def _shown(key: Key, vote: Vote) -> list[str]:
 
 
 def _units(key: Key, votes: Sequence[Vote]) -> list[list[str]]:
-    """The values of each question: the chosen method if all questions have the same methods, otherwise its place in the key.
+    """The values of each question: the chosen method if all questions have the same methods, otherwise a place among its videos.
 
-    With different methods, methods as values would make chance agreement look smaller than it is.
+    With different methods, methods as values would make chance agreement look smaller than it is. Places count from another video in
+    each question: in the order of names, raters who agree on the first names would all choose one place, as if by chance.
     """
     sets = {frozenset(_shown(key, one)) for one in votes}
-    units: dict[str, list[str]] = {}
+    units: dict[str, list[str]] = {name: [] for name in sorted({one.question for one in votes})}
+    turn = {name: at for at, name in enumerate(units)}
     for one in votes:
-        place = str(key.questions[one.question].options.index(one.choice)) if one.choice else ""
-        value = key.videos[one.choice] if len(sets) == 1 and one.choice else place
-        units.setdefault(one.question, []).append(value)
+        options = key.questions[one.question].options
+        value = ""
+        if one.choice:
+            place = (options.index(one.choice) + turn[one.question]) % len(options)
+            value = key.videos[one.choice] if len(sets) == 1 else str(place)
+        units[one.question].append(value)
     return [*units.values()]
 
 

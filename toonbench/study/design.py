@@ -25,6 +25,7 @@ OVERALL = "overall"
 STILL, TARGET = "(static)", "(target)"  # options of catch trials, beside labels of methods
 MOST_METHODS = 20
 LEAST_CATCH = 0.1  # the share of catch trials
+SQUARES = 8  # orders to choose from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +150,7 @@ class _Dealer:
         for _ in range(plan.questions - best):
             at = self._deal("attributes").take(plan.attributes)
             found.append(self._question("pair", plan.attributes[at], taken))
-        return found + [self._catch(taken) for _ in range(plan.catches)]
+        return found + [self._catch(at, taken) for at in range(plan.catches)]
 
     def _deal(self, key: Hashable) -> _Least:
         return self._least.setdefault(key, _Least(self.rng))
@@ -178,11 +179,14 @@ class _Dealer:
         item = self._item(key, range(len(self.targets)), taken)
         return Question(kind=kind, attribute=attribute, item=item, options=self._options(key, self._size(kind)))
 
-    def _catch(self, taken: dict[Hashable, list[int]]) -> Question:
-        """Catch trials of both sorts in turn; where no item has a target, of the first only."""
+    def _catch(self, number: int, taken: dict[Hashable, list[int]]) -> Question:
+        """A catch trial; those of a set are of both sorts in turn, beginning with a target, which a random choice seldom passes.
+
+        Where no item has a target, all are static.
+        """
         at, self._catches = self._catches, self._catches + 1
         having = [item for item, has in enumerate(self.targets) if has]
-        catch: Catch = "target" if at % 2 and having else "static"
+        catch: Catch = "target" if number % 2 == 0 and having else "static"
         kind: Kind = "best" if self.plan.form == "best" or (self.plan.form == "both" and at // 2 % 2 == 0) else "pair"
         size = self._size(kind)
         items = having if catch == "target" else range(len(self.targets))
@@ -197,17 +201,38 @@ class _Dealer:
 
 
 class _Orders:
-    """Orders of the options of questions with equal options: rows of Latin squares, so that each option is at each place equally often."""
+    """Orders of the options of questions with equal options: rows of Latin squares, so that each option is at each place equally often.
+
+    Of the rows that are left, the one is taken that also balances each option's places over all questions of a kind.
+    """
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
         self._left: dict[Hashable, list[tuple[int, ...]]] = {}
+        self._used: Counter[tuple[bool, str, str, int]] = Counter()
 
     def draw(self, question: Question) -> tuple[int, ...]:
         """The next order."""
         left = self._left.setdefault((question.kind, question.attribute, question.options), [])
+        choices = [left] if left else [self._square(len(question.options)) for _ in range(SQUARES)]
+        costs = [[self._cost(question, row) for row in rows] for rows in choices]
+        at = min(range(len(choices)), key=lambda one: min(costs[one]))
+        row = choices[at].pop(costs[at].index(min(costs[at])))
         if not left:
-            size = len(question.options)
-            symbols, rows = self._rng.permutation(size).tolist(), self._rng.permutation(size).tolist()
-            left += [tuple(symbols[(row + place) % size] for place in range(size)) for row in rows]
-        return left.pop()
+            left += choices[at]
+        self._used.update(self._places(question, row))
+        return row
+
+    def _square(self, size: int) -> list[tuple[int, ...]]:
+        symbols, rows = self._rng.permutation(size).tolist(), self._rng.permutation(size).tolist()
+        return [tuple(symbols[(row + place) % size] for place in range(size)) for row in rows]
+
+    def _cost(self, question: Question, row: Sequence[int]) -> int:
+        """How often its options were at their places already."""
+        return sum(self._used[one] for one in self._places(question, row))
+
+    @staticmethod
+    def _places(question: Question, row: Sequence[int]) -> list[tuple[bool, str, str, int]]:
+        return [
+            (bool(question.catch), question.kind, question.options[option], place) for place, option in enumerate(row)
+        ]

@@ -119,24 +119,34 @@ def _claim(out: Path, *, plan: Plan, title: str, methods: Sequence[str]) -> None
 
 
 class _Page:
-    """The files of a page, with their sha256. Those that raters already voted on are not replaced by others."""
+    """The files of a page, with their sha256. Those of a whole study, which raters may have, are not replaced by others."""
 
     def __init__(self, out: Path) -> None:
         self.root = out / PAGE
         self.files: dict[str, str] = {}
-        voted = (out / KEY).is_file() and (out / VOTES).is_file()
-        self._voted = read_key(out).files if voted else {}
+        self._given = _given_files(out)
 
     def write(self, name: str, fill: Callable[[Path], object]) -> None:
         """Write a file: `fill` writes it to the path that it is given."""
         with writing(self.root / name) as temporary:
             fill(temporary)
             found = file_sha256(temporary)
-            if name not in ASSETS and self._voted and self._voted.get(name) != found:
-                raise ToonbenchError(
-                    f"{self.root.parent} has votes of a study with other videos or pairs: give a new folder"
-                )
+            if name not in ASSETS and self._given and self._given.get(name) != found:
+                what = f"{self.root.parent} is a study with other videos or pairs, which raters may already have"
+                raise ToonbenchError(f"{what}: give a new folder")
         self.files[name] = found
+
+
+def _given_files(out: Path) -> Mapping[str, str]:
+    """The files of a study that was made before; none if it was interrupted, or if its key is damaged and nobody voted."""
+    if not (out / KEY).is_file():
+        return {}
+    try:
+        return read_key(out).files
+    except ToonbenchError:
+        if (out / VOTES).is_file():
+            raise
+        return {}
 
 
 def _names(drawn: Drawn, *, seed: int) -> dict[Part, str]:

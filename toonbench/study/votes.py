@@ -13,6 +13,7 @@ from toonbench.study.key import Key
 from toonbench.types import ToonbenchError
 
 RATER = re.compile(r"[0-9a-f]{16,64}")
+MOST_BYTES = 16_000_000  # of a file that a rater saved; 500 questions take 50,000
 LATEST = 2**53  # the largest whole number that JavaScript holds
 
 
@@ -106,6 +107,8 @@ def read_lines(path: Path, key: Key) -> tuple[list[Vote], int]:
 def read_file(path: Path, key: Key) -> list[Vote]:
     """The votes of a file that a rater saved. Raises ToonbenchError, naming it, if it is not such a file or of another study."""
     try:
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise ToonbenchError(f"{path} has {size} bytes, and a rater's file at most {MOST_BYTES}: leave it out")
         message = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise ToonbenchError(f"{path} cannot be read as votes ({error}): give files that raters saved") from error
