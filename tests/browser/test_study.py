@@ -176,6 +176,41 @@ def test_the_videos_play_together_and_repeat(study, open_page):
     until(page, "window.plays >= 4")
 
 
+def test_a_video_that_cannot_be_played_is_reported_until_the_next_question(study, browser, tmp_path):
+    root = shutil.copytree(study / PAGE, tmp_path / "page")
+    page = browser.new_context().new_page()
+    name, order = next(iter(read_key(study).sheets[0].items()))
+    assert name
+    (root / "media" / f"{order[0]}.mp4").write_bytes(b"no video")
+    page.goto((root / "index.html").as_uri() + "#sheet=1")
+    problem = page.get_by_role("alert")
+    problem.wait_for()
+    page.locator("#options .option").nth(1).click()
+    assert problem.inner_text().startswith("A video of this question cannot be played. Please choose “Cannot decide”")
+    page.locator("#next").click()
+    until(page, "document.querySelector('#count').textContent === '2 of 5'")
+    assert problem.is_hidden()
+    page.context.close()
+
+
+def test_a_video_that_never_loads_does_not_keep_the_others_from_playing(study, browser):
+    page = browser.new_context().new_page()
+    page.clock.install()
+    _, order = next(iter(read_key(study).sheets[0].items()))
+    stuck = f"{order[0]}.mp4"
+    page.add_init_script(f"""
+        const source = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "src");
+        Object.defineProperty(HTMLMediaElement.prototype, "src", {{
+            get: source.get, set(value) {{ if (!value.endsWith("{stuck}")) source.set.call(this, value); }} }});
+    """)
+    page.goto((study / PAGE / "index.html").as_uri() + "#sheet=1")
+    until(page, "document.querySelector('#driving').readyState >= 3")
+    assert page.evaluate("document.querySelector('#driving').paused")
+    page.clock.fast_forward(9000)
+    until(page, "!document.querySelector('#driving').paused || document.querySelector('#driving').ended")
+    page.context.close()
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_the_page_fits_the_width_and_passes_the_accessibility_check(study, open_page, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")

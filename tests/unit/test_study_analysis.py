@@ -355,6 +355,19 @@ def test_a_method_that_all_raters_choose_has_an_interval_that_is_not_a_point():
     assert 0.8 < rate.low < 0.98
 
 
+def test_a_method_that_always_wins_or_loses_is_named_where_strengths_are_not_finite():
+    key = made_key(("alpha", "beta", "gamma"), form="pairs", attributes=("motion",), questions=18, raters=4)
+
+    def choose(question, labels):
+        return "alpha" if "alpha" in labels else labels[int(question.pair[1:]) % 2]
+
+    analysis = whole(key, [vote for at in range(4) for vote in votes_of(key, at, choose)])
+    strengths = [found(analysis, name, "motion").strength for name in key.methods]
+    assert all(math.isnan(one.value) for one in strengths)
+    assert {one.reason for one in strengths} == {"no finite strengths: alpha was never beaten"}
+    assert next(row.name for row in tables(analysis)[0].rows) == "alpha"  # by the selection rates
+
+
 def test_comparison_graphs_in_parts_are_reported():
     key = made_key(form="pairs", attributes=("motion",), questions=60, raters=4)
     together = [{"alpha", "beta"}, {"gamma", "delta"}]
@@ -408,4 +421,5 @@ def test_a_lower_is_better_metric_is_turned_and_two_methods_have_no_rank_correla
     (one,) = whole(key, votes).metrics
     assert one.followed.value == 1
     assert one.reason == "no rank correlation: 2 methods, at least 3 are needed"
-    assert "no finite strengths" in found(whole(key, votes), "alpha", "motion").strength.reason
+    reason = found(whole(key, votes), "alpha", "motion").strength.reason
+    assert reason == "no finite strengths: alpha was never beaten and beta was never preferred"

@@ -229,9 +229,20 @@ def _strengths(
         own = np.ix_(range(len(raters)), group, group)
         whole, intervals = rater_intervals(wins[own], ties[own], raters, level=level)
         parameters.append(whole.tie)
+        reason = _one_sided([methods[at] for at in group], wins[own].sum(axis=0)) if whole.reason else ""
         for at, interval in zip(group, intervals, strict=True):
-            found[at] = _worded(interval, len(raters))
+            found[at] = replace(interval, reason=reason) if reason else _worded(interval, len(raters))
     return found, parameters, [tuple(methods[at] for at in group) for group in groups]
+
+
+def _one_sided(methods: Sequence[str], wins: np.ndarray) -> str:
+    """Why strengths are not finite, if single methods are the cause; otherwise empty. `wins`: of the row over the column."""
+    unbeaten = [name for name, losses in zip(methods, wins.sum(axis=0), strict=True) if not losses]
+    beaten = [name for name, won in zip(methods, wins.sum(axis=1), strict=True) if not won]
+    if set(unbeaten) & set(beaten):  # nothing but ties
+        return ""
+    never = [*(f"{name} was never beaten" for name in unbeaten), *(f"{name} was never preferred" for name in beaten)]
+    return f"no finite strengths: {' and '.join(never)}" if never else ""
 
 
 def _worded(interval: Interval, raters: int) -> Interval:

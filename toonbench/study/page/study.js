@@ -9,9 +9,10 @@
     identity: ["In which video does the face stay more like the source?", "Compare the face and its drawing style with the source picture. Do not judge the motion."],
     quality: ["Which video looks better?", "Look for blur, flicker and distorted parts. Do not judge motion or likeness."],
   };
+  const PATIENCE = 8000; // milliseconds for videos to load: some phones load none before it plays
   const SETTLED = [404, 405, 501]; // a plain web server: it takes no votes
   let sheet = 0, at = 0, state = null, sending = false, refused = "", memory = true;
-  let videos = [], playing = true;
+  let videos = [], playing = true, fault = "";
 
   const key = () => `toonbench-study-${study.study}-${sheet}`;
   const token = () => [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
@@ -44,8 +45,9 @@
     if (!right) radios.forEach((one) => { one.checked = Boolean(vote) && order[Number(one.value)] === vote.choice && order.indexOf(vote.choice) === Number(one.value); });
     byId("neither").setAttribute("aria-pressed", String(Boolean(vote) && vote.choice === ""));
     byId("next").disabled = !vote;
-    byId("problem").hidden = memory;
-    if (!memory) byId("problem").textContent = "This browser keeps no data for this page: do not close or reload it before you have saved your answers.";
+    const forgets = memory ? "" : "This browser keeps no data for this page: do not close or reload it before you have saved your answers.";
+    byId("problem").textContent = [fault, forgets].filter(Boolean).join(" ");
+    byId("problem").hidden = !byId("problem").textContent;
   }
 
   function show(name) {
@@ -67,6 +69,7 @@
     progress(at);
     [byId("question").textContent, byId("hint").textContent] = TEXTS[attribute];
     clear();
+    fault = "";
     byId("source").src = `media/${source}.jpg`;
     byId("driving").src = `media/${driving}.mp4`;
     const box = byId("options");
@@ -90,9 +93,10 @@
     label.append(radio, video, text);
     return label;
   }
-  function broken() {
-    byId("problem").hidden = false;
-    byId("problem").textContent = "A video of this question cannot be played. Please report it to the person who invited you.";
+  function broken(event) {
+    if (event.target !== byId("source") && !videos.includes(event.target)) return; // of the question before
+    fault = "A video of this question cannot be played. Please choose “Cannot decide”, and report it to the person who invited you.";
+    mark();
   }
 
   /* All videos of a question play in step: they begin together when all are loaded, and repeat when all have ended. */
@@ -103,8 +107,8 @@
   }
   function begin(own) {
     const loaded = (one) => one.readyState >= 3 ? null : new Promise((done) => { for (const kind of ["canplay", "error"]) one.addEventListener(kind, done, { once: true }); });
-    Promise.all(own.map(loaded)).then(() => { if (own === videos) { document.body.dataset.loaded = questions()[at][0]; restart(); } });
-    own.forEach((one) => { one.onended = () => { if (own === videos && playing && own.every((each) => each.ended || each.error)) setTimeout(() => own === videos && playing && restart(), 350); }; });
+    Promise.race([Promise.all(own.map(loaded)), new Promise((done) => { setTimeout(done, PATIENCE); })]).then(() => { if (own === videos) { document.body.dataset.loaded = questions()[at][0]; restart(); } });
+    own.forEach((one) => { one.onended = () => { if (own === videos && playing && own.every((each) => each.ended || each.error || each.readyState < 2)) setTimeout(() => own === videos && playing && restart(), 350); }; });
   }
   function restart() {
     videos.forEach((one) => { one.currentTime = 0; });
