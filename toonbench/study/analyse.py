@@ -239,7 +239,7 @@ def _one_sided(methods: Sequence[str], wins: np.ndarray) -> str:
     """Why strengths are not finite, if single methods are the cause; otherwise empty. `wins`: of the row over the column."""
     unbeaten = [name for name, losses in zip(methods, wins.sum(axis=0), strict=True) if not losses]
     beaten = [name for name, won in zip(methods, wins.sum(axis=1), strict=True) if not won]
-    if set(unbeaten) & set(beaten):  # nothing but ties
+    if set(unbeaten) & set(beaten):  # only ties
         return ""
     never = [*(f"{name} was never beaten" for name in unbeaten), *(f"{name} was never preferred" for name in beaten)]
     return f"no finite strengths: {' and '.join(never)}" if never else ""

@@ -138,7 +138,7 @@ class _Page:
 
 
 def _given_files(out: Path) -> Mapping[str, str]:
-    """The files of a study that was made before; none if it was interrupted, or if its key is damaged and nobody voted."""
+    """The files of a study that was made before; none if it was interrupted, or if its key is damaged and there are no votes."""
     if not (out / KEY).is_file():
         return {}
     try:

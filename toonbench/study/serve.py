@@ -217,7 +217,7 @@ def _handler(page: Path, key: Key, votes: VoteFile, *, loopback: bool) -> Callab
                 self._send(*self._taken(body))
 
         def _discard(self, length: int) -> None:
-            """Read what a client still sends, which otherwise would miss the answer; not for ever."""
+            """Read what a client still sends, up to a limit: it would miss the response otherwise."""
             left = min(length, 16 * MOST_BYTES)
             while left > 0 and (part := self.rfile.read(min(left, 65536))):
                 left -= len(part)
