@@ -297,6 +297,17 @@ def test_a_run_of_ablated_weights_is_in_its_row_with_its_configuration_and_no_di
                 assert difference.reason == "other weights than the paper's: configuration mini"
 
 
+def test_the_tables_of_ablated_models_have_further_metrics_of_their_own_rows_only(tmp_path):
+    for at, ablation in enumerate(("", "no-analogy", "mlp")):
+        facts = {"file": "weights.safetensors", "sha256": f"{at:064x}", "config": "mini", "ablation": ablation}
+        facts = {key: value for key, value in facts.items() if value}
+        write_run(tmp_path, f"toontalker@{at}", {"rig_corr@1": 0.1 * at}, checkpoint=facts)
+    write_run(tmp_path, "static@1", {"rig_corr@1": 0.0})
+    further = paper_tables("5", Request(entries=find_entries([tmp_path]), data="puppets"))[1]
+    assert [row.name for row in further.rows] == ["ToonTalker full model", "ToonTalker w/o analogy"]
+    assert [cell.value for row in further.rows for cell in row.cells] == [0.0, 0.1]
+
+
 def test_overrides_of_the_papers_configuration_are_another_configuration():
     assert configuration({"config": "paper"}) == configuration({}) == ""
     assert configuration({"config": "paper", "overrides": "seed=1"}) == "configuration paper with seed=1"

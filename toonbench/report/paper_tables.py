@@ -43,7 +43,7 @@ def paper_tables(number: str, request: Request) -> list[Table]:
     table = paper.tables[number]
     runs = {task: request.runs(task, paper) for task in table.tasks}
     maker = _Maker(paper=paper, table=table, runs=runs, request=request)
-    return [maker.main(), *(one for task in table.tasks for one in maker.further(task) if not table.ablation)]
+    return [maker.main(), *(one for task in table.tasks for one in maker.further(task))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +87,12 @@ class _Maker:
         printed = {metric for own, metric in self.table.measures if own == task}
         names = [name for name in self.request.further if name not in printed]
         having = [name for name in names if asked or any(has_number(runs, one, metric=name) for one in runs.entries)]
+        own = variant_lines(self.table, {task: runs}) if self.table.ablation else lines_of({task: runs}, [])
         lines = [
             line
-            for line in lines_of({task: runs}, [])
-            if asked or any(has_number(runs, line.entries[task], metric=name) for name in having)
+            for line in own
+            if task in line.entries
+            and (asked or any(has_number(runs, line.entries[task], metric=name) for name in having))
         ]  # without a request, a table shows no row and no column without a number
         if not having or not lines:
             return []
