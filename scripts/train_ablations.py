@@ -5,8 +5,9 @@
 
 Runs of one seed and one architecture share stage 1, which is the same computation in all of them. Full model, no-analogy and lambda-0 are
 trained with three seeds, the others with one. All have adversarial losses, without which lambda-0 is no-analogy. OUT receives the
-training folders, the scored runs (`runs/`, for `toonbench table 5 --out OUT/runs`) and `orders.csv`: the difference of every order of
-the paper, with an interval over driving videos and, where there are several, seeds. FID is not measured: its weights are third-party.
+training folders, the scored runs (`runs/`, for `toonbench table 5 --out OUT/runs`), the scores of all pairs (`scores/`), and `orders.csv`:
+the difference of every order of the paper, with an interval over driving videos and, where there are several, seeds.
+`scripts/ablation_page.py` makes a page of them. FID is not measured: its weights are third-party.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ SEVERAL = ("full", "no-analogy", "lambda-0")
 OWN_STAGE_1 = ("mlp", "no-backward", "no-sft")
 TABLES = ("5", "6", "7")
 SMALLER_IS_BETTER = ("landmark_nme", "stlpips_alex")
+SCORES, ORDERS = "scores", "orders.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,12 @@ def main() -> int:
             print(f"{model.folder}: {over}; run again")
             return 3
         for task in TASKS:
-            _scored(weights, task, options)
+            _keep_scores(_scored(weights, task, options), options.out, model, task)
         print(f"{model.folder}: ready")
-    _write_orders(options)
+    rows = tested_orders(options.out, options.seeds)
+    write_orders(rows, options.out / ORDERS)
+    for row in rows:
+        print(*row.values())
     return 0
 
 
@@ -144,33 +149,44 @@ def orders() -> list[Order]:
     return found
 
 
-def _write_orders(options: argparse.Namespace) -> None:
-    """Test every order of the paper in every metric."""
+def scores_file(root: Path, model: Model, task: str) -> Path:
+    """Where a folder of results has the scores of a model: a row for each pair."""
+    return root / SCORES / model.folder / f"{task}.csv"
+
+
+def _keep_scores(scores: Path, root: Path, model: Model, task: str) -> None:
+    kept = scores_file(root, model, task)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(scores, kept)
+
+
+def tested_orders(root: Path, seeds: int) -> list[dict[str, object]]:
+    """Every order of the paper in every metric, tested on the scores in `root`: a row of ORDERS each."""
     rows: list[dict[str, object]] = []
-    names = [model.name for model in models(options.seeds)]
+    names = [model.name for model in models(seeds)]
     for one in orders():
         common = min(names.count(one.better), names.count(one.worse))
         values = {
-            name: [_values(Model(name, seed), one.task, options) for seed in range(common)]
+            name: [_values(root, Model(name, seed), one.task) for seed in range(common)]
             for name in (one.better, one.worse)
         }
         for metric in METRICS:
             tested = _order(values, common, better=one.better, worse=one.worse, metric=metric)
             rows.append({"table": one.table, "task": one.task} | tested)
-    with (options.out / "orders.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(
-            file, ["table", "task", "better", "worse", "metric", "seeds", "difference", "low", "high", "verdict"]
-        )
+    return rows
+
+
+def write_orders(rows: Sequence[dict[str, object]], path: Path) -> None:
+    """Write the tested orders as CSV."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    for row in rows:
-        print(*row.values())
 
 
-def _values(model: Model, task: str, options: argparse.Namespace) -> dict[str, dict[str, str]]:
+def _values(root: Path, model: Model, task: str) -> dict[str, dict[str, str]]:
     """The rows of a model's scores, by pair; columns are named without versions."""
-    table = _scored(options.out / model.folder / "weights.safetensors", task, options)
-    with table.open(newline="") as file:
+    with scores_file(root, model, task).open(newline="") as file:
         rows = [{key.split("@")[0]: value for key, value in row.items()} for row in csv.DictReader(file)]
     return {row["pair"]: row for row in rows}
 
