@@ -293,6 +293,17 @@ def test_runs_of_other_data_or_without_a_result_are_refused(place, own, tmp_path
     assert "its schema is 2" in capsys.readouterr().err
 
 
+def test_a_run_that_would_not_be_ranked_is_drawn_and_named(place, own, tmp_path, capsys):
+    out = tmp_path / "a.png"
+    assert figure("grid", own, "--data", place / "blobs", "--out", out) == 0
+    assert "ranked" not in capsys.readouterr().err
+    changed = runs_of(own)[0]
+    write_json(changed / "result.json", {**read_json(changed / "result.json"), "seed": 5})
+    assert figure("grid", own, "--data", place / "blobs", "--out", out) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{changed} is drawn, but would not be ranked: ")
+
+
 def test_a_gallery_without_any_metric_of_pairs_is_refused(place, tmp_path):
     with pytest.raises(ToonbenchError, match="there is no pair to show"):
         draw_grid(tmp_path / "a.png", pictures_of(place, place / "runs"), [])

@@ -67,7 +67,7 @@ def grid(
     from toonbench.report.figures.style import PICTURES, check_suffix
 
     check_suffix(out, PICTURES)
-    pictures = _pictures(runs, data, videos)
+    pictures = _pictures(runs, data, videos, terminal=terminal)
     if pairs:
         chosen = _named(pictures, pairs, frame)
     else:
@@ -110,7 +110,7 @@ def strip(
     from toonbench.report.figures.style import check_suffix
 
     check_suffix(out, (".mp4",))
-    pictures = _pictures(runs, data, videos)
+    pictures = _pictures(runs, data, videos, terminal=terminal)
     count = write_strip(out, pictures, pictures.pair(pair), size=size, target=not no_target)
     _start(terminal).print(f"{out}: {count} frames", soft_wrap=True, markup=False)
     return 0
@@ -154,7 +154,7 @@ def failures(
     from toonbench.report.figures.style import PICTURES, check_suffix
 
     check_suffix(out, PICTURES)
-    pictures = _pictures(runs, data, videos)
+    pictures = _pictures(runs, data, videos, terminal=terminal)
     first = pictures.entries[0]
     usual = [one for one, result in first.results.items() if not result.unranked and values_of(first, one)]
     chosen = worst(pictures, metrics or usual, count=count)
@@ -191,7 +191,7 @@ def yaw(
     from toonbench.store import to_json
 
     check_suffix(out, (*VECTOR, *PICTURES[:1]))
-    pictures, chosen = _pictures(runs, data), registry.load_metric(metric)
+    pictures, chosen = _pictures(runs, data, terminal=terminal), registry.load_metric(metric)
     found = [
         (name, bins(pictures, entry, chosen)) for name, entry in zip(pictures.names, pictures.entries, strict=True)
     ]
@@ -290,8 +290,14 @@ def motion_space(
     return 0
 
 
-def _pictures(runs: Sequence[Path], data: str | None, videos: Sequence[Path] | None = None) -> Pictures:
-    """The pictures of runs. Raises ToonbenchError where the data set cannot be found by its name."""
+def _pictures(
+    runs: Sequence[Path],
+    data: str | None,
+    videos: Sequence[Path] | None = None,
+    *,
+    terminal: Terminal | None,
+) -> Pictures:
+    """The pictures of runs; those with a problem are named. Raises ToonbenchError where the data set cannot be found by its name."""
     from toonbench.data import load_data, shipped
     from toonbench.data.open import open_data
     from toonbench.report.entries import find_entries
@@ -309,7 +315,10 @@ def _pictures(runs: Sequence[Path], data: str | None, videos: Sequence[Path] | N
         )
     if lost := next((one for one in videos or () if not one.is_dir()), None):
         raise ToonbenchError(f"--videos {lost} is not a folder: give the folder that was scored")
-    return open_pictures(entries, load_data(own) if data is None else open_data(data), folders=videos or ())
+    found = open_pictures(entries, load_data(own) if data is None else open_data(data), folders=videos or ())
+    for entry in (one for one in entries if one.problem):
+        (terminal or Terminal()).message(f"{entry.root} is drawn, but would not be ranked: {entry.problem}")
+    return found
 
 
 def _named(pictures: Pictures, pairs: Sequence[str], frame: int | None) -> list[Chosen]:
