@@ -3,7 +3,9 @@
     toonbench make-puppets --split train --movement mixed --clips 300 --images 0 --frames 40 --step 3 --seed 1 --out train
     python scripts/train_ablations.py --data train --out ablations --minutes 9        # again until it says that all are ready
 
-Runs of one seed and one architecture share stage 1, which is the same computation in all of them. Full model, no-analogy and lambda-0 are
+Runs of one seed and one architecture share stage 1, which is the same computation in all of them. With `--start WEIGHTS` (of the full
+model) there is no stage 1: all models begin with these weights. Modules that an ablated model has instead of others are new; it is compared
+with the full model whose own modules at that place are new, too (`renewed-...`). Full model, no-analogy and lambda-0 are
 trained with three seeds, the others with one. All have adversarial losses, without which lambda-0 is no-analogy. OUT receives the
 training folders, the scored runs (`runs/`, for `toonbench table 5 --out OUT/runs`), the scores of all pairs (`scores/`), and `orders.csv`:
 the difference of every order of the paper, with an interval over driving videos and, where there are several, seeds.
@@ -18,7 +20,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +33,18 @@ SEVERAL = ("full", "no-analogy", "lambda-0")
 OWN_STAGE_1 = ("mlp", "no-backward", "no-sft")
 TABLES = ("5", "6", "7")
 SMALLER_IS_BETTER = ("landmark_nme", "stlpips_alex")
+MODULES = {
+    "mlp": ("dec.transformerlayer_0.", "dec.transformerlayer_1."),
+    "no-backward": ("dec.transformerlayer.", "dec.transformerlayer_t.", "dec.transformerlayer_f.", "dec.latlayer1."),
+    "no-sft": ("dec.sft.",),
+}  # what the ablated models of OWN_STAGE_1 lack, or have in another form
+RENEWED = "renewed-"
 SCORES, ORDERS = "scores", "orders.csv"
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model to train: `full` or the name of an ablation, and its seed."""
+    """A model to train: `full`, the name of an ablation, or `renewed-<ablation>`, and its seed."""
 
     name: str
     seed: int
@@ -46,21 +54,28 @@ class Model:
         return f"{self.name}-s{self.seed}"
 
     @property
+    def ablation(self) -> str:
+        """What `--ablation` takes; nothing for the full model."""
+        return "" if self.name == "full" or self.name.startswith(RENEWED) else self.name
+
+    @property
     def stage_1(self) -> str:
         """The folder of its stage 1."""
         return f"stage1-{self.name if self.name in OWN_STAGE_1 else 'shared'}-s{self.seed}"
 
 
-def models(seeds: int) -> list[Model]:
-    """All models, those of the first seed first."""
-    first = [Model(name, 0) for name in (*SEVERAL, "lambda-40", "lambda-100", *OWN_STAGE_1)]
+def models(seeds: int, *, started: bool = False) -> list[Model]:
+    """All models, those of the first seed first; with the renewed ones if all of them are `started` from weights."""
+    renewed = [f"{RENEWED}{name}" for name in OWN_STAGE_1 if started]
+    first = [Model(name, 0) for name in (*SEVERAL, "lambda-40", "lambda-100", *OWN_STAGE_1, *renewed)]
     return first + [Model(name, seed) for seed in range(1, seeds) for name in SEVERAL]
 
 
 def main() -> int:
     options = _options()
     deadline = time.monotonic() + 60.0 * options.minutes
-    for model in models(options.seeds):
+    started = options.start is not None
+    for model in models(options.seeds, started=started):
         try:
             weights = _trained(model, options, deadline=deadline)
         except TimeOver as over:
@@ -69,7 +84,7 @@ def main() -> int:
         for task in TASKS:
             _keep_scores(_scored(weights, task, options), options.out, model, task)
         print(f"{model.folder}: ready")
-    rows = tested_orders(options.out, options.seeds)
+    rows = tested_orders(options.out, options.seeds, started=started)
     write_orders(rows, options.out / ORDERS)
     for row in rows:
         print(*row.values())
@@ -77,31 +92,58 @@ def main() -> int:
 
 
 def _trained(model: Model, options: argparse.Namespace, *, deadline: float) -> Path:
-    """The weights of a model; its stage 1 is trained in a folder of its own, and copied."""
+    """The weights of a model; its stage 1, if it has one, is trained in a folder of its own, and copied."""
     out = options.out / model.folder
     weights = out / "weights.safetensors"
     if weights.is_file():
         return weights
+    if options.start is not None:
+        return _train(model, out, options, steps2=options.steps2, deadline=deadline)
     if not (out / "checkpoint.pt").is_file():
         first = options.out / model.stage_1
         if not (first / "weights.safetensors").is_file():
-            ablation = model.name if model.name in OWN_STAGE_1 else ""
-            _train(first, options, ablation=ablation, seed=model.seed, steps2=0, deadline=deadline)
+            shared = model if model.name in OWN_STAGE_1 else Model("full", model.seed)
+            _train(shared, first, options, steps2=0, deadline=deadline)
         out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(first / "checkpoint.pt", out / "copy.part")
         (out / "copy.part").replace(out / "checkpoint.pt")
-    ablation = "" if model.name == "full" else model.name
-    return _train(out, options, ablation=ablation, seed=model.seed, steps2=options.steps2, deadline=deadline)
+    return _train(model, out, options, steps2=options.steps2, deadline=deadline)
 
 
-def _train(out: Path, options: argparse.Namespace, *, ablation: str, seed: int, steps2: int, deadline: float) -> Path:
+def _started(model: Model, options: argparse.Namespace) -> Path:
+    """The weights that a model begins with: those of `--start`, or a file with these and new modules."""
+    from toontalker.train.config import find_config
+    from toontalker.train.state import new_state
+    from toontalker.weights_io import export, load_network, notes_of
+
+    changed = MODULES.get(model.name.removeprefix(RENEWED))
+    if changed is None:
+        return options.start
+    path = options.out / "starts" / f"{model.folder}.safetensors"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        overrides = [f"seed={model.seed}", "adversarial=0"]
+        config = find_config(options.config, ablation=model.ablation, overrides=overrides)
+        network, known = new_state(config, "cpu").network, load_network(options.start)
+        for domain in ("cartoon", "real"):
+            kept = {k: v for k, v in known.domain(domain).state_dict().items() if not k.startswith(changed)}
+            network.domain(domain).load_state_dict(kept, strict=False)
+        notes = {key: value for key, value in notes_of(options.start).items() if key not in ("format", "config")}
+        export(network, path, notes=notes)
+    return path
+
+
+def _train(model: Model, out: Path, options: argparse.Namespace, *, steps2: int, deadline: float) -> Path:
     from toonbench.data.open import open_data
     from toonbench.data.supervision import supervised
     from toonbench.training.clips import load_sets
     from toontalker.method import ToonTalker
 
-    overrides = [f"seed={seed}", f"steps1={options.steps1}", f"steps2={steps2}", "adversarial=1", "motion=20"]
-    overrides += ["synthetic_every=1", "workers=1", "checkpoint_every=50", "sample_every=1000000", "gap_growth=500"]
+    ablation = model.ablation
+    steps1, gaps = (options.steps1, 500) if options.start is None else (0, 0)
+    overrides = [f"seed={model.seed}", f"steps1={steps1}", f"steps2={steps2}", "adversarial=1", "motion=20"]
+    overrides += ["synthetic_every=1", "workers=1", "checkpoint_every=50", "sample_every=1000000", f"gap_growth={gaps}"]
+    overrides += options.set
     overrides = [one for one in overrides if not (ablation.startswith("lambda-") and one.startswith("motion="))]
     overrides = [one for one in overrides if ablation != "no-analogy" or not one.startswith("synthetic_every=")]
     opened = open_data(str(options.data))
@@ -110,7 +152,8 @@ def _train(out: Path, options: argparse.Namespace, *, ablation: str, seed: int, 
     clips = load_sets({opened.id: opened.clips}, size=needs.size, domains=needs.domains, cache=cache)
     return ToonTalker.train(
         supervised(clips, opened, needs=needs), out, config=options.config, device=options.device, ablation=ablation,
-        overrides=overrides, on_progress=watch(out, deadline),
+        overrides=overrides, checkpoint=None if options.start is None else _started(model, options),
+        on_progress=watch(out, deadline),
     )  # fmt: skip
 
 
@@ -160,11 +203,11 @@ def _keep_scores(scores: Path, root: Path, model: Model, task: str) -> None:
     shutil.copyfile(scores, kept)
 
 
-def tested_orders(root: Path, seeds: int) -> list[dict[str, object]]:
+def tested_orders(root: Path, seeds: int, *, started: bool = False) -> list[dict[str, object]]:
     """Every order of the paper in every metric, tested on the scores in `root`: a row of ORDERS each."""
     rows: list[dict[str, object]] = []
-    names = [model.name for model in models(seeds)]
-    for one in orders():
+    names = [model.name for model in models(seeds, started=started)]
+    for one in map(_with_renewed, orders()) if started else orders():
         common = min(names.count(one.better), names.count(one.worse))
         values = {
             name: [_values(root, Model(name, seed), one.task) for seed in range(common)]
@@ -174,6 +217,15 @@ def tested_orders(root: Path, seeds: int) -> list[dict[str, object]]:
             tested = _order(values, common, better=one.better, worse=one.worse, metric=metric)
             rows.append({"table": one.table, "task": one.task} | tested)
     return rows
+
+
+def _with_renewed(order: Order) -> Order:
+    """The order with the full model that has new modules where the ablated model has."""
+    ablated = order.worse if order.better == "full" else order.better
+    if ablated not in OWN_STAGE_1:
+        return order
+    full = f"{RENEWED}{ablated}"
+    return replace(order, better=full) if order.better == "full" else replace(order, worse=full)
 
 
 def write_orders(rows: Sequence[dict[str, object]], path: Path) -> None:
@@ -227,6 +279,10 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps1", type=int, default=1000)
     parser.add_argument("--steps2", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=3, help="of full model, no-analogy and lambda-0")
+    parser.add_argument("--start", type=Path, help="weights of the full model that all models begin with")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="KEY=VALUE", help="further fields, as of `toonbench train`"
+    )
     parser.add_argument("--device", default="cpu")
     return parser.parse_args(arguments)
 
