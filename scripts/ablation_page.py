@@ -19,7 +19,7 @@ from toonbench.report.paper_cells import Request
 from toonbench.report.paper_tables import paper_tables
 from toonbench.report.papers import Paper, PaperTable, load_paper
 from toonbench.report.writers.markdown import markdown_text
-from train_ablations import METRICS, ORDERS, SCORES, TABLES, Model, models, tested_orders, write_orders
+from train_ablations import METRICS, ORDERS, SCORES, TABLES, Model, models, order_rows, write_orders
 
 PAGE = "README.md"
 ARROWS = {"real2cartoon": "real → cartoon", "cartoon2real": "cartoon → real"}
@@ -49,7 +49,7 @@ def main() -> int:
     options = parser.parse_args()
     options.page.mkdir(parents=True, exist_ok=True)
     shutil.copytree(options.trained / SCORES, options.page / SCORES, dirs_exist_ok=True)
-    rows = tested_orders(options.page, options.seeds)
+    rows = order_rows(options.page, options.seeds)
     write_orders(rows, options.page / ORDERS)
     text = INTRODUCTION.format(budget=budget(options.trained, options.seeds)) + verdicts(rows, load_paper())
     (options.page / PAGE).write_text(text + "\n" + tables(options.trained / "runs"), encoding="utf-8")

@@ -84,7 +84,7 @@ def main() -> int:
         for task in TASKS:
             _keep_scores(_scored(weights, task, options), options.out, model, task)
         print(f"{model.folder}: ready")
-    rows = tested_orders(options.out, options.seeds, started=started)
+    rows = order_rows(options.out, options.seeds, started=started)
     write_orders(rows, options.out / ORDERS)
     for row in rows:
         print(*row.values())
@@ -203,7 +203,7 @@ def _keep_scores(scores: Path, root: Path, model: Model, task: str) -> None:
     shutil.copyfile(scores, kept)
 
 
-def tested_orders(root: Path, seeds: int, *, started: bool = False) -> list[dict[str, object]]:
+def order_rows(root: Path, seeds: int, *, started: bool = False) -> list[dict[str, object]]:
     """Every order of the paper in every metric, tested on the scores in `root`: a row of ORDERS each."""
     rows: list[dict[str, object]] = []
     names = [model.name for model in models(seeds, started=started)]
