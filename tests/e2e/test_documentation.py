@@ -91,6 +91,12 @@ def test_a_page_loads_nothing_from_other_servers(pages):
     assert [one for page in pages.values() for one in page.loaded if urlsplit(one).netloc] == []
 
 
+def test_the_index_of_the_search_is_also_a_script(site):
+    """The theme's program reads it where a page is opened as a file; without it, switching colours and copying code do not work."""
+    index, script = ((site / "search" / f"search_index.{one}").read_text(encoding="utf-8") for one in ("json", "js"))
+    assert script == f"var __index = {index};\n"
+
+
 def test_every_document_is_a_page_with_the_elements_that_github_shows(site, pages):
     different = {}
     for document, page in page_of(ROOT).items():

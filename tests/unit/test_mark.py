@@ -41,9 +41,17 @@ def files(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("domain", "mark", "expected"),
-    [("real", "auto", True), ("cartoon", "auto", False), ("cartoon", "on", True), ("real", "off", False)],
+    [
+        ("real", "auto", True),
+        ("cartoon", "auto", False),
+        ("", "auto", True),  # it may be a photo
+        ("cartoon", "on", True),
+        ("real", "off", False),
+    ],
 )
-def test_reenact_marks_real_sources_unless_told_otherwise(files, tmp_path, capsys, domain, mark, expected):
+def test_reenact_marks_sources_that_are_not_known_to_be_drawn_unless_told_otherwise(
+    files, tmp_path, capsys, domain, mark, expected
+):
     out = tmp_path / "out.mp4"
     arguments = [
         "--source",
@@ -55,9 +63,10 @@ def test_reenact_marks_real_sources_unless_told_otherwise(files, tmp_path, capsy
         "--method",
         "static",
     ]
-    arguments += ["--detector", "drawn", "--source-domain", domain, "--mark", mark, "--crop", "none"]
+    arguments += ["--detector", "drawn", "--mark", mark, "--crop", "none"]
+    arguments += ["--source-domain", domain] if domain else []
     assert run(["reenact", *map(str, arguments)]) == 0
-    capsys.readouterr()
+    assert ("marked as generated" in capsys.readouterr().err) is (domain == "")
     for path in (out, tmp_path / "out_side_by_side.mp4"):
         with av.open(str(path)) as container:
             assert (metadata("static")["comment"] == container.metadata.get("comment")) is expected

@@ -17,7 +17,7 @@ def reenact(
     method: str = "landmark-warp",
     checkpoint: Path | None = None,
     motion: Motion = "relative",
-    source_domain: Domain = "cartoon",
+    source_domain: Domain | None = None,
     driving_domain: Domain = "real",
     detector: Literal["mtcnn", "yunet", "blazeface", "drawn", "fused"] = "fused",
     crop: Literal["auto", "none", "face"] = "auto",
@@ -43,7 +43,7 @@ def reenact(
     motion
         relative moves the source as the driving face moved since its first frame; absolute gives it the driving face's pose.
     source_domain
-        Whether the source is a photo (real) or drawn (cartoon).
+        Whether the source is a photo (real) or drawn (cartoon); by default cartoon for the method, and unknown for the mark.
     driving_domain
         Whether the driving video is filmed (real) or drawn (cartoon).
     detector
@@ -51,7 +51,7 @@ def reenact(
     crop
         face cuts a square around the face; none takes square pictures as they are; auto keeps square pictures that a face fills.
     mark
-        on says in the picture and in the files' metadata that the video was generated; auto does so for real sources.
+        on says in the picture and in the files' metadata that the video was generated; auto does so unless --source-domain is cartoon.
     device
         auto, cpu, cuda or mps.
     """
@@ -64,15 +64,20 @@ def reenact(
     terminal = terminal or Terminal()
     console = terminal.start()
     spec = MethodSpec(name=method, device=pick_device(device), checkpoint=checkpoint_file(checkpoint))
-    options = Options(motion=motion, seed=seed, source_domain=source_domain, driving_domain=driving_domain)
+    options = Options(motion=motion, seed=seed, source_domain=source_domain or "cartoon", driving_domain=driving_domain)
+    marks = mark == "on" or (mark == "auto" and source_domain != "cartoon")
     terminal.message(f"animating {source.name} with {driving.name} by {method}")
     try:
         made = animate(
             source, driving, out, method=spec, options=options, preparation=Preparation(crop=crop, detector=detector),
-            mark=mark == "on" or (mark == "auto" and source_domain == "real"),
+            mark=marks,
         )  # fmt: skip
     except ProgramFailed as error:
         raise ToonbenchError(f"{error}; log: {_kept(error, out)}") from error
+    if marks and source_domain is None:
+        terminal.message(
+            "the videos are marked as generated; --source-domain cartoon, for a drawing, leaves the mark out"
+        )
     for remark in made.remarks:
         terminal.message(f"{driving.name}: {remark}")
     if terminal.json:
