@@ -124,9 +124,9 @@ def _started(model: Model, options: argparse.Namespace) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         overrides = [f"seed={model.seed}", "adversarial=0"]
         config = find_config(options.config, ablation=model.ablation, overrides=overrides)
-        network, known = new_state(config, "cpu").network, load_network(options.start)
+        network, given = new_state(config, "cpu").network, load_network(options.start)
         for domain in ("cartoon", "real"):
-            kept = {k: v for k, v in known.domain(domain).state_dict().items() if not k.startswith(changed)}
+            kept = {k: v for k, v in given.domain(domain).state_dict().items() if not k.startswith(changed)}
             network.domain(domain).load_state_dict(kept, strict=False)
         notes = {key: value for key, value in notes_of(options.start).items() if key not in ("format", "config")}
         export(network, path, notes=notes)
