@@ -147,6 +147,21 @@ def test_a_reload_and_a_closed_page_lose_no_choice(study, open_page):
     assert other.locator("#options input").nth(0).is_checked()
 
 
+def test_two_tabs_of_one_rater_keep_the_answers_of_both(study, open_page):
+    page = open_page(study / PAGE / "index.html", "#sheet=3")
+    other = page.context.new_page()
+    other.goto((study / PAGE / "index.html").as_uri() + "#sheet=3")
+    for _ in range(2):
+        page.locator("#options .option").nth(1).click()
+        page.locator("#next").click()
+    other.locator("#options .option").nth(0).click()  # this tab knows no answer of the first one
+    other.reload()
+    until(other, "document.querySelector('#count').textContent === '3 of 5'")
+    for place in (1, 0):
+        other.get_by_role("button", name="Back").click()
+        assert other.locator("#options input").nth(place).is_checked()
+
+
 def test_a_choice_can_be_changed_and_undecided_and_keys_choose(study, open_page):
     page = open_page(study / PAGE / "index.html", "#sheet=1")
     assert page.locator("#next").is_disabled()

@@ -19,13 +19,20 @@
   const questions = () => study.sheets[sheet - 1];
   const served = () => location.protocol.startsWith("http");
 
+  function stored() {
+    try { return JSON.parse(localStorage.getItem(key())); } catch { return null; }
+  }
   function load() {
-    let stored = null;
-    try { stored = JSON.parse(localStorage.getItem(key())); } catch { memory = false; }
-    state = stored && typeof stored.rater === "string" && stored.votes ? stored : { rater: token(), votes: {}, sent: {} };
+    const found = stored();
+    state = found && typeof found.rater === "string" && found.votes ? { ...found, sent: found.sent ?? {} } : { rater: token(), votes: {}, sent: {} };
     keep();
   }
+  /* Another tab may have stored newer answers of the same rater: they are kept. */
   function keep() {
+    const other = stored();
+    if (other && other.rater === state.rater) {
+      for (const [name, vote] of Object.entries(other.votes)) if (!state.votes[name] || state.votes[name].at < vote.at) state.votes[name] = vote;
+    }
     try { localStorage.setItem(key(), JSON.stringify(state)); memory = true; } catch { memory = false; }
   }
 
