@@ -86,6 +86,7 @@ class Rule:
     body: str = "{}"
     cut: bool = False  # close the connection without a response
     late: bool = False  # do what was asked, and then close it
+    half: bool = False  # send half of the response, and then close it
     act: Callable[[], None] | None = None
     after: int = 0
     times: int = 1
@@ -165,6 +166,10 @@ class Handler(BaseHTTPRequestHandler):
         if rule is not None and rule.late:
             self.close_connection = True
             return
+        if rule is not None and rule.half:
+            self.close_connection = True
+            headers = {"Content-Length": str(len(content)), **headers}
+            content = content[: len(content) // 2]
         self._send(status, content, headers)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _any
@@ -239,7 +244,8 @@ class Handler(BaseHTTPRequestHandler):
         repo = Repo(
             private=given.get("visibility") == "private" or bool(given.get("private")), sdk=given.get("sdk", "")
         )
-        repo.commit("main", {".gitattributes": File(b"*.mkv filter=lfs\n", large=False)}, "initial commit")
+        names = [".gitattributes", *(["README.md", "index.html", "style.css"] if repo.sdk == "static" else [])]
+        repo.commit("main", {name: File(b"of the Hub\n", large=False) for name in names}, "initial commit")
         self.hub.repos[kind, name] = repo
         return self._json({"url": f"{self.hub.url}/{'' if kind == 'models' else kind + '/'}{name}", "name": name})
 

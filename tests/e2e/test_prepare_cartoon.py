@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hub_client import pointed_client
 from toonbench import video
 from toonbench.cli import run
 from toonbench.data import load
@@ -262,6 +263,53 @@ def test_a_list_makes_the_same_bytes_from_a_renamed_film(film, made, tmp_path):
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the Hub's client
+@pytest.mark.parametrize("domain", ["real", "cartoon"])
+def test_a_published_list_makes_the_same_bytes(film, made, tmp_path, monkeypatch, capsys, domain):
+    pytest.importorskip("huggingface_hub", reason="needs toonbench[hub]")
+    out = copied(made, tmp_path)
+    listed = json.loads((out / "manifest.json").read_text())
+    listed["films"][0] |= {"domain": domain, "title": "<b>Filmed</b> 😀", "licence": "all rights reserved"}
+    (out / "manifest.json").write_text(json.dumps(listed))
+    with pointed_client(monkeypatch, tmp_path) as hub:
+        assert run(["publish", "dataset", "acme/list", "--data", str(out), "--manifest-only"]) == 0
+        assert not [
+            path for path in hub.repo("datasets", "acme/list").files() if path.endswith((".mkv", ".mp4", ".jpg"))
+        ]
+        command = [
+            "rebuild",
+            "hf:acme/list@main",
+            "--films",
+            str(film),
+            "--out",
+            str(tmp_path / "mine"),
+            "--workers",
+            "1",
+        ]
+        assert run(command) == 0
+        assert "2 of 2 clips are the same bytes" in capsys.readouterr().out
+        assert run(["rebuild", "hf:acme/list@v2", *command[2:]]) == 2
+        assert "it has no such revision" in capsys.readouterr().err
+    assert load(tmp_path / "mine").fingerprint == load(made.out).fingerprint
+    rows = CLIPS.read(tmp_path / "mine")
+    assert {(row["domain"], row["title"], row["licence"]) for row in rows} == {
+        (domain, "<b>Filmed</b> 😀", "all rights reserved")
+    }
+    for row in rows:
+        assert (tmp_path / "mine" / row["file"]).read_bytes() == (made.out / row["file"]).read_bytes()
+
+
+def test_a_newer_list_gives_clips_that_exist_its_own_facts(film, made, tmp_path):
+    rebuild(made.out, film, tmp_path / "again")
+    out = copied(made, tmp_path)
+    listed = json.loads((out / "manifest.json").read_text())
+    for clip in listed["clips"]:
+        clip["split"] = "held out"
+    (out / "manifest.json").write_text(json.dumps(listed))
+    rebuild(out, film, tmp_path / "again")
+    assert {row["split"] for row in CLIPS.read(tmp_path / "again")} == {"held out"}
+
+
 def test_another_copy_of_a_film_is_checked_and_marked(film, made, tmp_path):
     raw = tmp_path / "mine"
     raw.mkdir()
@@ -276,6 +324,12 @@ def test_another_copy_of_a_film_is_checked_and_marked(film, made, tmp_path):
     (raw / "copy.mp4").unlink()
     nothing = rebuild(made.out, raw, tmp_path / "nothing")
     assert len(nothing.missing) == 2
+    assert all("other.mp4 shows something else" in reason for reason in nothing.missing.values())
+    for path in raw.iterdir():
+        path.unlink()
+    video.write_film(raw / "short.mp4", iter(frames[:20]), fps=FPS, width=168, height=96)
+    shorter = rebuild(made.out, raw, tmp_path / "shorter")
+    assert all("no file in the folder is a film.mp4" in reason for reason in shorter.missing.values())
     assert not list((tmp_path / "nothing" / "clips").glob("*.mkv"))
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from toonbench.data.table import CONTROL, LONGEST_ID
 from toonbench.prepare.duplicates import Fingerprint
 from toonbench.prepare.films.cutting import Job
 from toonbench.store import read_json, write_json
-from toonbench.types import ToonbenchError
+from toonbench.types import DOMAINS, ToonbenchError
 
 if TYPE_CHECKING:
     from toonbench.prepare.films.fates import Fate
 
 MANIFEST = "manifest.json"
 VERSION = 1
+LARGEST = 1 << 16  # pixels of a side of a film
+SQUARE = 8  # longer sides of a film in the side of a square; the largest margin gives 5
+CHECKSUM, HASH = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{16}")
+PROSE = ("file", "title", "licence")  # texts that are escaped wherever they are shown
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,29 +128,118 @@ def read_manifest(path: Path) -> Manifest:
             f"{path} has version {whole.get('version')}, this toonbench reads {VERSION}: install the one that wrote it"
         )
     try:
-        films = [ListedFilm(**film) for film in whole["films"]]
-        clips = [_checked(ListedClip(**clip)) for clip in whole["clips"]]
+        films = [_film_entry(one) for one in _entries(whole, "films")]
         listed = {film.id: film for film in films}
-        if strange := [clip.film for clip in clips if clip.film not in listed]:
-            raise ValueError(f"the film {strange[0]!r} of a clip is not listed")
-    except (KeyError, TypeError, ValueError) as error:
+        clips = [_clip_entry(one, listed) for one in _entries(whole, "clips")]
+        for what, ids in (("film", [film.id for film in films]), ("clip", [clip.id for clip in clips])):
+            if twice := [one for one, count in Counter(ids).items() if count > 1]:
+                raise ValueError(f"the {what} '{twice[0]}' is listed more than once")
+    except ValueError as error:
         raise ToonbenchError(f"{path} is damaged ({error}): get it again") from error
     return Manifest(films=listed, clips=clips)
 
 
-def _checked(clip: ListedClip) -> ListedClip:
-    """The clip; raises ValueError for numbers that make no sense, and for an id that is no file name."""
+def _entries(whole: Mapping[str, Any], name: str) -> list[Any]:
+    found = whole.get(name)
+    if not isinstance(found, list):
+        raise ValueError(f"it has no list of {name}")
+    return cast("list[Any]", found)
+
+
+def _film_entry(content: Any) -> ListedFilm:
+    """The film; raises ValueError for one whose values make no sense."""
+    film = ListedFilm(**_fields(ListedFilm, content, "film"))
+    wrong = {
+        "sha256": not CHECKSUM.fullmatch(film.sha256),
+        "frames": film.frames < 1,
+        "fps": not 0 < film.fps <= 1000,
+        "width": not 0 < film.width <= LARGEST,
+        "height": not 0 < film.height <= LARGEST,
+        "domain": film.domain not in DOMAINS,
+    }
+    return _unless(wrong, film, what="film")
+
+
+def _clip_entry(content: Any, films: Mapping[str, ListedFilm]) -> ListedClip:
+    """The clip; raises ValueError for one whose values make no sense, and for an id that is no file name."""
     from toonbench.prepare.names import problem_of
 
-    sound = 0 <= clip.first < clip.last and 8 <= clip.size <= 4096 and 0 < clip.fps <= 1000
-    shapes = len(clip.squares) in (1, clip.last - clip.first) and all(len(square) == 3 for square in clip.squares)
-    name = Path(clip.id)
-    plain = (
-        name.name == clip.id
-        and not clip.id.startswith(".")
-        and not problem_of(cast("Any", name))
-        and "\\" not in clip.id
-    )
-    if not (sound and shapes and plain and all(0 < square[2] <= 1 << 16 for square in clip.squares)):
-        raise ValueError(f"the entry of the clip {clip.id!r} makes no sense")
-    return clip
+    clip = ListedClip(**_fields(ListedClip, content, "clip"))
+    name, film = Path(clip.id), films.get(clip.film)
+    is_name = name.name == clip.id and not problem_of(cast("Any", name)) and "\\" not in clip.id
+    wrong = {
+        "id": not is_name or clip.id.startswith(".") or len(clip.id.encode("utf-8", "surrogatepass")) > LONGEST_ID,
+        "film": film is None,
+        "last": not 0 <= clip.first < clip.last,
+        "size": not 8 <= clip.size <= 4096,
+        "fps": not 0 < clip.fps <= 1000,
+        "frames": clip.frames < 1,
+        "sha256": not CHECKSUM.fullmatch(clip.sha256),
+        "hashes": not clip.hashes or not all(HASH.fullmatch(one) for one in clip.hashes),
+        "identity_by": clip.identity_by not in ("look", "review"),
+        "squares": len(clip.squares) not in (1, clip.last - clip.first)
+        or film is None
+        or not all(_is_square(one, film) for one in clip.squares),
+    }
+    return _unless(wrong, clip, what="clip")
+
+
+def _is_square(square: Sequence[int], film: ListedFilm) -> bool:
+    """Whether it has three numbers, touches the picture, and is not much larger."""
+    if len(square) != 3:
+        return False
+    left, top, side = square
+    touches = -side <= left <= film.width and -side <= top <= film.height
+    return touches and 0 < side <= SQUARE * max(film.width, film.height)
+
+
+def _fields(kind: type[ListedFilm] | type[ListedClip], content: Any, what: str) -> dict[str, Any]:
+    """The fields of an entry, each of its type; raises ValueError for any other entry."""
+    if not isinstance(content, dict):
+        raise ValueError(f"an entry of a {what} is no object")
+    given = cast("dict[str, Any]", content)
+    name = str(given.get("id", ""))[:LONGEST_ID]
+    types = {one.name: str(one.type) for one in fields(kind)}
+    if different := sorted(set(types) ^ set(given)):
+        raise ValueError(f"the {what} '{name}' lacks, or has one too many, of its fields: {', '.join(different)[:100]}")
+    _unless({key: not KINDS[types[key]](given[key]) for key in types}, given, what=what, name=name)
+    _unless({key: key not in PROSE and _has_control(given[key]) for key in types}, given, what=what, name=name)
+    return given
+
+
+def _unless(wrong: Mapping[str, bool], entry: Entry, *, what: str, name: str = "") -> Entry:
+    """The entry; raises ValueError with the first wrong value."""
+    for key, is_wrong in wrong.items():
+        if is_wrong:
+            own = cast("dict[str, Any]", entry) if isinstance(entry, dict) else asdict(cast("Any", entry))
+            raise ValueError(f"{key} of the {what} '{name or own['id']}' cannot be {str(own[key])[:60]!r}")
+    return entry
+
+
+def _has_control(value: Any) -> bool:
+    return isinstance(value, str) and CONTROL.search(value) is not None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and abs(value) < 1 << 53
+
+
+def _is_number(value: Any) -> bool:
+    return _is_whole(value) or (type(value) is float and math.isfinite(value))
+
+
+def _is_list_of(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(test, cast("list[Any]", value)))
+
+
+KINDS: Mapping[str, Callable[[Any], bool]] = {
+    "str": _is_text,
+    "int": _is_whole,
+    "float": _is_number,
+    "list[str]": _is_list_of(_is_text),
+    "list[list[int]]": _is_list_of(_is_list_of(_is_whole)),
+}

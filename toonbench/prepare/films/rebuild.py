@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,11 +17,11 @@ from toonbench.pool import IN_PROCESS, Pool
 from toonbench.prepare.choose import Square
 from toonbench.prepare.duplicates import FingerprintMeter
 from toonbench.prepare.films.files import Film, list_films
-from toonbench.prepare.films.manifest import ListedClip, ListedFilm, Manifest, read_manifest
+from toonbench.prepare.films.manifest import SQUARE, ListedClip, ListedFilm, Manifest, read_manifest
 from toonbench.prepare.films.parts import Cutting, Meter, Part, cut_parts, needed_frames
 from toonbench.prepare.output import own_folder
 from toonbench.sealed import read_sealed, write_sealed
-from toonbench.store import write_json
+from toonbench.store import to_json, write_json
 from toonbench.types import CannotWrite, Frame, ToonbenchError
 
 UNLIKE = 0.15  # share of different bits of the perceptual hashes, above which a clip shows something else; independent ones differ in half
@@ -40,6 +41,10 @@ class _Job:
     def record(self, clip: ListedClip) -> Path:
         return self.out / "items" / f"{clip.id}.json"
 
+    def entry(self, clip: ListedClip) -> str:
+        """A checksum of everything that is listed about a clip and its film: another list may have other facts about it."""
+        return hashlib.sha256(to_json([asdict(self.film), asdict(clip)]).encode("utf-8", "surrogatepass")).hexdigest()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
@@ -49,6 +54,10 @@ class Rebuilt:
     other_copy: int
     missing: Mapping[str, str]
     notes: Sequence[str]
+
+
+class _OtherLength(ToonbenchError):
+    """A file is no copy of a film."""
 
 
 class _Content:
@@ -119,6 +128,7 @@ def _rebuild_film(job: _Job) -> list[Row]:
     rows: dict[str, Row] = {}
     missing = [clip for clip in job.clips if not _is_done(job, clip, rows)]
     reason = f"no file in the folder is {job.film.file} ({job.film.sha256[:12]}…) or a copy of its length"
+    others: list[str] = []
     for path in [job.exact] if job.exact else job.copies:
         if not missing:
             break
@@ -126,21 +136,23 @@ def _rebuild_film(job: _Job) -> list[Row]:
             cut = _cut(job, path, missing, is_copy=path != job.exact)
         except CannotWrite:
             raise
+        except _OtherLength:
+            continue
         except ToonbenchError as error:
-            reason = str(error)
+            others.append(str(error))
             continue
         rows |= cut
         missing = [clip for clip in missing if clip.id not in cut]
-        if missing and cut:
-            reason = f"{path.name} shows something else at its frames"
-    return [rows.get(clip.id) or _failure(job, clip, reason) for clip in job.clips]
+        if missing:
+            others.append(f"{path.name} shows something else at its frames")
+    return [rows.get(clip.id) or _failure(job, clip, others[0] if others else reason) for clip in job.clips]
 
 
 def _is_done(job: _Job, clip: ListedClip, rows: dict[str, Row]) -> bool:
     """Whether an earlier run made this clip; its row is added."""
     record = read_sealed(job.record(clip))
     path = job.out / "clips" / f"{clip.id}.mkv"
-    if record is None or record["listed"] != clip.sha256 or not path.is_file():
+    if record is None or record.get("entry") != job.entry(clip) or not path.is_file():
         return False
     if record["copy"] and job.exact:
         return False
@@ -152,24 +164,26 @@ def _cut(job: _Job, path: Path, clips: Sequence[ListedClip], *, is_copy: bool) -
     """Cut clips from a file. Those of a copy that look different are removed again, and have no row."""
     info = video.probe(path)
     if is_copy and not _fits(info, job.film):
-        raise ToonbenchError(f"{path.name} has another length than {job.film.file}")
+        raise _OtherLength(f"{path.name} has another length than {job.film.file}")
     fps = info.fps if is_copy else job.film.fps
     scale = info.width / job.film.width if is_copy else 1.0
     listed = {clip.id: clip for clip in clips}
     parts = [_part(clip, job, fps=fps, scale=scale) for clip in clips]
+    if any(side > SQUARE * max(info.width, info.height) for part in parts for _, _, side in part.squares):
+        raise ToonbenchError(f"{path.name} is smaller than the list states: get the list again")
     rows: dict[str, Row] = {}
 
     def done(cutting: Cutting) -> None:
         clip, part = listed[cutting.part.name], cutting.part
         sha256 = file_sha256(part.path)
         (content,) = cast("tuple[_Content]", cutting.meters)
-        unlike = _unlikeness(content.meter, clip)
+        unlike = 0.0 if sha256 == clip.sha256 else _unlikeness(content.meter, clip)
         if unlike > UNLIKE:
             part.path.unlink()
             return
         other = is_copy or sha256 != clip.sha256
         row = rows[clip.id] = _row(job, clip, part, sha256=sha256, other=other, unlike=unlike, frames=cutting.frames)
-        write_sealed(job.record(clip), {"listed": clip.sha256, "copy": other, "row": row})
+        write_sealed(job.record(clip), {"entry": job.entry(clip), "copy": other, "row": row})
 
     def meters(part: Part) -> Sequence[Meter]:
         del part
