@@ -43,17 +43,18 @@ def validate(
     Parameters
     ----------
     path
-        A data set's folder or name, a folder of videos (checked against --task and --data), a run's folder, a result.json, or an entry of a
-        leaderboard.
+        A data set's folder or name, also hf:ORG/NAME@REV, a folder of videos (checked against --task and --data), a run's folder, a
+        result.json, or an entry of a leaderboard.
     """
     from toonbench.data import is_plain_folder, shipped
-    from toonbench.data.folder import hidden_by_shipped
+    from toonbench.data.folder import hidden_by_shipped, locate
+    from toonbench.hub.address import is_address
     from toonbench.leaderboard import is_entry
 
     terminal = terminal or Terminal()
     if note := hidden_by_shipped(path):
         terminal.message(note)
-    place = shipped().get(path, Path(path))
+    place = locate(path) if is_address(path) else shipped().get(path, Path(path))
     if not place.exists():
         raise ToonbenchError(
             f"{place} does not exist: give a data folder, a shipped data set ({', '.join(shipped())}), a folder of videos, "

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -84,7 +85,9 @@ def locate(spec: str) -> Path:
     if is_address(spec):
         from toonbench.hub.fetch import data_folder
 
-        return data_folder(spec)
+        root = data_folder(spec)
+        _refuse_altered(root, spec)
+        return root
     root = Path(spec)
     if root.is_dir():
         if CLIPS.is_in(root) or is_plain_folder(root):
@@ -97,6 +100,22 @@ def locate(spec: str) -> Path:
     if "/" in spec:
         raise ToonbenchError(f"{root} does not exist: give the folder of a data set, or one of {', '.join(sets)}")
     raise unknown("data set (and no folder of that name)", spec, sets)
+
+
+@cache
+def _refuse_altered(root: Path, spec: str) -> None:
+    """Raise ToonbenchError for downloaded files that do not have the checksum of their table (one of zeros states none).
+
+    The checksums make the fingerprint of a data set, so that files of other content would give numbers of another set.
+    """
+    rows = [*CLIPS.read(root), *(TARGETS.read(root) if TARGETS.is_in(root) else [])]
+    stated = {row["file"]: row["sha256"] for row in rows if row["sha256"].strip("0")}
+    wrong = [file for file in stated if (root / file).is_file() and file_sha256(root / file) != stated[file]]
+    if wrong:
+        raise ToonbenchError(
+            f"{spec}: {len(wrong)} of {len(stated)} files do not have the checksum of their table, for example {wrong[0]}: remove "
+            f"{root.parent.parent} to download them again; if that does not help, report it to the publisher"
+        )
 
 
 def load(root: Path, *, name: str = "", tables: Path | None = None) -> Dataset:
