@@ -157,6 +157,12 @@ def _method(name: str) -> Any:
         return functools.partial(point.load(), Path(name))
 
 
+def refuse_unknown_method(name: str) -> None:
+    """Raise ToonbenchError if a method is not registered; a `module:Class` and a file are not read."""
+    if not PLACE.fullmatch(name) and not is_method_file(name):
+        load("methods", name)
+
+
 def load_method(name: str, *, device: str = "cpu", checkpoint: Path | None = None) -> Method | TargetMethod:
     """A method by name, `module:Class` or file, created for a device and, if it uses one, a checkpoint file.
 

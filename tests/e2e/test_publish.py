@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from hub_server import TOKEN, Rule, serve
+from hub_client import pointed_client
+from hub_server import TOKEN, Rule
 from made_data import write_data
 from made_site import made_pairs, write_run
 from toonbench.cli import run
@@ -37,27 +38,9 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """The server, and the real client in this process pointed at it, with a valid token and an empty cache."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import close_session
-
-    with serve() as hub:
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        )
-        monkeypatch.delenv("HF_HUB_DISABLE_XET", raising=False)  # toonbench itself turns the other protocol off
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-        monkeypatch.setenv("HF_TOKEN", TOKEN)
-        monkeypatch.setenv("TOONBENCH_CACHE", str(tmp_path / "cache"))
+    with pointed_client(monkeypatch, tmp_path) as hub:
         monkeypatch.setattr("toonbench.hub.dataset.plots", lambda rows: b"plots, which take a second")
-        fetch.data_folder.cache_clear()
-        fetch.weights_file.cache_clear()
-        close_session()
         yield hub
-        close_session()
 
 
 @pytest.fixture(scope="module")
@@ -354,9 +337,35 @@ def test_a_missing_and_a_wrong_token_are_one_line(hub, release, monkeypatch):
     with pytest.raises(ToonbenchError, match=r"^[^\n]*does not accept the token \(401[^\n]*$") as error:
         upload(release, BLOBS)
     assert "OfSomeoneElse" not in str(error.value)
+    for copied in ("“hf_OfSomeoneElse”", "hf_OfSomeone Else", "hf_OfSomeoneé"):
+        monkeypatch.setenv("HF_TOKEN", copied)
+        with pytest.raises(ToonbenchError, match=r"^the token [^\n]*no token has: copy it again[^\n]*$") as error:
+            upload(release, BLOBS)
+        assert "OfSomeone" not in str(error.value)
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(ToonbenchError, match="there is no token for the Hub: log in with `hf auth login`"):
         upload(release, BLOBS)
+
+
+def test_a_token_of_any_form_is_hidden_where_the_server_repeats_it(hub, release, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "api.Of-Someone/Else")
+    hub.rules.append(
+        Rule("GET /api/whoami", status=400, headers={"X-Error-Message": "no user has api.Of-Someone/Else"})
+    )
+    with pytest.raises(ToonbenchError, match="no user has ") as error:
+        upload(release, BLOBS)
+    assert "Someone" not in str(error.value)
+
+
+def test_a_repository_of_something_else_is_not_gated(hub, release, own, capsys):
+    upload(release, BLOBS)
+    CLIPS.write(own, [{**row, "provenance": "filmed"} for row in CLIPS.read(own)])
+    assert publish("dataset", "acme/blobs", "--data", own) == 2
+    fails(capsys, "it holds another release")
+    assert not hub.repo("datasets", "acme/blobs").gated, "nothing of it has changed"
+    assert publish("dataset", "acme/blobs", "--data", own, "--revision", "faces") == 0
+    assert hub.repo("datasets", "acme/blobs").gated == "auto"
+    assert "readers must now ask for access, to all of its branches" in capsys.readouterr().err
 
 
 def test_an_existing_repository_with_something_else_is_refused(hub, release, own, capsys):
@@ -417,6 +426,51 @@ def test_a_release_goes_to_its_own_branch(hub, release, own):
     assert repo.files() == before
     assert repo.files("v2")["metadata.parquet"] != before["metadata.parquet"]
     assert load(fetch.data_folder("hf:acme/blobs@v2")).clips[0].title == "others"
+    card = repo.files("v2")["README.md"].decode()
+    assert "--data hf:acme/blobs@v2" in card
+    assert 'load_dataset("acme/blobs", split="test", revision="v2")' in card
+    assert "@main" not in card
+
+
+def test_an_interrupted_release_to_a_branch_leaves_no_file_of_main_in_it(hub, release, own, waits, monkeypatch, capsys):
+    monkeypatch.setattr("toonbench.hub.release.COMMIT", 2)
+    upload(release, BLOBS)
+    CLIPS.write(own, [row for row in CLIPS.read(own) if row["kind"] == "video"])
+    (own / TARGETS.file).unlink()
+    hub.rules.append(Rule("POST .*/commit/", status=500, after=1, times=100))
+    assert publish("dataset", "acme/blobs", "--data", own, "--revision", "v2") == 2
+    fails(capsys, "run the same command later to resume")
+    hub.rules.clear()
+    assert publish("dataset", "acme/blobs", "--data", own, "--revision", "v2") == 0
+    files = set(hub.repo("datasets", "acme/blobs").files("v2"))
+    listed = json.loads(next(Path(os.environ["TOONBENCH_CACHE"]).rglob("*v2/.toonbench-plan.json")).read_text())["made"]
+    assert files == {*listed, "release.json", ".gitattributes"}
+    assert "images/real-image-0.png" not in files
+
+
+@pytest.mark.parametrize("how", [*BUSY, "half of a file"])
+def test_a_busy_server_is_asked_again_when_data_are_read(hub, blobs, release, waits, how):
+    upload(release, BLOBS)
+    rule = BUSY.get(how, Rule("", half=True))
+    hub.rules.append(
+        Rule("GET .*/resolve/.*clips/", status=rule.status, headers=rule.headers, cut=rule.cut, half=rule.half)
+    )
+    root = fetch.data_folder("hf:acme/blobs")
+    assert hub.rules[0].times == 0, "the server was busy once"
+    name = "clips/real-video-0.mkv"
+    assert (root / name).read_bytes() == (blobs / name).read_bytes()
+
+
+def test_files_that_do_not_have_the_checksum_of_their_table_are_not_evaluated(hub, blobs, release, capsys):
+    upload(release, BLOBS)
+    repo = hub.repo("datasets", "acme/blobs")
+    files = repo.commits[repo.branches["main"]]
+    other = next(path for path in sorted(files) if path.startswith("targets/"))
+    repo.commit("swapped", {**files, other: files["clips/real-video-0.mkv"]}, "the same table, another target")
+    assert run(["eval", "--method", "static", "--data", "hf:acme/blobs@swapped", "--metrics", "l1"]) == 2
+    fails(capsys, "1 of 6 files do not have the checksum of their table", other, "report it to the publisher")
+    assert run(["validate", "hf:acme/blobs@main"]) == 0
+    assert "no problem found" in capsys.readouterr().out
 
 
 REFUSALS = {
@@ -528,6 +582,20 @@ def test_an_out_folder_of_something_else_is_refused(hub, blobs, tmp_path, capsys
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
 
+def test_files_that_someone_put_into_the_folder_of_a_release_are_not_removed(hub, own, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert publish("dataset", "acme/blobs", "--data", own, "--dry-run", "--out", out) == 0
+    (out / "LICENCE.txt").write_text("mine")
+    assert publish("dataset", "acme/blobs", "--data", own, "--out", out) == 2
+    fails(capsys, "holds 1 files that are not of the release, for example LICENCE.txt", "move them elsewhere")
+    assert (out / "LICENCE.txt").exists()
+    (out / "LICENCE.txt").unlink()
+    CLIPS.write(own, [row for row in CLIPS.read(own) if row["kind"] == "video"])
+    (own / TARGETS.file).unlink()
+    assert publish("dataset", "acme/blobs", "--data", own, "--dry-run", "--out", out) == 0
+    assert not list((out / "images").glob("*")), "those of the earlier release are removed"
+
+
 def test_a_list_without_pictures_is_published_for_films_that_may_not_be_shared(hub, own, capsys):
     assert publish("dataset", "acme/list", "--data", own, "--manifest-only") == 2
     fails(capsys, "has no manifest.json")
@@ -542,6 +610,15 @@ def test_a_list_without_pictures_is_published_for_films_that_may_not_be_shared(h
     files = hub.repo("datasets", "acme/list").files()
     assert set(files) == {".gitattributes", "README.md", "manifest.json", "release.json"}
     assert "A \\<b\\>film" in files["README.md"].decode()
+    assert not hub.repo("datasets", "acme/list").gated
+    assert publish("dataset", "acme/list2", "--data", own, "--manifest-only", "--gated", "yes", "--revision", "v2") == 0
+    gated = hub.repo("datasets", "acme/list2")
+    assert gated.gated == "auto"
+    card = gated.files("v2")["README.md"].decode()
+    assert "extra_gated_fields" in card
+    assert "toonbench rebuild hf:acme/list2@v2 --films" in card
+    assert publish("dataset", "acme/list", "--data", own, "--manifest-only", "--consent", "They agreed.") == 2
+    fails(capsys, "--licence and --consent are about clips")
     assert fetch.manifest_file(Path("hf:acme/list")).read_bytes() == (own / "manifest.json").read_bytes()
     assert run(["eval", "--method", "static", "--data", "hf:acme/list", "--metrics", "l1"]) == 2
     fails(capsys, "it is no data set of toonbench", "toonbench rebuild")
@@ -626,6 +703,10 @@ def test_weights_in_other_formats_and_runs_of_others_are_refused(hub, release, t
     (tmp_path / "a.safetensors").write_bytes(b"no tensors")
     assert publish("weights", "acme/mini", "--checkpoint", tmp_path / "a.safetensors", "--licence", "mit") == 2
     fails(capsys, "it cannot be read as safetensors")
+    assert publish("weights", "acme/mini", "--checkpoint", MINI, "--licence", "mit", "--method", "toontalked") == 2
+    fails(capsys, "unknown method 'toontalked'", "toontalker")
+    assert publish("weights", "acme/mini", "--checkpoint", MINI, "--licence", "mit", "--card", MINI) == 2
+    fails(capsys, "is no text in UTF-8")
     reader = ROOT / "toonbench" / "networks" / "weights" / "motion_reader.safetensors"
     assert (
         publish(
@@ -658,7 +739,7 @@ def test_files_of_the_hub_that_can_run_code_are_not_read(hub, blobs, capsys):
     api.upload_file(path_or_fileobj=b"cos\nsystem", path_in_repo="model.pth", repo_id="acme/pickle")
     for spec, words in (("hf:acme/pickle/model.pth", "read as *.safetensors only"), ("hf:acme/pickle", "has no file *.safetensors"),
                         ("hf:acme/none", "no such repository"), ("hf:acme/pickle/x.safetensors@v9", "no such revision"),
-                        ("hf:acme/pickle/x.safetensors", "no such file"), ("hf:acme/../x", "cannot be the name of a repository")):  # fmt: skip
+                        ("hf:acme/pickle/x.safetensors", "it has no file x.safetensors"), ("hf:acme/../x", "cannot be the name of a repository")):  # fmt: skip
         assert (
             run(["eval", "--method", "toontalker", "--checkpoint", spec, "--data", str(blobs), "--metrics", "l1"]) == 2
         )
@@ -723,7 +804,12 @@ def test_a_site_is_a_static_space(hub, tmp_path, capsys):
     assert publish("site", "acme/board", site) == 0
     repo = hub.repo("spaces", "acme/board")
     assert repo.sdk == "static"
-    assert {"index.html", "media/a.mp4", "static/page.js", "README.md"} <= set(repo.files())
+    assert set(repo.files()) - {".gitattributes", "release.json"} == {
+        "index.html",
+        "media/a.mp4",
+        "static/page.js",
+        "README.md",
+    }, "without the example that the Hub puts into a new Space"
     assert yaml.safe_load(repo.files()["README.md"].split(b"---")[1])["app_file"] == "index.html"
     assert publish("site", "acme/board", tmp_path) == 2
     fails(capsys, "has no index.html")
@@ -762,6 +848,13 @@ def test_results_of_runs_are_tables_without_videos(hub, tmp_path, capsys):
     assert scored[(scored.method == "two") & (scored.pair == pairs[0].id)].value.isna().all()
     card = files["README.md"].decode()
     assert "> Measured on \\<b\\>blobs" in card
+    assert "license: cc0-1.0" in card
+    assert publish("results", "acme/results", tmp_path / "runs", "--licence", "CC-BY-4.0", "--revision", "v2") == 0
+    other = hub.repo("datasets", "acme/results").files("v2")["README.md"].decode()
+    assert "license: cc-by-4.0" in other
+    assert 'load_dataset("acme/results", split="test", revision="v2")' in other
+    assert publish("results", "acme/results") == 2
+    fails(capsys, "there are no results to publish")
     assert "| psnr ↑ |" in card
     assert not [path for path in files if path.endswith((".mkv", ".npy"))]
     (tmp_path / "none").mkdir()

@@ -17,6 +17,7 @@ from toonbench.hub.dataset import Statements, prepare_dataset
 from toonbench.hub.eval_files import METRICS, TASKS, eval_yaml
 from toonbench.hub.layout import lay_out
 from toonbench.hub.release import MARK, ReleaseFile, batches, release_of
+from toonbench.hub.texts import licence_lines
 from toonbench.types import ToonbenchError
 from toonbench.video import iter_frames, probe
 
@@ -201,6 +202,12 @@ def test_tokens_and_signatures_of_a_servers_message_are_not_shown():
     assert "00ff" not in safe
     assert "secret" not in safe
     assert "b=1" in safe
+
+
+def test_a_licence_has_a_name_that_the_hub_takes():
+    assert licence_lines("Apache-2.0") == ["license: apache-2.0"]
+    assert licence_lines("Ours: <b> 2\n😀") == ["license: other", 'license_name: "ours-b-2"']
+    assert licence_lines("😀") == ["license: other", 'license_name: "other"']
 
 
 def test_without_the_client_the_message_names_what_to_install(monkeypatch):

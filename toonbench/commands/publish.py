@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from toonbench.commands.shared import Paths, Processes, Terminal, open_data
+from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
+    from toonbench.data.folder import Dataset
     from toonbench.hub.eval_files import Benchmark
     from toonbench.hub.release import Release, What
     from toonbench.hub.upload import Target, Uploaded
@@ -66,17 +68,28 @@ def dataset(
         Publish only the list of clips, from which `toonbench rebuild` makes them, for films that may not be shared.
     """
     from toonbench.hub.dataset import Statements, prepare_dataset
-    from toonbench.hub.manifest_only import prepare_list
 
     terminal, to = terminal or Terminal(), publishing or Publishing()
     target = _target(repo, to)
+    if manifest_only and (licence or consent):
+        raise ToonbenchError(
+            "--licence and --consent are about clips, which --manifest-only does not publish: leave them out"
+        )
     pool = terminal.pool(processes or Processes(), writes=[to.out] if to.out else [])
     opened = open_data(data, terminal=terminal, pool=pool)
     if manifest_only:
-        return _publish(prepare_list(opened, _folder("list", repo, to), repo=repo), target, to, terminal=terminal)
+        return _publish_list(opened, target, to, gated=GATED[gated] or False, terminal=terminal)
     stated = Statements(licence=licence, consent=consent, gated=GATED[gated])
     folder, copy = _folder("dataset", repo, to), to.out is not None
-    release = prepare_dataset(opened, folder, repo=repo, statements=stated, copy=copy, pool=pool)
+    release = prepare_dataset(opened, folder, repo=repo, revision=to.revision, statements=stated, copy=copy, pool=pool)
+    return _publish(release, target, to, terminal=terminal)
+
+
+def _publish_list(data: Dataset, target: Target, to: Publishing, *, gated: bool, terminal: Terminal) -> int:
+    from toonbench.hub.manifest_only import prepare_list
+
+    folder = _folder("list", target.repo, to)
+    release = prepare_list(data, folder, repo=target.repo, revision=to.revision, gated=gated)
     return _publish(release, target, to, terminal=terminal)
 
 
@@ -123,13 +136,15 @@ def weights(
         benchmark=_benchmark(dataset) if dataset else None,
         card=card,
     )
-    release = prepare_weights(model, _folder("weights", repo, to), repo=repo, copy=to.out is not None)
+    folder, copy = _folder("weights", repo, to), to.out is not None
+    release = prepare_weights(model, folder, repo=repo, revision=to.revision, copy=copy)
     return _publish(release, target, to, terminal=terminal)
 
 
 def results(
     repo: str,
     *runs: Path,
+    licence: str = "cc0-1.0",
     publishing: Publishing | None = None,
     terminal: Terminal | None = None,
 ) -> int:
@@ -141,12 +156,16 @@ def results(
         The repository, ORG/NAME.
     runs
         Folders of runs, or of entries of leaderboards.
+    licence
+        The licence of the tables.
     """
     from toonbench.hub.results import prepare_results
 
     terminal, to = terminal or Terminal(), publishing or Publishing()
     target = _target(repo, to)
-    return _publish(prepare_results(runs, _folder("results", repo, to), repo=repo), target, to, terminal=terminal)
+    folder = _folder("results", repo, to)
+    release = prepare_results(runs, folder, repo=repo, revision=to.revision, licence=licence)
+    return _publish(release, target, to, terminal=terminal)
 
 
 def site(

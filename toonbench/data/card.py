@@ -84,12 +84,13 @@ def write_card(
     previews: Mapping[str, str] | None = None,
     front: Sequence[str] = (),
     place: str = "",
+    revision: str = "",
 ) -> None:
     """Write the card of the data set in the folder `root` from its tables: `text` (Markdown), how to load it, and the index files.
 
     `previews` has the path of a viewable copy for paths of videos; `front` are further lines for the Hub (YAML); `place` is the name
-    under which the set is loaded, instead of a path. Index files of earlier calls are replaced. Raises ToonbenchError for a set
-    without clips, or with videos that the library does not know by their names.
+    under which the set is loaded, instead of a path, and `revision` its branch. Index files of earlier calls are replaced.
+    Raises ToonbenchError for a set without clips, or with videos that the library does not know by their names.
     """
     rows, targets = CLIPS.read(root), TARGETS.read(root) if TARGETS.is_in(root) else []
     configs = _configs(root, rows, targets, previews or {})
@@ -99,7 +100,8 @@ def write_card(
             path.unlink()
     above = "\n".join(["---", *front, *_front(configs, rows, title=title), "---"])
     loading = LOADING.format(
-        lines=_example(configs, place or "DIR"), path=", with the path of this folder" if not place else ""
+        lines=_example(configs, place or "DIR", revision=revision),
+        path=", with the path of this folder" if not place else "",
     )
     write_bytes(root / CARD, f"{above}\n\n{text.strip()}\n{loading}".encode())
 
@@ -214,16 +216,15 @@ def _hub_licence(text: str) -> str:
     return text.lower() if text.lower() in HUB_LICENCES else "other" if text else "unknown"
 
 
-def _example(configs: Sequence[_Config], place: str) -> str:
+def _example(configs: Sequence[_Config], place: str, *, revision: str) -> str:
     """Python that loads every configuration."""
     kind = "video" if configs[0].name == "clips" else "image"
-    lines = [
-        f'{configs[0].name} = load_dataset("{place}", split="{next(iter(configs[0].splits()))}")  # one row for each {kind}'
-    ]
+    branch = f', revision="{revision}"' if revision else ""
+    splits = {config.name: f'split="{next(iter(config.splits()))}"{branch}' for config in configs}
+    lines = [f'{configs[0].name} = load_dataset("{place}", {splits[configs[0].name]})  # one row for each {kind}']
     if kind == "video":
         lines.append('frame = clips[0]["video"][0]  # the first frame: (3, height, width), uint8')
     lines += [
-        f'{config.name} = load_dataset("{place}", "{config.name}", split="{next(iter(config.splits()))}")'
-        for config in configs[1:]
+        f'{config.name} = load_dataset("{place}", "{config.name}", {splits[config.name]})' for config in configs[1:]
     ]
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from toonbench.types import ToonbenchError
 
 Kind = Literal["dataset", "model", "space"]
 SCHEME = "hf:"
+MAIN = "main"  # the branch that is read where none is named
 LONGEST = 96  # characters of ORG/NAME, a limit of the Hub
 PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
@@ -22,7 +23,7 @@ class Address:
 
     repo: str
     file: str = ""
-    revision: str = "main"
+    revision: str = MAIN
 
     def __str__(self) -> str:
         return f"{SCHEME}{self.repo}{'/' if self.file else ''}{self.file}@{self.revision}"
@@ -39,7 +40,7 @@ def parse(text: str) -> Address:
     owner, _, rest = place.partition("/")
     name, _, file = rest.partition("/")
     if not at:
-        revision = "main"
+        revision = MAIN
     if ".." in file.split("/") or "\\" in file or file.startswith("/"):
         raise ToonbenchError(f"{text}: its file points outside the repository; write hf:ORG/NAME/file@REV")
     return Address(checked_name(f"{owner}/{name}"), file, checked_revision(revision))

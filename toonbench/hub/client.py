@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from toonbench.types import ToonbenchError
 
@@ -26,6 +26,8 @@ WAIT = 1.0  # seconds before the second try; doubled before each further try
 LONGEST_WAIT = 300.0  # seconds that a Retry-After may ask for
 TEMPORARY = frozenset({408, 409, 412, 425, 429, 500, 502, 503, 504})
 SHOWN = 160  # characters of a server's message
+CLOSED = "closed"  # a thread lost its connection after several tries, and the client closed those of all threads
+NOT_IN_TOKENS = re.compile(r"[^!-~]")
 SECRET = re.compile(r"hf_\w+|(?<=[?&])[\w-]*(?:signature|token|credential)[\w-]*=[^&\s]+", re.IGNORECASE)
 FULL = re.compile(r"quota|storage|payment|billing", re.IGNORECASE)
 
@@ -38,11 +40,12 @@ class _Failure:
     text: str
     wait: float | None = None
     name: str = ""  # of the exception
+    file: str = ""  # that was asked for
     elsewhere: bool = False  # it was a request to the store of large files, whose addresses expire
 
 
 def hub_api() -> HfApi:
-    """The client. Raises ToonbenchError if it is not installed.
+    """The client. Raises ToonbenchError if it is not installed, or HF_ENDPOINT or the token cannot be used.
 
     Files are sent and read by plain HTTP: the other protocol, Xet, is used only if `HF_HUB_DISABLE_XET` is set to 0.
     """
@@ -57,7 +60,22 @@ def hub_api() -> HfApi:
         raise ToonbenchError("the Hub needs its client: pip install 'toonbench[hub]'") from error
     disable_progress_bars()
     logging.set_verbosity_error()  # its warnings hold addresses with signatures
-    return HfApi(library_name="toonbench")
+    api = HfApi(library_name="toonbench")
+    if not api.endpoint.startswith(("https://", "http://")):
+        raise ToonbenchError(f"HF_ENDPOINT is '{api.endpoint}', which is no address: write https://HOST, or unset it")
+    if NOT_IN_TOKENS.search(_token()):
+        raise ToonbenchError(
+            "the token for the Hub holds a space or another character that no token has: copy it again into HF_TOKEN, or log in "
+            "with `hf auth login`"
+        )
+    return api
+
+
+def _token() -> str:
+    """The client's token; empty if it has none."""
+    from huggingface_hub import get_token
+
+    return get_token() or ""
 
 
 def host_of(api: HfApi) -> str:
@@ -111,11 +129,13 @@ def _failure(error: BaseException) -> _Failure:
         inner = inner.__cause__
     response = getattr(inner, "response", None)
     if response is None:
-        return _Failure(0, str(inner), name=type(inner).__name__)
+        closed = isinstance(inner, RuntimeError) and "client has been closed" in str(inner)
+        return _Failure(0, "", name=CLOSED) if closed else _Failure(0, str(inner), name=type(inner).__name__)
     text = str(getattr(inner, "server_message", None) or response.headers.get("X-Error-Message") or "")
     wait = _seconds(response.headers.get("Retry-After"))
     elsewhere = response.request.url.host != urlsplit(constants.ENDPOINT).hostname
-    return _Failure(response.status_code, text, wait, type(inner).__name__, elsewhere)
+    _, _, file = unquote(response.request.url.path).partition("/resolve/")
+    return _Failure(response.status_code, text, wait, type(inner).__name__, file.partition("/")[2], elsewhere)
 
 
 def _seconds(text: str | None) -> float | None:
@@ -144,11 +164,11 @@ def _line(failure: _Failure, repo: str) -> str:
     if failure.name == "RevisionNotFoundError":
         return f"{repo}: it has no such revision{noted}: give a branch, a tag or a commit of it"
     if failure.name in ("EntryNotFoundError", "RemoteEntryNotFoundError"):
-        return f"{repo}: it has no such file{noted}: look at its list of files"
+        return f"{repo}: it has no file {_safe(failure.file)}{noted}: look at its list of files"
     if failure.name == "RepositoryNotFoundError":
         return f"{repo}: there is no such repository, or the token may not see it{noted}: check the name, or `hf auth login`"
     lines = {
-        401: "the Hub does not accept the token{}: log in with `hf auth login`, or set HF_TOKEN to a token that may write",
+        401: "the Hub does not accept the token{}: log in with `hf auth login`, or set HF_TOKEN to a valid one",
         403: "the token may not do this{}: use one with write access to its owner",
         429: "the Hub limits the number of requests{}: run the same command later, it resumes",
     }
@@ -158,7 +178,7 @@ def _line(failure: _Failure, repo: str) -> str:
         return f"{repo}: the Hub did not do it{noted}: finished files are kept, run the same command later to resume"
     if failure.name == "OfflineModeIsEnabled":
         return f"{repo}: HF_HUB_OFFLINE is set: unset it to use the Hub"
-    if _is_temporary(failure) or failure.name in ("LocalEntryNotFoundError", "FileMetadataError"):
+    if _is_temporary(failure) or failure.name in ("LocalEntryNotFoundError", "FileMetadataError", CLOSED):
         return (
             f"{repo}: the Hub cannot be reached{noted}: check the network; finished files are kept, run again to resume"
         )
@@ -167,7 +187,8 @@ def _line(failure: _Failure, repo: str) -> str:
 
 def _safe(text: str) -> str:
     """A server's message in one line, without tokens and signatures."""
-    return _short(" ".join(SECRET.sub("...", text).split()))
+    token = _token()
+    return _short(" ".join(SECRET.sub("...", text.replace(token, "...") if token else text).split()))
 
 
 def _short(text: str) -> str:
@@ -176,9 +197,7 @@ def _short(text: str) -> str:
 
 def token_owner(api: HfApi) -> str:
     """Whose token the client has. Raises ToonbenchError where it has none, or the Hub does not accept it."""
-    from huggingface_hub import get_token
-
-    if not get_token():
+    if not _token():
         raise ToonbenchError(
             "there is no token for the Hub: log in with `hf auth login`, or set HF_TOKEN to a token that may write"
         )

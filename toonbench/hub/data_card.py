@@ -14,6 +14,7 @@ import numpy as np
 from toonbench.data.card import split_name
 from toonbench.data.folder import PUPPETS
 from toonbench.data.table import Row
+from toonbench.hub.address import MAIN
 from toonbench.hub.texts import FIELDS, FRONT, GATE, MISUSE, quoted, safe, table
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the card is about: rows of the tables, the repository, and the publisher's statements (empty: none)."""
+    """What the card is about: rows of the tables, the repository and its branch, and the publisher's statements (empty: none)."""
 
     rows: Sequence[Row]
     targets: Sequence[Row]
@@ -43,6 +44,7 @@ class Facts:
     fingerprint: str
     about: str = ""
     consent: str = ""
+    revision: str = MAIN
 
 
 def has_persons(rows: Sequence[Row]) -> bool:
@@ -118,10 +120,10 @@ def _evaluating(facts: Facts) -> list[str]:
         "",
         "```sh",
         "pip install 'toonbench[hub]'",
-        f"toonbench eval --method static --data hf:{facts.repo}@main",
+        f"toonbench eval --method static --data hf:{facts.repo}@{facts.revision}",
         "```",
         "",
-        "A commit instead of `main` keeps numbers comparable.",
+        f"A commit instead of `{facts.revision}` keeps numbers comparable.",
         "",
     ]
 
@@ -156,6 +158,7 @@ def _persons(facts: Facts) -> Iterator[str]:
         drawn = all(str(row.get("provenance", "")).startswith(PUPPETS) for row in facts.rows)
         yield PUPPETS_ONLY if drawn else DRAWN_ONLY
         yield ""
+        yield from (f"**Consent.** {safe(facts.consent)}", "") if facts.consent else ()
         return
     people = len({row["identity"] for row in persons if row.get("identity")})
     yield f"{len(persons):,} clips show the faces of {people:,} real persons. Faces are personal data, often biometric."

@@ -11,6 +11,7 @@ from toonbench import video
 from toonbench.data.card import CARD, write_card
 from toonbench.data.folder import Dataset, motion_files
 from toonbench.data.table import CLIPS, TARGETS, Row
+from toonbench.hub.address import MAIN, Address
 from toonbench.hub.data_card import PLOT, Facts, card_text, front_lines, has_persons, plots
 from toonbench.hub.eval_files import EVAL, eval_yaml
 from toonbench.hub.layout import Layout, lay_out
@@ -50,6 +51,7 @@ def prepare_dataset(
     folder: Path,
     *,
     repo: str,
+    revision: str = MAIN,
     statements: Statements | None = None,
     copy: bool = True,
     pool: Pool = IN_PROCESS,
@@ -69,7 +71,7 @@ def prepare_dataset(
     for one, path in laid.motions.items():
         place(motions[one], folder / path, copy=copy)
     _write_previews(folder, laid, pool=pool)
-    made = _write_tables(data, folder, laid, repo=repo, stated=stated)
+    made = _write_tables(data, folder, laid, at=Address(repo, revision=revision), stated=stated)
     drop_others(folder, [*laid.sources, *laid.motions.values(), *laid.previews.values(), *made])
     gated = has_persons(rows) if stated.gated is None else stated.gated
     about = {"fingerprint": data.fingerprint, "clips": len(rows), "targets": len(targets)}
@@ -123,7 +125,7 @@ def _encode(job: _Preview) -> None:
     video.write_web_mp4(job.target, video.iter_frames(job.source), fps=video.probe(job.source).fps or 25.0)
 
 
-def _write_tables(data: Dataset, folder: Path, laid: Layout, *, repo: str, stated: Statements) -> list[str]:
+def _write_tables(data: Dataset, folder: Path, laid: Layout, *, at: Address, stated: Statements) -> list[str]:
     """Write tables, card, plots, and `eval.yaml`; return their paths."""
     CLIPS.write(folder, laid.rows)
     if laid.targets:
@@ -135,8 +137,8 @@ def _write_tables(data: Dataset, folder: Path, laid: Layout, *, repo: str, state
         place(data.root / name, folder / name, copy=True)
     write_bytes(folder / PLOT, plots(laid.rows))
     facts = Facts(
-        rows=laid.rows, targets=laid.targets, repo=repo, name=data.name, fingerprint=data.fingerprint, about=about,
-        consent=stated.consent,
+        rows=laid.rows, targets=laid.targets, repo=at.repo, name=data.name, fingerprint=data.fingerprint, about=about,
+        consent=stated.consent, revision=at.revision,
     )  # fmt: skip
     gated = has_persons(laid.rows) if stated.gated is None else stated.gated
     write_card(
@@ -145,7 +147,8 @@ def _write_tables(data: Dataset, folder: Path, laid: Layout, *, repo: str, state
         title=data.name,
         previews=laid.previews,
         front=front_lines(laid.rows, gated=gated),
-        place=repo,
+        place=at.repo,
+        revision="" if at.revision == MAIN else at.revision,
     )
     found = eval_yaml(data)
     if found:

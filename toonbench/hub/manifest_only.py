@@ -7,15 +7,21 @@ from pathlib import Path
 
 from toonbench.data.card import CARD, split_name
 from toonbench.data.folder import Dataset
+from toonbench.hub.address import MAIN, Address
 from toonbench.hub.release import Release, drop_others, own_release_folder, place, release_of
-from toonbench.hub.texts import MISUSE, quoted, safe, table
+from toonbench.hub.texts import FIELDS, MISUSE, quoted, safe, table
 from toonbench.prepare.films.manifest import MANIFEST, Manifest, read_manifest
 from toonbench.store import write_bytes
 from toonbench.types import ToonbenchError
 
+NAMED = "; the publisher has named some of these groups, perhaps by persons or characters."
 
-def prepare_list(data: Dataset, folder: Path, *, repo: str) -> Release:
-    """Make the release of a data set's manifest in `folder`. Raises ToonbenchError for a set without one."""
+
+def prepare_list(data: Dataset, folder: Path, *, repo: str, revision: str = MAIN, gated: bool = False) -> Release:
+    """Make the release of a data set's manifest in `folder`; `gated` is whether readers must ask for access.
+
+    Raises ToonbenchError for a set without a manifest.
+    """
     if not (data.root / MANIFEST).is_file():
         raise ToonbenchError(
             f"{data.name} has no {MANIFEST}: --manifest-only is for data sets of films, which `toonbench prepare-cartoon` makes"
@@ -23,13 +29,14 @@ def prepare_list(data: Dataset, folder: Path, *, repo: str) -> Release:
     listed = read_manifest(data.root)
     own_release_folder(folder)
     place(data.root / MANIFEST, folder / MANIFEST, copy=True)
-    write_bytes(folder / CARD, _card(listed, name=data.name, repo=repo).encode())
+    at = Address(repo, revision=revision)
+    write_bytes(folder / CARD, _card(listed, name=data.name, at=at, gated=gated).encode())
     drop_others(folder, [MANIFEST, CARD])
     about = {"fingerprint": data.fingerprint, "clips": len(listed.clips), "films": len(listed.films)}
-    return release_of(folder, what="list", name=data.name, about=about)
+    return release_of(folder, what="list", name=data.name, about=about, gated=gated)
 
 
-def _card(listed: Manifest, *, name: str, repo: str) -> str:
+def _card(listed: Manifest, *, name: str, at: Address, gated: bool) -> str:
     splits = Counter(split_name(clip.split) for clip in listed.clips)
     clips = Counter(clip.film for clip in listed.clips)
     films = [
@@ -42,6 +49,7 @@ def _card(listed: Manifest, *, name: str, repo: str) -> str:
         "license: other",
         "tags: [toonbench, face-reenactment]",
         "viewer: false",
+        *([FIELDS] if gated else []),
         "---",
         "",
         f"# {safe(name)}: list of clips",
@@ -51,7 +59,7 @@ def _card(listed: Manifest, *, name: str, repo: str) -> str:
         "",
         "```sh",
         "pip install 'toonbench[hub]'",
-        f"toonbench rebuild hf:{repo}@main --films YOUR_FILMS --out clips",
+        f"toonbench rebuild {at} --films YOUR_FILMS --out clips",
         "```",
         "",
         "A film is found by its checksum. Another copy of it is accepted where its clips look the same, which is marked.",
@@ -64,7 +72,8 @@ def _card(listed: Manifest, *, name: str, repo: str) -> str:
         *table(["title", "domain", "clips", "frames", "licence"], films),
         "## Persons, consent, and personal data",
         "",
-        "The list has no pictures and no names of persons. It has titles and names of files of films.",
+        "The list has no pictures. It has titles and names of files of films, and labels that group clips of one face"
+        f"{NAMED if any(clip.identity_by == 'review' for clip in listed.clips) else '.'}",
         "",
         MISUSE,
     ]

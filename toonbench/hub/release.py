@@ -34,6 +34,7 @@ LAST = (
     ".md",
     ".yaml",
 )  # endings of tables and cards, which name other files: they are committed after these
+READ = ("README.md", "eval.yaml", ".eval_results/toonbench.yaml")  # files that the Hub reads as YAML
 What = Literal["dataset", "list", "weights", "results", "site"]
 KINDS: Mapping[What, Kind] = {
     "dataset": "dataset", "list": "dataset", "weights": "model", "results": "dataset", "site": "space",
@@ -123,7 +124,7 @@ def own_release_folder(folder: Path) -> None:
         raise ToonbenchError(f"{folder} is not empty and no folder of a release: give a new one as --out")
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / PLAN).is_file():
-        write_json(folder / PLAN, {})
+        write_json(folder / PLAN, {"made": []})
     remove_leftovers(folder)
 
 
@@ -148,11 +149,21 @@ def _alike(one: Path, other: Path) -> bool:
 
 
 def drop_others(folder: Path, paths: Sequence[str]) -> None:
-    """Remove the files of a release's folder that are not among `paths`: those of an earlier release."""
-    kept = {*paths, MARK, PLAN}
-    for path in sorted(_paths(folder)):
-        if path not in kept:
-            (folder / path).unlink()
+    """Remove the files of a release's folder that are not among `paths`: those of an earlier release.
+
+    Raises ToonbenchError for files that no release had: they are someone's.
+    """
+    kept, made = {*paths, MARK, PLAN}, _plan(folder).get("made")
+    others = sorted(set(_paths(folder)) - kept)
+    if isinstance(made, list) and (strange := sorted(set(others) - set(cast("list[str]", made)))):
+        raise ToonbenchError(
+            f"{folder} holds {len(strange)} files that are not of the release, for example {strange[0]}: move them elsewhere, they are "
+            "not published"
+        )
+    # Before anything is removed, so that a killed process leaves no file that looks like someone's.
+    write_json(folder / PLAN, {**_plan(folder), "made": sorted({*paths, *others})})
+    for path in others:
+        (folder / path).unlink()
 
 
 def _paths(folder: Path) -> list[str]:
@@ -194,7 +205,7 @@ def _refuse_yaml(folder: Path, files: Sequence[ReleaseFile]) -> None:
     import yaml
 
     for file in files:
-        if file.path == "README.md" or file.path.endswith(".yaml"):
+        if file.path in READ:
             text = (folder / file.path).read_text(encoding="utf-8")
             try:
                 yaml.safe_load(text.split("---\n")[1] if file.path == "README.md" else text)

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from toonbench.data.card import CARD
+from toonbench.hub.address import MAIN, Address
 from toonbench.hub.measured import result_rows, stored_results
 from toonbench.hub.release import Release, drop_others, own_release_folder, release_of
-from toonbench.hub.texts import quoted, safe, table
+from toonbench.hub.texts import licence_lines, quoted, safe, table
 from toonbench.leaderboard.places import COPIED, ENTRY, ROWS, entry_folders
 from toonbench.leaderboard.tables import board_tables
 from toonbench.report.entries import Entry
 from toonbench.report.writers.markdown import markdown_table
 from toonbench.store import run_folder, write_bytes, writing
+from toonbench.types import ToonbenchError
 
 SHOWN = ("psnr", "ssim", "lpips_alex", "csim_sface", "motion_agreement", "rig_corr")  # metrics in the card
+LICENCE = "cc0-1.0"  # of the numbers, where the publisher states no other
 RESULTS, PAIRS = "results.parquet", "pairs.parquet"
 KINDS = {
     "value": float,
@@ -30,14 +33,19 @@ KINDS = {
 }
 
 
-def prepare_results(places: Sequence[Path], folder: Path, *, repo: str) -> Release:
+def prepare_results(
+    places: Sequence[Path], folder: Path, *, repo: str, revision: str = MAIN, licence: str = LICENCE
+) -> Release:
     """Make the release of the results in `places` in `folder`. Raises ToonbenchError where there is no scored run."""
+    if not places:
+        raise ToonbenchError("there are no results to publish: give the folders of runs, or of entries of leaderboards")
     own_release_folder(folder)
     with stored_results(places) as entries:
         _write(folder / RESULTS, list(result_rows(entries)))
         _write(folder / PAIRS, [row for entry in entries for row in _pair_rows(entry)])
         copied = list(_copy(entries, entry_folders(places), folder))
-        write_bytes(folder / CARD, _card(entries, repo=repo).encode())
+        text = _card(entries, at=Address(repo, revision=revision), licence=licence)
+        write_bytes(folder / CARD, text.encode())
         about = {"runs": len(entries), "data": sorted({entry.data for entry in entries})}
     drop_others(folder, [RESULTS, PAIRS, CARD, *copied])
     return release_of(folder, what="results", name=repo.partition("/")[2], about=about)
@@ -97,7 +105,8 @@ def _leaderboards_of(entries: Sequence[Entry]) -> Iterator[str]:
         yield from (f"## {safe(one.title)}", "", markdown_table(one))
 
 
-def _card(entries: Sequence[Entry], *, repo: str) -> str:
+def _card(entries: Sequence[Entry], *, at: Address, licence: str) -> str:
+    repo, branch = at.repo, "" if at.revision == MAIN else f', revision="{at.revision}"'
     counts: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         counts.setdefault((entry.data, entry.task), []).append(entry)
@@ -109,7 +118,7 @@ def _card(entries: Sequence[Entry], *, repo: str) -> str:
     lines = [
         "---",
         f"pretty_name: {quoted(f'Results of toonbench, {repo}')}",
-        "license: cc0-1.0",
+        *licence_lines(licence),
         "tags: [toonbench, face-reenactment, benchmark-results]",
         "configs:",
         "- config_name: results",
@@ -127,12 +136,14 @@ def _card(entries: Sequence[Entry], *, repo: str) -> str:
         "",
         f"{len(entries)} runs of methods for face reenactment, measured with `toonbench`. No videos are included.",
         "",
+        f"Licence: {safe(licence)}.",
+        "",
         *[f"> {safe(one)}\n" for one in caveats],
         "```python",
         "from datasets import load_dataset",
         "",
-        f'results = load_dataset("{repo}", split="test").to_pandas()  # a row for each run and metric, with its 95% interval',
-        f'pairs = load_dataset("{repo}", "pairs", split="test").to_pandas()  # a row for each run, pair and metric',
+        f'results = load_dataset("{repo}", split="test"{branch}).to_pandas()  # a row for each run and metric, with its 95% interval',
+        f'pairs = load_dataset("{repo}", "pairs", split="test"{branch}).to_pandas()  # a row for each run, pair and metric',
         "```",
         "",
         *table(["data", "task", "methods", "metrics"], rows),

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
+from toonbench.data.card import HUB_LICENCES
 from toonbench.text import legible
 
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # the metadata of a card
@@ -44,6 +45,15 @@ def safe(text: str) -> str:
 def quoted(text: str) -> str:
     """Text as a value in YAML: double quotes, characters of any script as they are."""
     return json.dumps(legible(text), ensure_ascii=False)
+
+
+def licence_lines(licence: str) -> list[str]:
+    """Lines of a card's metadata: a licence that the Hub knows, or another one by a name that it takes (the card has the text itself)."""
+    name = licence.strip().lower()
+    if name in HUB_LICENCES:
+        return [f"license: {name}"]
+    name = re.sub(r"[^a-z0-9.]+", "-", name).strip("-.")[:60] or "other"
+    return ["license: other", f"license_name: {quoted(name)}"]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from toonbench.hub.address import checked_name, checked_revision
+from toonbench.hub.address import MAIN, checked_name, checked_revision
 from toonbench.hub.client import Message, hub_api, is_missing, patiently, token_owner
 from toonbench.hub.release import MARK, Release, ReleaseFile, batches
 from toonbench.pool import OpenProgress, no_progress
@@ -18,8 +18,8 @@ from toonbench.types import ToonbenchError
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-MAIN = "main"
 INITIAL = frozenset({".gitattributes", "README.md"})  # files of a new repository
+INITIAL_SITE = INITIAL | {"index.html", "style.css"}  # of a new static Space
 ROUNDS = 5  # of comparing the repository with the release
 
 
@@ -83,7 +83,7 @@ def upload(
     checked_revision(target.revision)
     session = _Session(api=hub_api(), release=release, target=target, message=message)
     token_owner(session.api)
-    may_remove = _open_repository(session)
+    is_new = _open_repository(session)
     sent = commits = 0
     stored = _tree(session)
     present = sum(_same(file, stored.get(file.path)) for file in release.files)
@@ -91,37 +91,43 @@ def upload(
         report(present, len(release.files))
         for _ in range(ROUNDS):
             missing = [file for file in release.files if not _same(file, stored.get(file.path))]
-            stale = _stale(session, stored) if may_remove else []
+            stale = _stale(session, stored) if is_new or target.replace else []
             if not missing and not stale:
                 return Uploaded(repo=target.repo, commit=_head(session), sent=sent, commits=commits, present=present)
-            for batch in list(batches(missing)) or [[]]:
-                is_last = sent + present + len(batch) >= len(release.files)
-                _commit(session, batch, removed=stale if is_last else ())
+            todo = list(batches(missing)) or [[]]
+            # A resumed upload does not know that the branch was new; an earlier release stays whole as long as possible.
+            removing = 0 if is_new else len(todo) - 1
+            for number, batch in enumerate(todo):
+                _commit(session, batch, removed=stale if number == removing else ())
                 sent, commits = sent + len(batch), commits + 1
                 report(min(sent + present, len(release.files)), len(release.files))
-            stored = _tree(session)
+            is_new, stored = False, _tree(session)
     raise ToonbenchError(f"{target.repo}: files are still missing after {ROUNDS} rounds; run the same command again")
 
 
 def _open_repository(session: _Session) -> bool:
-    """Create the repository, or check that an existing one is empty or holds this release; return whether its other files go.
+    """Create the repository, or check that an existing one is empty or holds this release; return whether the branch is as new.
 
-    A gated repository is gated before it has a file.
+    A gated repository is gated before it has a file, and nothing of a repository that holds something else is changed.
     """
     release, target = session.release, session.target
     info = _info(session)
     if info is None:
         extra = {"space_sdk": "static"} if release.kind == "space" else {}
         session.ask("create_repo", private=target.private or None, exist_ok=True, **extra)
-        info = _info(session)
     elif target.private and not info.private:
         raise ToonbenchError(f"{target.repo}: it exists and is public; --private holds for new repositories only")
-    if release.gated and not getattr(info, "gated", False):
+    is_new = _begin_branch(session) or _is_empty(session)
+    is_gated = bool(getattr(info, "gated", False))
+    if release.gated and not is_gated:
         session.ask("update_repo_settings", gated="auto")
-    begun = _begin_branch(session)
-    if not begun:
-        _refuse_others(session)
-    return begun or session.target.replace
+        if info is not None:
+            session.message(f"{target.repo}: readers must now ask for access, to all of its branches")
+    elif is_gated and not release.gated:
+        session.message(
+            f"{target.repo}: readers must ask for access, as before; the Hub's page of its settings changes it"
+        )
+    return is_new
 
 
 def _info(session: _Session) -> Any:
@@ -150,15 +156,17 @@ def _begin_branch(session: _Session) -> bool:
     return heads[revision] == heads.get(MAIN)
 
 
-def _refuse_others(session: _Session) -> None:
-    """Raise ToonbenchError if the branch holds something else than (a part of) this release."""
+def _is_empty(session: _Session) -> bool:
+    """Whether the branch holds no files of anyone. Raises ToonbenchError if it holds something else than (a part of) this release."""
     release, target = session.release, session.target
     paths = set(_tree(session))
-    if target.replace or paths <= INITIAL:
-        return
+    if paths <= (INITIAL_SITE if release.kind == "space" else INITIAL):
+        return True
+    if target.replace:
+        return False
     held = _mark(session) if MARK in paths else {}
     if held.get("digest") == release.digest:
-        return
+        return False
     what = (
         f"it holds another release ({held['name']})"
         if held.get("name")

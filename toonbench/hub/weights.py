@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from toonbench.data.card import CARD, HUB_LICENCES
+from toonbench.data.card import CARD
+from toonbench.hub.address import MAIN, Address
 from toonbench.hub.eval_files import RESULTS, Benchmark, eval_results
 from toonbench.hub.layout import plain
 from toonbench.hub.measured import by_task, stored_results
 from toonbench.hub.release import Release, drop_others, own_release_folder, place, release_of
-from toonbench.hub.texts import FRONT, MISUSE, quoted, safe, table
+from toonbench.hub.texts import FRONT, MISUSE, licence_lines, quoted, safe, table
+from toonbench.registry import refuse_unknown_method
 from toonbench.report.entries import Entry
 from toonbench.store import write_bytes
 from toonbench.types import ToonbenchError
@@ -44,6 +46,7 @@ class _Card:
 
     repo: str
     model: Model
+    revision: str
     file: str
     sha256: str
     size: int
@@ -51,34 +54,35 @@ class _Card:
     entries: Sequence[Entry] = field(default=())
 
 
-def prepare_weights(model: Model, folder: Path, *, repo: str, copy: bool = True) -> Release:
+def prepare_weights(model: Model, folder: Path, *, repo: str, revision: str = MAIN, copy: bool = True) -> Release:
     """Make the release of weights in `folder`.
 
-    Raises ToonbenchError for a file in another format, a missing licence, and runs of other weights or on other data.
+    Raises ToonbenchError for a file in another format, a missing licence, an unknown method, and runs of other weights or on other data.
     """
     path = model.checkpoint
     _refuse_file(path)
-    if model.card and not model.card.is_file():
-        raise ToonbenchError(f"{model.card}: no such file; give the text of the card in Markdown")
+    refuse_unknown_method(model.method)
+    own_text = _own_text(model.card)
     if not model.licence.strip():
         raise ToonbenchError("weights need a licence: give --licence, for example apache-2.0")
     file, sha256 = plain(path.name), file_digest(path)
     own_release_folder(folder)
     place(path, folder / file, copy=copy)
     notes: list[str] = []
+    at = Address(repo, revision=revision)
     if model.runs:
         with stored_results(model.runs) as entries:
             own = _of_weights(entries, sha256, path)
             found = eval_results(own, model.benchmark) if model.benchmark else ""
-            text = _text(_card_of(repo, model, file, sha256, own))
+            card = _card_of(at, model, file, sha256, own)
     else:
-        found, text = "", _text(_card_of(repo, model, file, sha256, ()))
+        found, card = "", _card_of(at, model, file, sha256, ())
         notes.append("the card has no results: give the folders of runs of these weights as --runs")
     if model.runs and not model.benchmark:
         notes.append(
             "the Hub's leaderboards show no results: give the repository of their data set as --dataset ORG/NAME"
         )
-    write_bytes(folder / CARD, text.encode())
+    write_bytes(folder / CARD, _text(card, own_text).encode())
     if found:
         write_bytes(folder / RESULTS, found.encode())
     drop_others(folder, [file, CARD, *([RESULTS] if found else [])])
@@ -114,10 +118,23 @@ def _of_weights(entries: Sequence[Entry], sha256: str, path: Path) -> list[Entry
     return own
 
 
-def _card_of(repo: str, model: Model, file: str, sha256: str, entries: Sequence[Entry]) -> _Card:
+def _own_text(card: Path | None) -> str:
+    """What the publisher wrote about the weights, in Markdown, without its front matter."""
+    if card is None:
+        return ""
+    if not card.is_file():
+        raise ToonbenchError(f"{card}: no such file; give the text of the card in Markdown")
+    try:
+        return FRONT.sub("", card.read_text(encoding="utf-8")).strip()
+    except UnicodeDecodeError as error:
+        raise ToonbenchError(f"{card} is no text in UTF-8: give the text of the card in Markdown") from error
+
+
+def _card_of(at: Address, model: Model, file: str, sha256: str, entries: Sequence[Entry]) -> _Card:
     path = model.checkpoint
     return _Card(
-        repo=repo, model=model, file=file, sha256=sha256, size=path.stat().st_size, about=_about(path), entries=entries
+        repo=at.repo, revision=at.revision, model=model, file=file, sha256=sha256, size=path.stat().st_size, about=_about(path),
+        entries=entries,
     )  # fmt: skip
 
 
@@ -139,17 +156,13 @@ def _about(path: Path) -> dict[str, Any]:
     return {}
 
 
-def _text(card: _Card) -> str:
-    return "\n".join([*_front(card), *_head(card), *_training(card), *_results(card), MISUSE])
+def _text(card: _Card, own_text: str) -> str:
+    return "\n".join([*_front(card), *_head(card), *_training(card, own_text), *_results(card), MISUSE])
 
 
 def _front(card: _Card) -> Iterator[str]:
-    licence = card.model.licence.strip()
     yield "---"
-    if licence.lower() in HUB_LICENCES:
-        yield f"license: {licence.lower()}"
-    else:
-        yield from ("license: other", f"license_name: {quoted(licence)}")
+    yield from licence_lines(card.model.licence)
     yield "library_name: toonbench"
     yield "pipeline_tag: image-to-video"
     yield f"tags: [toonbench, face-reenactment, {quoted(card.model.method)}]"
@@ -166,21 +179,20 @@ def _head(card: _Card) -> list[str]:
         "",
         "```sh",
         "pip install 'toonbench[hub]'",
-        f"toonbench eval --method {card.model.method} --checkpoint hf:{card.repo}/{card.file}@main",
+        f"toonbench eval --method {card.model.method} --checkpoint {Address(card.repo, card.file, card.revision)}",
         "```",
         "",
         *table(["file", "bytes", "sha256"], [(card.file, card.size, card.sha256)]),
     ]
 
 
-def _training(card: _Card) -> Iterator[str]:
+def _training(card: _Card, own_text: str) -> Iterator[str]:
     facts = trained_facts(card.about)
     found: Any = card.about.get("trained_on")
     clips: Mapping[str, Any] = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
     yield from ("## Training", "")
-    if card.model.card:
-        text = FRONT.sub("", card.model.card.read_text(encoding="utf-8")).strip()
-        yield from (re.sub(r"^(#+) ", r"##\1 ", text, flags=re.MULTILINE), "")
+    if own_text:
+        yield from (re.sub(r"^(#+) ", r"##\1 ", own_text, flags=re.MULTILINE), "")
     if not facts and not clips:
         yield from ("The file does not state how it was trained.", "")
         return
