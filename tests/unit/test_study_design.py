@@ -106,6 +106,11 @@ def test_at_least_a_tenth_of_each_sheet_are_catch_trials_of_both_sorts(questions
             assert STILL in one.options
 
 
+def test_a_still_picture_is_not_beside_the_method_that_repeats_the_source():
+    drawn = draw([*FOUR, "static"], [False] * 5, plan=Plan(questions=40))
+    assert not any(one.catch and "static" in one.options for one in drawn.questions)
+
+
 def test_catch_trials_have_the_form_of_other_questions():
     drawn = draw(FOUR, [True] * 5, plan=Plan(form="both", questions=40))
     forms = {(one.kind, one.attribute, len(one.options)) for one in drawn.questions if not one.catch}

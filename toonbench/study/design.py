@@ -167,8 +167,10 @@ class _Dealer:
         used.append(item)
         return item
 
-    def _options(self, key: Hashable, size: int) -> tuple[str, ...]:
-        sets = list(itertools.combinations(self.methods, size))
+    def _options(self, key: Hashable, size: int, *, without: str = "") -> tuple[str, ...]:
+        """The least used set of methods, not with the method `without` if enough others are there."""
+        others = [one for one in self.methods if one != without]
+        sets = list(itertools.combinations(others if len(others) >= size else self.methods, size))
         shown = self._shown.setdefault(key, Counter())
         options = sets[self._deal(("methods", key)).take(sets, weight=shown)]
         shown.update(options)
@@ -190,7 +192,9 @@ class _Dealer:
         kind: Kind = "best" if self.plan.form == "best" or (self.plan.form == "both" and at // 2 % 2 == 0) else "pair"
         size = self._size(kind)
         items = having if catch == "target" else range(len(self.targets))
-        others = (STILL,) * (size - 1) if catch == "target" else self._options(("catch", kind), size - 1)
+        others = (
+            (STILL,) * (size - 1) if catch == "target" else self._options(("catch", kind), size - 1, without="static")
+        )
         return Question(
             kind=kind,
             attribute=OVERALL if kind == "best" else "motion",

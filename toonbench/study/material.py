@@ -43,33 +43,51 @@ class Material:
 def gather(entries: Sequence[Entry], *, data: Sequence[Dataset] = (), methods: Sequence[str] | None = None) -> Material:
     """The pairs of which all methods have a video. Without `methods`, all methods are compared except the dummies, which check metrics.
 
-    Raises ToonbenchError for an unknown method, and for a data set whose clips cannot be shown.
+    Runs of a task with other pairs are left out if they lack one of the methods. Raises ToonbenchError for an unknown method, for methods
+    without common pairs, and for a data set whose clips cannot be shown.
     """
-    shown = views(leaderboards(entries, ranks=False))
-    labels = _chosen(shown, methods)
+    every = views(leaderboards(entries, ranks=False))
+    used, labels = _chosen(every, methods)
     items: list[Item] = []
-    notes: list[str] = []
-    for view in shown:
+    notes = [f"{_about(view)}: left out, as a method has no run of these pairs" for view in every if view not in used]
+    for view in used:
         found, without = _items(view, labels, data)
         items += found
         if without:
             notes.append(
                 f"{view.leaderboard.task}: {without} of {len(view.pairs)} pairs are left out: a file of them is missing"
             )
-    numbers, higher = _numbers(shown, labels)
+    numbers, higher = _numbers(used, labels)
     return Material(methods=labels, items=tuple(items), numbers=numbers, higher=higher, notes=tuple(notes))
 
 
-def _chosen(shown: Sequence[LeaderboardView], methods: Sequence[str] | None) -> tuple[str, ...]:
-    """The labels of the methods to compare, which every leaderboard must have."""
-    every = [{one.label: one.entry.method for one in view.methods} for view in shown]
-    common = [label for label in every[0] if all(label in found for found in every)]
+def _chosen(
+    every: Sequence[LeaderboardView], methods: Sequence[str] | None
+) -> tuple[list[LeaderboardView], tuple[str, ...]]:
+    """The leaderboards that have runs of all methods to compare, and the labels of these methods."""
+    having = [{one.label: one.entry.method for one in view.methods} for view in every]
+    known = dict.fromkeys(label for found in having for label in found)
     if methods is None:
-        return tuple(label for label in common if every[0][label] not in DUMMIES)
+        common = tuple(one for one in known if all(one in found and found[one] not in DUMMIES for found in having))
+        if len(common) < 2 and len(every) > 1:
+            raise ToonbenchError(f"the runs have no two methods in common ({_all(every)}): choose with --methods")
+        return [*every], common
     for name in methods:
-        if name not in common:
-            raise ToonbenchError(f"--methods {name}: no such method in all given tasks; they have {', '.join(common)}")
-    return tuple(dict.fromkeys(methods))
+        if name not in known:
+            raise ToonbenchError(f"--methods {name}: no such method; the runs are of {', '.join(known)}")
+    used = [view for view, found in zip(every, having, strict=True) if set(methods) <= set(found)]
+    if not used:
+        what = f"--methods {' '.join(methods)}: they have no runs of the same pairs ({_all(every)})"
+        raise ToonbenchError(f"{what}: evaluate them with the same --limit and --seed")
+    return used, tuple(dict.fromkeys(methods))
+
+
+def _all(every: Sequence[LeaderboardView]) -> str:
+    return "; ".join(f"{_about(view)}: {', '.join(one.label for one in view.methods)}" for view in every)
+
+
+def _about(view: LeaderboardView) -> str:
+    return f"{view.leaderboard.task}, {len(view.pairs)} pairs"
 
 
 def _items(view: LeaderboardView, labels: Sequence[str], data: Sequence[Dataset]) -> tuple[list[Item], int]:
