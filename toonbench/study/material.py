@@ -66,15 +66,15 @@ def _chosen(
 ) -> tuple[list[LeaderboardView], tuple[str, ...]]:
     """The leaderboards that have runs of all methods to compare, and the labels of these methods."""
     having = [{one.label: one.entry.method for one in view.methods} for view in every]
-    known = dict.fromkeys(label for found in having for label in found)
+    labels = dict.fromkeys(label for found in having for label in found)
     if methods is None:
-        common = tuple(one for one in known if all(one in found and found[one] not in DUMMIES for found in having))
+        common = tuple(one for one in labels if all(one in found and found[one] not in DUMMIES for found in having))
         if len(common) < 2 and len(every) > 1:
             raise ToonbenchError(f"the runs have no two methods in common ({_all(every)}): choose with --methods")
         return [*every], common
     for name in methods:
-        if name not in known:
-            raise ToonbenchError(f"--methods {name}: no such method; the runs are of {', '.join(known)}")
+        if name not in labels:
+            raise ToonbenchError(f"--methods {name}: no such method; the runs are of {', '.join(labels)}")
     used = [view for view, found in zip(every, having, strict=True) if set(methods) <= set(found)]
     if not used:
         what = f"--methods {' '.join(methods)}: they have no runs of the same pairs ({_all(every)})"
