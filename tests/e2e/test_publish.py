@@ -497,6 +497,11 @@ REFUSALS = {
     ),
     "down": ("POST .*/commit/", Rule("", status=500, times=100), "did not do it (500"),
     "limited": ("POST .*/preupload/", Rule("", status=429, times=100), "limits the number of requests"),
+    "no Hub": (
+        "POST .*/preupload/",
+        Rule("", status=200, body="<html>Log in to this network</html>"),
+        "is not the Hub",
+    ),
     "unreachable": ("POST .*/preupload/", Rule("", cut=True, times=100), "cannot be reached"),
 }
 
@@ -572,6 +577,9 @@ def test_clips_without_a_licence_are_refused(hub, own, capsys):
     card = hub.repo("datasets", "acme/blobs").files()["README.md"].decode()
     assert "| CC-BY-4.0 |" in card
     assert "license: other" in card
+    CLIPS.write(own, [{**row, "licence": "All rights reserved"} for row in CLIPS.read(own)])
+    assert publish("dataset", "acme/films", "--data", own, "--licence", "CC-BY-4.0") == 2
+    fails(capsys, "4 of 4 clips may not be shared", "All rights reserved", "--manifest-only")
 
 
 def test_an_out_folder_of_something_else_is_refused(hub, blobs, tmp_path, capsys):

@@ -17,7 +17,7 @@ from toonbench.hub.dataset import Statements, prepare_dataset
 from toonbench.hub.eval_files import METRICS, TASKS, eval_yaml
 from toonbench.hub.layout import lay_out
 from toonbench.hub.release import MARK, ReleaseFile, batches, release_of
-from toonbench.hub.texts import licence_lines
+from toonbench.hub.texts import forbids_sharing, licence_lines, states_licence
 from toonbench.types import ToonbenchError
 from toonbench.video import iter_frames, probe
 
@@ -117,6 +117,17 @@ def test_a_divided_release_is_the_same_data_set(tmp_path, monkeypatch):
     assert abs(shown.mean() - exact.mean()) < 3
 
 
+def test_a_release_of_a_release_has_the_same_card(tmp_path, monkeypatch):
+    root = write_data(tmp_path / "blobs", videos=1, images=0, targets=False, size=32)
+    (root / "README.md").write_text("---\nx: 1\n---\n\n# Blobs\n\nDrawn.\n\n## Notes\n\nNone.\n")
+    monkeypatch.setattr("toonbench.hub.dataset.plots", lambda rows: b"plots")
+    prepare_dataset(load(root), tmp_path / "one", repo="a/b")
+    prepare_dataset(load(tmp_path / "one"), tmp_path / "two", repo="a/b")
+    card = (tmp_path / "one" / "README.md").read_text()
+    assert "### Blobs\n\nDrawn.\n\n#### Notes" in card
+    assert (tmp_path / "two" / "README.md").read_text() == card
+
+
 def made_files(count, size=1):
     return [ReleaseFile(f"clips/{n}.mkv", None, size, "") for n in range(count)]
 
@@ -208,6 +219,17 @@ def test_a_licence_has_a_name_that_the_hub_takes():
     assert licence_lines("Apache-2.0") == ["license: apache-2.0"]
     assert licence_lines("Ours: <b> 2\n😀") == ["license: other", 'license_name: "ours-b-2"']
     assert licence_lines("😀") == ["license: other", 'license_name: "other"']
+
+
+@pytest.mark.parametrize("text", ["", " ", "?", "-", "N/A", "Unknown", "not_stated", "No license", "TBD"])
+def test_a_word_for_no_licence_is_none(text):
+    assert not states_licence(text)
+
+
+def test_a_licence_that_keeps_all_rights_forbids_sharing():
+    assert forbids_sharing("© 1999 Studio. All Rights Reserved.")
+    assert forbids_sharing("Proprietary")
+    assert not any(map(forbids_sharing, ("CC-BY-4.0", "mit", "unknown", "Research only, on request")))
 
 
 def test_without_the_client_the_message_names_what_to_install(monkeypatch):

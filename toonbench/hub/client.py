@@ -97,7 +97,8 @@ def patiently(call: Callable[[], Result], *, repo: str, message: Message | None 
                 raise ToonbenchError(_line(failure, repo)) from None
             wait = min(WAIT * 2 ** (tried - 1) if failure.wait is None else failure.wait, LONGEST_WAIT)
             if message is not None:
-                message(f"{_short(_line(failure, repo))}; trying again in {wait:.0f} s ({tried + 1} of {TRIES})")
+                happened, _, _ = _line(failure, repo).rpartition(": ")  # without advice
+                message(f"{happened}; trying again in {wait:.0f} s ({tried + 1} of {TRIES})")
             time.sleep(wait)
     raise AssertionError
 
@@ -182,6 +183,8 @@ def _line(failure: _Failure, repo: str) -> str:
         return (
             f"{repo}: the Hub cannot be reached{noted}: check the network; finished files are kept, run again to resume"
         )
+    if failure.name == "JSONDecodeError":
+        return f"{repo}: what responded is not the Hub (no JSON): check the network, a proxy, and HF_ENDPOINT"
     return f"{repo}: the Hub refused the request{noted}"
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PLOT = "card/counts.png"
 MOST = 60  # rows of the table of licences
 COLOURS = {"real": "#2463b5", "cartoon": "#c8761a"}
+MADE = "## How it was made"
 LOADING = re.compile(r"\n## Load it with `datasets`\n.*?(?=\n## |\Z)", re.DOTALL)
 PUPPETS_ONLY = "All faces are puppets, which a program draws. No person is shown and none was recorded: the set has no personal data."
 DRAWN_ONLY = (
@@ -188,7 +189,13 @@ def _origin(about: str) -> list[str]:
     if not text:
         return []
     inner = re.sub(r"^(#+) ", r"##\1 ", text, flags=re.MULTILINE)
-    return ["## How it was made", "", inner, ""]
+    return [MADE, "", inner, ""]
+
+
+def made_section(card: str) -> str:
+    """How the set was made, from the card of a release of it; empty where the card does not state it."""
+    _, _, inner = LOADING.sub("", card).partition(f"\n{MADE}\n")
+    return re.sub(r"^##(#+) ", r"\1 ", inner, flags=re.MULTILINE).strip()
 
 
 def plots(rows: Sequence[Row]) -> bytes:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from toonbench import video
 from toonbench.data.card import CARD, write_card
-from toonbench.data.folder import Dataset, motion_files
+from toonbench.data.folder import RELEASE, Dataset, motion_files
 from toonbench.data.table import CLIPS, TARGETS, Row
 from toonbench.hub.address import MAIN, Address
-from toonbench.hub.data_card import PLOT, Facts, card_text, front_lines, has_persons, plots
+from toonbench.hub.data_card import PLOT, Facts, card_text, front_lines, has_persons, made_section, plots
 from toonbench.hub.eval_files import EVAL, eval_yaml
 from toonbench.hub.layout import Layout, lay_out
 from toonbench.hub.release import Release, drop_others, own_release_folder, place, record, recorded, release_of
+from toonbench.hub.texts import forbids_sharing, states_licence
 from toonbench.pool import IN_PROCESS, Pool
 from toonbench.prepare.films.manifest import MANIFEST
 from toonbench.store import write_bytes
@@ -23,7 +24,6 @@ from toonbench.types import ToonbenchError
 
 PREVIEWS = "previews"  # the record of what each preview shows
 PICTURE = re.compile(r"\]\(([\w.-]+\.png)\)")
-UNKNOWN = frozenset({"", "unknown", "none", "n/a", "?", "-", "not stated"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +91,18 @@ def _rows(data: Dataset, licence: str) -> list[Row]:
         raise ToonbenchError(
             f"{len(bad)} clips of {data.name} cannot be used, for example {bad[0].id}: {bad[0].problem}; run `toonbench validate`"
         )
-    rows = [row if _licence(row) else {**row, "licence": licence.strip()} for row in rows]
-    if without := [row for row in rows if not _licence(row)]:
+    rows = [row if states_licence(row.get("licence", "")) else {**row, "licence": licence.strip()} for row in rows]
+    if kept := [row for row in rows if forbids_sharing(row["licence"])]:
+        raise ToonbenchError(
+            f"{len(kept)} of {len(rows)} clips may not be shared, for example {kept[0]['id']} ({kept[0]['licence']}): publish only the "
+            "list of clips with --manifest-only, or correct the column licence of metadata.parquet"
+        )
+    if without := [row for row in rows if not states_licence(row["licence"])]:
         raise ToonbenchError(
             f"{len(without)} of {len(rows)} clips have no licence, for example {without[0]['id']}: state it in metadata.parquet or "
             "with --licence, or publish only the list of clips with --manifest-only"
         )
     return rows
-
-
-def _licence(row: Row) -> str:
-    text = str(row.get("licence", "")).strip()
-    return "" if text.lower() in UNKNOWN else text
 
 
 def _write_previews(folder: Path, laid: Layout, *, pool: Pool) -> None:
@@ -130,7 +130,7 @@ def _write_tables(data: Dataset, folder: Path, laid: Layout, *, at: Address, sta
     CLIPS.write(folder, laid.rows)
     if laid.targets:
         TARGETS.write(folder, laid.targets)
-    about = (data.root / CARD).read_text(encoding="utf-8", errors="replace") if (data.root / CARD).is_file() else ""
+    about = _about(data.root)
     pictures = [name for name in PICTURE.findall(about) if (data.root / name).is_file()]
     others = [*pictures, *([MANIFEST] if (data.root / MANIFEST).is_file() else [])]
     for name in others:
@@ -156,6 +156,14 @@ def _write_tables(data: Dataset, folder: Path, laid: Layout, *, at: Address, sta
     indexes = [path.name for path in folder.glob("*-*.parquet")]
     tables = [CLIPS.file, *([TARGETS.file] if laid.targets else [])]
     return [*tables, *indexes, CARD, PLOT, *others, *([EVAL] if found else [])]
+
+
+def _about(root: Path) -> str:
+    """The set's own card; of a release, the part that was the set's own."""
+    if not (root / CARD).is_file():
+        return ""
+    text = (root / CARD).read_text(encoding="utf-8", errors="replace")
+    return made_section(text) if (root / RELEASE).is_file() else text
 
 
 def _refuse_changed(release: Release, laid: Layout) -> None:

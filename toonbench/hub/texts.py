@@ -11,6 +11,10 @@ from toonbench.text import legible
 
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # the metadata of a card
 SPECIAL = "\\`*_{}[]<>#|!~$&"
+NO_LICENCE = frozenset(
+    {"", "unknown", "none", "n a", "na", "nan", "null", "not stated", "not known", "unspecified", "undefined", "tbd", "todo", "unlicensed",
+     "no licence", "no license"}
+)  # fmt: skip
 MISUSE = """\
 ## Misuse
 
@@ -45,6 +49,20 @@ def safe(text: str) -> str:
 def quoted(text: str) -> str:
     """Text as a value in YAML: double quotes, characters of any script as they are."""
     return json.dumps(legible(text), ensure_ascii=False)
+
+
+def states_licence(text: str) -> bool:
+    """Whether a text names a licence: it is neither empty nor a word for none."""
+    return _words(text) not in NO_LICENCE
+
+
+def forbids_sharing(text: str) -> bool:
+    """Whether a text keeps all rights, so that no one may pass the work on."""
+    return "all rights reserved" in _words(text) or _words(text) in ("proprietary", "copyrighted", "confidential")
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+", text.casefold()))
 
 
 def licence_lines(licence: str) -> list[str]:

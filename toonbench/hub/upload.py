@@ -102,7 +102,11 @@ def upload(
                 sent, commits = sent + len(batch), commits + 1
                 report(min(sent + present, len(release.files)), len(release.files))
             is_new, stored = False, _tree(session)
-    raise ToonbenchError(f"{target.repo}: files are still missing after {ROUNDS} rounds; run the same command again")
+    absent = [file.path for file in release.files if not _same(file, stored.get(file.path))]
+    raise ToonbenchError(
+        f"{target.repo}: the Hub does not keep {len(absent) or 'some'} files, for example {(absent or ['?'])[0]}, after {ROUNDS} tries: "
+        "look for a .gitignore in it, or for someone who changes it, and run the command again"
+    )
 
 
 def _open_repository(session: _Session) -> bool:

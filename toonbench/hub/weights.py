@@ -16,7 +16,7 @@ from toonbench.hub.eval_files import RESULTS, Benchmark, eval_results
 from toonbench.hub.layout import plain
 from toonbench.hub.measured import by_task, stored_results
 from toonbench.hub.release import Release, drop_others, own_release_folder, place, release_of
-from toonbench.hub.texts import FRONT, MISUSE, licence_lines, quoted, safe, table
+from toonbench.hub.texts import FRONT, MISUSE, licence_lines, quoted, safe, states_licence, table
 from toonbench.registry import refuse_unknown_method
 from toonbench.report.entries import Entry
 from toonbench.store import write_bytes
@@ -63,7 +63,7 @@ def prepare_weights(model: Model, folder: Path, *, repo: str, revision: str = MA
     _refuse_file(path)
     refuse_unknown_method(model.method)
     own_text = _own_text(model.card)
-    if not model.licence.strip():
+    if not states_licence(model.licence):
         raise ToonbenchError("weights need a licence: give --licence, for example apache-2.0")
     file, sha256 = plain(path.name), file_digest(path)
     own_release_folder(folder)
