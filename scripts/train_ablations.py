@@ -210,7 +210,7 @@ def order_rows(root: Path, seeds: int, *, started: bool = False) -> list[dict[st
     for one in map(_with_renewed, orders()) if started else orders():
         common = min(names.count(one.better), names.count(one.worse))
         values = {
-            name: [_values(root, Model(name, seed), one.task) for seed in range(common)]
+            name: [model_scores(root, Model(name, seed), one.task) for seed in range(common)]
             for name in (one.better, one.worse)
         }
         for metric in METRICS:
@@ -236,7 +236,7 @@ def write_orders(rows: Sequence[dict[str, object]], path: Path) -> None:
         writer.writerows(rows)
 
 
-def _values(root: Path, model: Model, task: str) -> dict[str, dict[str, str]]:
+def model_scores(root: Path, model: Model, task: str) -> dict[str, dict[str, str]]:
     """The rows of a model's scores, by pair; columns are named without versions."""
     with scores_file(root, model, task).open(newline="") as file:
         rows = [{key.split("@")[0]: value for key, value in row.items()} for row in csv.DictReader(file)]

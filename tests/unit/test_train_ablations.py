@@ -1,9 +1,14 @@
 """The script that trains the models of Tables 5 to 7: which runs there are, and what becomes of the paper's orders."""
 
-import pytest
+import json
 
+import pytest
+import torch
+
+import ablation_page
 import train_ablations
 from toontalker.train.config import ABLATIONS
+from toontalker.weights_io import MINI, load_network
 
 
 @pytest.fixture
@@ -66,3 +71,54 @@ def test_the_orders_are_those_of_the_printed_numbers(script):
     assert ("6", "cartoon2real", "lambda-100", "full") in found
     assert ("7", "cartoon2real", "full", "no-sft") in found
     assert len(found) == 2 * (1 + 3 + 3)
+
+
+def test_models_that_begin_with_given_weights_are_compared_with_renewed_full_models(script):
+    names = {model.name for model in script.models(1, started=True)}
+    assert names - {model.name for model in script.models(1)} == {f"renewed-{name}" for name in script.OWN_STAGE_1}
+    assert all(model.ablation == "" for model in script.models(1, started=True) if model.name.startswith("renewed-"))
+    found = {(one.better, one.worse) for one in map(script._with_renewed, script.orders())}
+    assert ("renewed-no-sft", "no-sft") in found
+    assert ("full", "no-analogy") in found
+    assert not any(names == {"full", one} for one in script.OWN_STAGE_1 for names in map(set, found))
+
+
+def test_only_the_modules_of_an_ablation_are_new_in_its_start(script, tmp_path):
+    options = script._options(["--data", "data", "--out", str(tmp_path), "--start", str(MINI)])
+    given = load_network(MINI).domain("cartoon").state_dict()
+    assert script._started(script.Model("lambda-0", 0), options) == MINI
+    for name in script.OWN_STAGE_1:
+        renewed = (
+            load_network(script._started(script.Model(f"renewed-{name}", 0), options)).domain("cartoon").state_dict()
+        )
+        changed = {key for key in given if not torch.equal(given[key], renewed[key])}
+        assert changed
+        assert all(key.startswith(script.MODULES[name]) for key in changed)
+        ablated = load_network(script._started(script.Model(name, 0), options)).domain("cartoon").state_dict()
+        others = [key for key in given if not key.startswith(script.MODULES[name])]
+        assert all(torch.equal(given[key], ablated[key]) for key in others)
+        assert set(ablated) != set(given)
+
+
+def test_the_page_of_ablated_models_follows_from_its_scores(script, tmp_path):
+    """Every model has the same scores but lambda-100, whose SSIM is larger: all other orders are undecided."""
+    for model in script.models(1, started=True):
+        for task in script.TASKS:
+            path = script.scores_file(tmp_path / "trained", model, task)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            more = 0.1 if model.name == "lambda-100" else 0.0
+            rows = [f"p{n},d{n},0.1,0.2,{0.1 * n + more},0.1,0.3" for n in range(6)]
+            head = "pair,driving,rig_corr@1,landmark_nme@1,ssim@1,cpbd@1,stlpips_alex@1"
+            path.write_text("\n".join([head, *rows]) + "\n")
+    facts = {"start": "ab" * 32, "steps1": 0, "steps2": 7, "name": "mini", "overrides": ["seed=0"]}
+    (tmp_path / "trained" / "training.json").write_text(json.dumps(facts))
+    run = [str(tmp_path / "trained"), str(tmp_path / "page"), "--seeds", "1"]
+    assert ablation_page.main(run) == 0
+    text = (tmp_path / "page" / "README.md").read_text()
+    assert text.count("**held**<br>") == text.count("**not held**<br>") == 1  # larger is better in one task only
+    assert "Of 70 orders: 68 undecided" in text
+    run[0] = run[1]
+    assert ablation_page.main([*run, "--check"]) == 0
+    scores = script.scores_file(tmp_path / "page", script.Model("full", 0), "real2cartoon")
+    scores.write_text(scores.read_text().replace("0.1,0.3", "0.1,0.4"))
+    assert ablation_page.main([*run, "--check"]) == 1
