@@ -42,6 +42,7 @@ from train_ablations import (
 
 PAGE, TRAINING = "README.md", "training.json"
 ARROWS = {"real2cartoon": "real → cartoon", "cartoon2real": "cartoon → real"}
+NEW = {"mlp": "query transformers", "no-backward": "backward transformer", "no-sft": "SFT"}
 TITLES = {"5": "the analogy constraint", "6": "its weight λ_m", "7": "query transformers, backward transformer, SFT"}
 WARNING = """These are small networks after minutes of training on drawn faces. They say which parts matter *in this setting*. They neither
 confirm nor refute the paper: its FID is not testable here, because the weights of its Inception network are not in this repository, and its
@@ -50,8 +51,9 @@ data is not public.
 TESTED = """## The paper's orders
 
 An order of the paper is that of two printed FIDs of a table, the better model first. The difference is positive where that model is better
-here, too, with a 95 % interval over driving videos and, where models have several seeds, over seeds. **held**: the interval is above 0.
-**not held**: below 0. Otherwise undecided. There is no correction for the number of orders: of those without any difference, one in twenty
+here, too, with a 95 % interval over driving videos and, where both models have several seeds, over seeds. **held**: the interval is above 0.
+**not held**: below 0. Otherwise undecided. Models with one seed were trained once: what another seed would change is not in their intervals.
+There is no correction for the number of orders: of those without any difference, one in twenty
 has an interval without 0. FID itself: not testable here.
 """
 
@@ -77,7 +79,7 @@ class Results:
     def title(self, name: str) -> str:
         """A model's name for readers."""
         if name.startswith(RENEWED):
-            return f"full model, new at the place of “{self.paper.variants[name.removeprefix(RENEWED)]}”"
+            return f"full model, new {NEW[name.removeprefix(RENEWED)]}"
         return "full model" if name == "full" else self.paper.variants[name]
 
 
@@ -163,7 +165,8 @@ def verdicts(results: Results, rows: Sequence[dict[str, object]]) -> str:
         )
     counts = Counter(str(row["verdict"]) for row in rows)
     total = ", ".join(f"{number} {verdict}" for verdict, number in counts.most_common())
-    return "\n".join([*lines, "", f"Of {len(rows)} orders: {total}.", ""])
+    orders = len(rows) // len(METRICS)
+    return "\n".join([*lines, "", f"{orders} orders in {len(METRICS)} metrics: {total}.", ""])
 
 
 def _fid(results: Results, row: dict[str, object], side: str) -> str:

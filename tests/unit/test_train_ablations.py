@@ -116,7 +116,7 @@ def test_the_page_of_ablated_models_follows_from_its_scores(script, tmp_path):
     assert ablation_page.main(run) == 0
     text = (tmp_path / "page" / "README.md").read_text()
     assert text.count("**held**<br>") == text.count("**not held**<br>") == 1  # larger is better in one task only
-    assert "Of 70 orders: 68 undecided" in text
+    assert "14 orders in 5 metrics: 68 undecided" in text
     run[0] = run[1]
     assert ablation_page.main([*run, "--check"]) == 0
     scores = script.scores_file(tmp_path / "page", script.Model("full", 0), "real2cartoon")
