@@ -50,11 +50,11 @@ data is not public.
 """
 TESTED = """## The paper's orders
 
-An order of the paper is that of two printed FIDs of a table, the better model first. The difference is positive where that model is better
-here, too, with a 95 % interval over driving videos and, where both models have several seeds, over seeds. **held**: the interval is above 0.
-**not held**: below 0. Otherwise undecided. Models with one seed were trained once: what another seed would change is not in their intervals.
-There is no correction for the number of orders: of those without any difference, one in twenty
-has an interval without 0. FID itself: not testable here.
+An order of the paper is that of two printed FIDs of a table, the better model first. The difference is positive where that model is
+better here, too, with a 95 % interval over driving videos and, where both models have several seeds, over seeds. **held**: the interval
+is above 0. **not held**: below 0. Otherwise undecided. Models with one seed were trained once: what another seed would change is not in
+their intervals. There is no correction for the number of orders: of those without any difference, one in twenty has an interval
+without 0. FID itself: not testable here.
 """
 
 
