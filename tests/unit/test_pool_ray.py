@@ -36,6 +36,8 @@ def cluster():
         folder = tempfile.mkdtemp(
             prefix="ray"
         )  # short, as names of sockets must be; another Ray of this machine is left alone
+        patch.setenv("RAY_TMPDIR", folder)
+        (Path(folder) / "ray").mkdir()  # Ray 2.60 writes its address there, and does not make it
         nodes = importlib.import_module("ray.cluster_utils").Cluster(
             initialize_head=True,
             head_node_args={**NODE, "include_dashboard": False, "temp_dir": folder, "_system_config": SOON},
