@@ -17,6 +17,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["TOONBENCH_WEIGHTS"] = os.environ.get("TOONBENCH_TEST_WEIGHTS", str(Path(__file__).parent / "no-weights"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--by-hand", action="store_true", help="run the tests that take a minute or more, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--by-hand"):
+        for item in items:
+            if item.get_closest_marker("by_hand"):
+                item.add_marker(pytest.mark.skip(reason="takes a minute or more: --by-hand runs it"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The project's shared folder, beside the checkout."""

@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import os
 import subprocess
 import sys
 import tarfile
@@ -17,7 +18,10 @@ pytestmark = pytest.mark.slow
 
 
 def run(*words, **options):
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, **options)
+    own = {
+        name: value for name, value in os.environ.items() if name != "PYTHONPATH"
+    }  # a new environment sees what it holds
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, env=own, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -108,7 +108,7 @@ def test_damaged_checkpoints_are_refused_in_one_line_and_run_nothing(originals, 
     assert watching == []
 
 
-@pytest.mark.slow
+@pytest.mark.by_hand
 def test_two_thousand_damaged_checkpoints_are_refused_in_one_line_and_run_nothing(originals, tmp_path, watching):
     load_network(originals[0])
     watched.clear()
