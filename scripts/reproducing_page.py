@@ -84,7 +84,8 @@ def _state(paper: Paper, ledger: Ledger) -> list[str]:
         f"Of {len(ledger.claims)} claims in the text: {claims}. "
         f"Of {cells} printed numbers: 0 reproduced, 0 not reproduced, {cells} cannot be tested here.\n",
         "What can be tested here are methods and metrics, on puppets: `toonbench table all --data puppets` has those numbers. "
-        "[Ablated models on puppets](../leaderboards/puppets@2/ablations/README.md) says what became of the orders of Tables 5 to 7 there.\n",
+        "[Ablated models on puppets](../leaderboards/puppets@2/ablations/README.md) says what became of the orders of "
+        "Tables 5 to 7 there.\n",
     ]
 
 
