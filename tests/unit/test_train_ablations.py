@@ -1,6 +1,7 @@
 """The script that trains the models of Tables 5 to 7: which runs there are, and what becomes of the paper's orders."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ import ablation_page
 import train_ablations
 from toontalker.train.config import ABLATIONS
 from toontalker.weights_io import MINI, load_network
+
+PAGE = Path(__file__).parent.parent.parent / "leaderboards" / "puppets@2" / "ablations"
 
 
 @pytest.fixture
@@ -122,3 +125,8 @@ def test_the_page_of_ablated_models_follows_from_its_scores(script, tmp_path):
     scores = script.scores_file(tmp_path / "page", script.Model("full", 0), "real2cartoon")
     scores.write_text(scores.read_text().replace("0.1,0.3", "0.1,0.4"))
     assert ablation_page.main([*run, "--check"]) == 1
+
+
+@pytest.mark.skipif(not PAGE.is_dir(), reason="the sdist has no leaderboards")
+def test_the_published_page_follows_from_its_scores():
+    assert ablation_page.main([str(PAGE), str(PAGE), "--check"]) == 0
