@@ -188,6 +188,7 @@ def _variables(values: Mapping[str, str]) -> Generator[None]:
 @contextmanager
 def _joined(*, cpu: bool, **options: Any) -> Generator[None]:
     """This process is in the group that its environment variables describe, and leaves it at the end of the block."""
+    _import_before_joining()
     try:
         from accelerate import PartialState
     except ImportError as error:
@@ -203,6 +204,15 @@ def _joined(*, cpu: bool, **options: Any) -> Generator[None]:
     finally:
         state.destroy_process_group()
         PartialState._reset_state()  # pyright: ignore[reportPrivateUsage] - it would stay in a group that is no more
+
+
+def _import_before_joining() -> None:
+    """Import the module of PyTorch that keeps, as defaults of its functions, the group that exists when it is imported.
+
+    Optimisers import it. A group that it keeps outlives its end here, with its threads: one that still lets go of a gradient while
+    Python ends aborts the process.
+    """
+    import torch.distributed.nn.functional  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 
 def _mean(values: Tensor) -> Tensor:
