@@ -7,13 +7,13 @@ gets a new name.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import sys
 from pathlib import Path
 
 import toonbench
 from toonbench.data import load
+from toonbench.data.folder import SUMS, write_sums
 from toonbench.pool import Pool, progress_to
 from toonbench.puppets.make import VERSION, make_puppets
 from toonbench.registry import load_task
@@ -45,9 +45,8 @@ def main() -> int:
         pool=Pool(workers=options.workers, progress=progress_to(_print)),
     )
     write_bytes(root / "README.md", ((root / "README.md").read_text() + _protocols(root)).encode())
-    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
-    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(root).as_posix()}" for path in files]
-    write_bytes(root / "SHA256SUMS", ("\n".join(sums) + "\n").encode())
+    files = [path for path in root.rglob("*") if path.is_file() and path.name != SUMS]
+    write_sums(root, (path.relative_to(root).as_posix() for path in files))
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     print(f"\n{len(files)} files, {megabytes:.2f} MB")
     if megabytes > options.limit:

@@ -16,11 +16,11 @@ import pytest
 import yaml
 
 from hub_client import pointed_client
-from hub_server import TOKEN, Rule
+from hub_server import TOKEN, File, Rule
 from made_data import write_data
 from made_site import made_pairs, write_run
 from toonbench.cli import run
-from toonbench.data.folder import load, shipped
+from toonbench.data.folder import load, locate, shipped
 from toonbench.data.table import CLIPS, TARGETS
 from toonbench.hub import fetch
 from toonbench.hub.dataset import prepare_dataset
@@ -468,9 +468,26 @@ def test_files_that_do_not_have_the_checksum_of_their_table_are_not_evaluated(hu
     other = next(path for path in sorted(files) if path.startswith("targets/"))
     repo.commit("swapped", {**files, other: files["clips/real-video-0.mkv"]}, "the same table, another target")
     assert run(["eval", "--method", "static", "--data", "hf:acme/blobs@swapped", "--metrics", "l1"]) == 2
-    fails(capsys, "1 of 6 files do not have the checksum of their table", other, "report it to the publisher")
+    fails(capsys, "1 of 6 files do not have their checksum", other, "report it to the publisher")
     assert run(["validate", "hf:acme/blobs@main"]) == 0
     assert "no problem found" in capsys.readouterr().out
+
+
+def test_motion_that_does_not_have_its_checksum_is_not_evaluated(hub, own, capsys):
+    (own / "motion").mkdir()
+    for name in ("real-video-0", "real-video-1"):
+        (own / "motion" / f"{name}.npz").write_bytes(b"motion of " + name.encode())
+    assert publish("dataset", "acme/own", "--data", own, "--out", own.parent / "out") == 0
+    repo = hub.repo("datasets", "acme/own")
+    files = repo.commits[repo.branches["main"]]
+    swapped = files["motion/real-video-1.npz"]
+    repo.commit("swapped", {**files, "motion/real-video-0.npz": swapped}, "the motion of another clip")
+    repo.commit("added", {**files, "motion/real-video-2.npz": swapped}, "motion that nothing states")
+    repo.commit("older", {path: content for path, content in files.items() if path != "SHA256SUMS"}, "no checksums")
+    for revision, motion in (("swapped", "motion/real-video-0.npz"), ("added", "motion/real-video-2.npz")):
+        assert run(["eval", "--method", "static", "--data", f"hf:acme/own@{revision}", "--metrics", "l1"]) == 2
+        fails(capsys, "1 of ", "do not have their checksum", motion)
+    assert locate("hf:acme/own@main") != locate("hf:acme/own@older")
 
 
 REFUSALS = {
@@ -780,7 +797,16 @@ def test_a_stranger_reads_the_published_puppets_and_their_leaderboard_with_two_l
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert load(fetch.data_folder("hf:acme/puppets")).id == "puppets@2", "a release of a shipped set is that set"
+    assert load(locate("hf:acme/puppets")).id == "puppets@2", "a release of a shipped set is that set"
+    puppets = hub.repo("datasets", "acme/puppets")
+    published = puppets.commits[puppets.branches["main"]]
+    one, other = sorted(path for path in published if path.startswith("motion/"))[:2]
+    lines = published["SHA256SUMS"].content.decode().replace(published[one].sha256, published[other].sha256)
+    sums = File(lines.encode(), large=False)
+    swapped = {**published, one: published[other], "SHA256SUMS": sums}
+    puppets.commit("swapped", swapped, "the motion of another clip, with its checksum")
+    with pytest.raises(ToonbenchError, match=f"1 of .* files do not have their checksum, for example {re.escape(one)}"):
+        locate("hf:acme/puppets@swapped")
     value, path, pairs = done.stdout.splitlines()[-3:]
     stored = json.loads(next(BOARD.glob("real2cartoon@4/toontalker*/result.json")).read_text())
     assert float(value) == next(one["value"] for one in stored["results"] if one["metric"] == "psnr@1")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,6 +30,7 @@ from toonbench.types import Clip, Motion, ToonbenchError
 FROZEN = Path(__file__).parent.parent / "puppets" / "frozen"
 DEFAULT_DATA = "puppets@2"
 RELEASE = "release.json"  # in the folder of a release
+SUMS = "SHA256SUMS"  # in a shipped set: of all files; in a release: of the motion, which no table states
 PUPPETS = "toonbench puppets"  # how the provenance of every drawn clip begins
 NOT_OF_CLIPS = frozenset(
     {"file", "style", "identity_by", "film_fps", "first", "detected", "remarks"}
@@ -104,18 +105,30 @@ def locate(spec: str) -> Path:
 
 @cache
 def _refuse_altered(root: Path, spec: str) -> None:
-    """Raise ToonbenchError for downloaded files that do not have the checksum of their table (one of zeros states none).
+    """Raise ToonbenchError for downloaded files that do not have their checksum: of the tables, for motion of SHA256SUMS.
 
-    The checksums make the fingerprint of a data set, so that files of other content would give numbers of another set.
+    The checksums of the tables make the fingerprint of a data set, so that files of other content would give numbers of another set.
+    The fingerprint does not cover motion: a release of a shipped set must have the motion of that set.
     """
     rows = [*CLIPS.read(root), *(TARGETS.read(root) if TARGETS.is_in(root) else [])]
     stated = {row["file"]: row["sha256"] for row in rows if row["sha256"].strip("0")}
+    stated |= _motion_sums(root)
     wrong = [file for file in stated if (root / file).is_file() and file_sha256(root / file) != stated[file]]
     if wrong:
         raise ToonbenchError(
-            f"{spec}: {len(wrong)} of {len(stated)} files do not have the checksum of their table, for example {wrong[0]}: remove "
+            f"{spec}: {len(wrong)} of {len(stated)} files do not have their checksum, for example {wrong[0]}: remove "
             f"{root.parent.parent} to download them again; if that does not help, report it to the publisher"
         )
+
+
+def _motion_sums(root: Path) -> dict[str, str]:
+    """The checksums that the motion files of a downloaded set should have, by path; none of a set that states none."""
+    here = {one: path.relative_to(root).as_posix() for one, path in motion_files(root).items()}
+    data = load(root)
+    own = shipped()[data.name] if data.is_shipped else root
+    sums = read_sums(own)
+    true = {one: sums.get(path.relative_to(own).as_posix(), "") for one, path in motion_files(own).items()}
+    return {path: true.get(one, "") for one, path in here.items()} if sums else {}
 
 
 def load(root: Path, *, name: str = "", tables: Path | None = None) -> Dataset:
@@ -199,17 +212,29 @@ def load_data(spec: str) -> Dataset:
 
 def damaged_files(root: Path) -> Iterator[str]:
     """What is wrong with the files listed in SHA256SUMS, one line each, as they are found."""
-    sums = root / "SHA256SUMS"
-    if not sums.exists():
-        yield f"{sums} is missing"
+    if not (root / SUMS).exists():
+        yield f"{root / SUMS} is missing"
         return
-    for line in sums.read_text(encoding="utf-8").splitlines():
-        expected, _, file = line.partition("  ")
+    for file, expected in read_sums(root).items():
         path = root / file
         if not path.is_file():
             yield f"{path} is missing"
         elif file_sha256(path) != expected:
             yield f"{path} does not have its checksum (it was changed or is damaged)"
+
+
+def read_sums(root: Path) -> dict[str, str]:
+    """The checksums in SHA256SUMS by path relative to `root`; nothing without that file."""
+    if not (root / SUMS).is_file():
+        return {}
+    lines = (root / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    return {file: expected for expected, _, file in (line.partition("  ") for line in lines)}
+
+
+def write_sums(root: Path, files: Iterable[str]) -> None:
+    """Write SHA256SUMS of files of `root`, as `sha256sum -c` reads it."""
+    lines = "".join(f"{file_sha256(root / file)}  {file}\n" for file in sorted(files))
+    store.write_bytes(root / SUMS, lines.encode("utf-8", "surrogateescape"))
 
 
 def file_sha256(path: Path) -> str:

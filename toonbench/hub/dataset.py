@@ -9,7 +9,7 @@ from pathlib import Path
 
 from toonbench import video
 from toonbench.data.card import CARD, write_card
-from toonbench.data.folder import RELEASE, Dataset, motion_files
+from toonbench.data.folder import RELEASE, SUMS, Dataset, motion_files, write_sums
 from toonbench.data.table import CLIPS, TARGETS, Row
 from toonbench.hub.address import MAIN, Address
 from toonbench.hub.data_card import PLOT, Facts, card_text, front_lines, has_persons, made_section, plots
@@ -135,6 +135,8 @@ def _write_tables(data: Dataset, folder: Path, laid: Layout, *, at: Address, sta
     others = [*pictures, *([MANIFEST] if (data.root / MANIFEST).is_file() else [])]
     for name in others:
         place(data.root / name, folder / name, copy=True)
+    if laid.motions:
+        write_sums(folder, laid.motions.values())
     write_bytes(folder / PLOT, plots(laid.rows))
     facts = Facts(
         rows=laid.rows, targets=laid.targets, repo=at.repo, name=data.name, fingerprint=data.fingerprint, about=about,
@@ -155,7 +157,8 @@ def _write_tables(data: Dataset, folder: Path, laid: Layout, *, at: Address, sta
         write_bytes(folder / EVAL, found.encode())
     indexes = [path.name for path in folder.glob("*-*.parquet")]
     tables = [CLIPS.file, *([TARGETS.file] if laid.targets else [])]
-    return [*tables, *indexes, CARD, PLOT, *others, *([EVAL] if found else [])]
+    some = [*([SUMS] if laid.motions else []), *([EVAL] if found else [])]
+    return [*tables, *indexes, CARD, PLOT, *others, *some]
 
 
 def _about(root: Path) -> str:

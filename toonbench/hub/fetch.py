@@ -15,7 +15,7 @@ from toonbench.types import ToonbenchError
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-TABLES = ("metadata.parquet", "targets.parquet", "failures.parquet", "about.json", "release.json")
+TABLES = ("metadata.parquet", "targets.parquet", "failures.parquet", "about.json", "release.json", "SHA256SUMS")
 MEDIA = (".mkv", ".mp4", ".avi", ".mpeg", ".mov", ".webm", ".png", ".jpg", ".jpeg")
 DATA = [*TABLES, *(f"*{ending}" for ending in MEDIA), "motion/*.npz"]
 NOT_DATA = ["previews/*", "card/*"]
