@@ -123,12 +123,12 @@ def _refuse_altered(root: Path, spec: str) -> None:
 
 def _motion_sums(root: Path) -> dict[str, str]:
     """The checksums that the motion files of a downloaded set should have, by path; none of a set that states none."""
-    here = {one: path.relative_to(root).as_posix() for one, path in motion_files(root).items()}
+    paths = {one: path.relative_to(root).as_posix() for one, path in motion_files(root).items()}
     data = load(root)
     own = shipped()[data.name] if data.is_shipped else root
     sums = read_sums(own)
     true = {one: sums.get(path.relative_to(own).as_posix(), "") for one, path in motion_files(own).items()}
-    return {path: true.get(one, "") for one, path in here.items()} if sums else {}
+    return {path: true.get(one, "") for one, path in paths.items()} if sums else {}
 
 
 def load(root: Path, *, name: str = "", tables: Path | None = None) -> Dataset:

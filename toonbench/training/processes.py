@@ -209,7 +209,7 @@ def _joined(*, cpu: bool, **options: Any) -> Generator[None]:
 def _import_before_joining() -> None:
     """Import the module of PyTorch that keeps, as defaults of its functions, the group that exists when it is imported.
 
-    Optimisers import it. A group that it keeps outlives its end here, with its threads: one that still lets go of a gradient while
+    Optimisers import it. A group that it keeps outlives its end here, with its threads: one that still releases a gradient while
     Python ends aborts the process.
     """
     import torch.distributed.nn.functional  # noqa: F401  # pyright: ignore[reportUnusedImport]
