@@ -33,7 +33,7 @@ from toonbench.score.fit import How, Region
 from toonbench.score.measure import measure, unfinished
 from toonbench.score.reading import Reading
 from toonbench.score.results import Scores, reduce
-from toonbench.score.trained import caveats_of, refuse_trained, trained_pairs
+from toonbench.score.trained import caveats_of, refuse_other_clips, refuse_trained, trained_pairs
 from toonbench.store import Run, run_folder
 from toonbench.tasks import draw_pairs, fingerprint, needed_clips, shard_of, with_clips
 from toonbench.tasks.listed import MARK, is_listed, listed_task
@@ -302,10 +302,12 @@ def _plan_again(*, task: str, seed: int, limit: int | None, runs: Mapping[str, R
 def method_run(plan: Plan, method: str, *, device: str, checkpoint: Path | None) -> tuple[Run, MethodSpec]:
     """The run folder of a method, and how to build it; the method is built once to learn its revision.
 
-    Raises ToonbenchError for pairs with a clip that it was trained on, unless the plan allows them.
+    Raises ToonbenchError for pairs with a clip that it was trained on, unless the plan allows them, and for other pairs than those of
+    a model of one pair.
     """
     spec = MethodSpec(name=method, device=device, checkpoint=checkpoint_file(checkpoint))
     built = spec.load()
+    refuse_other_clips(built, plan.pairs, data=plan.data.id, name=method)
     if not plan.allow_trained_on:
         refuse_trained(trained_pairs(built, plan.pairs, data=plan.data.id), plan.pairs, method=method)
     return plan.run(built.name if registry.is_method_file(method) else method, built.revision), spec

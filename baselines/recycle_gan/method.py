@@ -27,6 +27,7 @@ class RecycleGAN(Trainable, ChunkedMethod):
 
     name: ClassVar[str] = "recycle-gan"
     training: ClassVar[str] = "baselines.recycle_gan.train"
+    one_pair: ClassVar[bool] = True  # other driving videos than those of its weights are refused
     code: ClassVar[str] = "1"  # raised whenever the same weights come to mean other pixels
 
     def __init__(

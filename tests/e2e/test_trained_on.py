@@ -101,3 +101,17 @@ def test_the_library_refuses_and_allows_as_the_command_does(tiny_data, tmp_path,
     with pytest.raises(toonbench.ToonbenchError, match=REFUSED):
         run()
     assert [one for one in run(allow_trained_on=True).scores.caveats if "trained on" in one]
+
+
+def test_a_model_of_one_pair_is_refused_for_other_driving_videos(tiny_data, tmp_path, checkpoint, monkeypatch, capsys):
+    monkeypatch.setattr("toonbench_test_methods.Trained.one_pair", True, raising=False)
+    arguments = ["eval", *options(tiny_data, tmp_path), "--checkpoint", str(checkpoint), "--allow-trained-on"]
+    assert cli.run(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pairs have another driving video than those" in line
+    assert "--pairs" in line
+    clips = load(tiny_data).clips
+    driver = next(clip.id for clip in clips if clip.domain == "real" and clip.kind == "video")
+    sources = [clip.id for clip in clips if clip.domain == "cartoon" and clip.kind == "image"]
+    (tmp_path / "pairs.csv").write_text("source,driving\n" + "".join(f"{one},{driver}\n" for one in sources))
+    assert cli.run([*arguments, "--pairs", str(tmp_path / "pairs.csv")]) == 0

@@ -29,6 +29,23 @@ def refuse_trained(found: Sequence[str], pairs: Sequence[Pair], *, method: str) 
         )
 
 
+def refuse_other_clips(method: object, pairs: Sequence[Pair], *, data: str, name: str) -> None:
+    """Raise ToonbenchError for pairs that a model of one pair of clips cannot know: it has learned no other driving video.
+
+    Only for methods that state `one_pair`, and weights that state their training clips.
+    """
+    origin = getattr(method, "trained_on", None)
+    if not getattr(method, "one_pair", False) or not isinstance(origin, TrainedOn):
+        return
+    known = set(origin.drives(pairs, data=data))
+    if others := [pair.id for pair in pairs if pair.id not in known]:
+        named = f"{', '.join(others[:SHOWN])}{', ...' if len(others) > SHOWN else ''}"
+        raise ToonbenchError(
+            f"{len(others)} of {len(pairs)} pairs have another driving video than those that '{name}' was trained on ({named}): its "
+            "weights are a model of one pair of clips; give the pairs of these clips with --pairs"
+        )
+
+
 def caveats_of(found: Sequence[str], pairs: Sequence[Pair]) -> list[str]:
     """What is printed with every number of such pairs."""
     if not found:

@@ -40,6 +40,10 @@ class TrainedOn:
         """The ids of the pairs of the data set `data` whose source or driving video is among the clips."""
         return [pair.id for pair in pairs if any(self.marks & marks(one, data) for one in (pair.source, pair.driving))]
 
+    def drives(self, pairs: Iterable[Pair], *, data: str) -> list[str]:
+        """The ids of the pairs of the data set `data` whose driving video is among the clips."""
+        return [pair.id for pair in pairs if self.marks & marks(pair.driving, data)]
+
     def to_dict(self) -> dict[str, Any]:
         """For checkpoints and the metadata of weights; `from_dict` reads it back."""
         content = base64.b64encode(b"".join(sorted(self.marks))).decode()
