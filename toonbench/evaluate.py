@@ -302,8 +302,7 @@ def _plan_again(*, task: str, seed: int, limit: int | None, runs: Mapping[str, R
 def method_run(plan: Plan, method: str, *, device: str, checkpoint: Path | None) -> tuple[Run, MethodSpec]:
     """The run folder of a method, and how to build it; the method is built once to learn its revision.
 
-    Raises ToonbenchError for pairs with a clip that it was trained on, unless the plan allows them, and for other pairs than those of
-    a model of one pair.
+    Raises ToonbenchError for pairs with a clip it was trained on, unless the plan allows them, and for other pairs than a model's only one.
     """
     spec = MethodSpec(name=method, device=device, checkpoint=checkpoint_file(checkpoint))
     built = spec.load()

@@ -37,8 +37,8 @@ def refuse_other_clips(method: object, pairs: Sequence[Pair], *, data: str, name
     origin = getattr(method, "trained_on", None)
     if not getattr(method, "one_pair", False) or not isinstance(origin, TrainedOn):
         return
-    known = set(origin.drives(pairs, data=data))
-    if others := [pair.id for pair in pairs if pair.id not in known]:
+    learned = set(origin.drives(pairs, data=data))
+    if others := [pair.id for pair in pairs if pair.id not in learned]:
         named = f"{', '.join(others[:SHOWN])}{', ...' if len(others) > SHOWN else ''}"
         raise ToonbenchError(
             f"{len(others)} of {len(pairs)} pairs have another driving video than those that '{name}' was trained on ({named}): its "
