@@ -1,5 +1,7 @@
 """The detector of drawn faces, what it is trained on, and its training."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from toonbench.faces_training.plates import draw_plates
 from toonbench.faces_training.restyle import STYLES, restyle
 from toonbench.faces_training.scenes import SIDE, Batch, Face, make_batch, make_scene
 from toonbench.faces_training.sketches import draw_sketch
-from toonbench.faces_training.training import CELLS, Plan, State, giou, goals, losses, saved_state, train, train_step
+from toonbench.faces_training.training import CELLS, Plan, giou, goals, losses, saved_state, train
 from toonbench.networks.drawn_faces import (
     CELL,
     DrawnFaceNet,
@@ -26,7 +28,6 @@ from toonbench.networks.drawn_faces import (
 from toonbench.puppets.catalogue import make_look
 from toonbench.puppets.draw.render import render_clip
 from toonbench.puppets.rig import neutral
-from toonbench.training.processes import ProcessGroup
 from toonbench.types import ToonbenchError
 
 
@@ -247,15 +248,12 @@ def test_several_workers_on_a_gpu_are_refused(material, tmp_path):
         train(material, Plan(workers=2, device="cuda"), folder=tmp_path)
 
 
-def test_a_step_of_training_changes_the_network(material):
-    torch.manual_seed(0)
-    network = DrawnFaceNet().train()
-    before = network.heat.weight.detach().clone()
-    state = State(network, network, torch.optim.AdamW(network.parameters(), lr=1e-3))
-    batch = make_batch(material, size=2, seed=1, step=0)
-    terms = train_step(state, batch, Plan(batch=2, warmup=1), group=ProcessGroup())
-    assert set(terms) == {"heat", "box"}
-    assert not torch.equal(before, network.heat.weight)
+def test_a_step_of_training_changes_the_network_and_logs_both_terms(material, tmp_path):
+    plan = Plan(steps=1, batch=2, warmup=1)
+    before = saved_state(plan, tmp_path).network.heat.weight.detach().clone()
+    train(material, plan, folder=tmp_path)
+    assert set(json.loads((tmp_path / "log.jsonl").read_text())) == {"step", "heat", "box"}
+    assert not torch.equal(before, saved_state(plan, tmp_path).network.heat.weight)
 
 
 def test_the_grid_of_the_heat_map_is_that_of_the_network():

@@ -329,7 +329,7 @@ def test_training_resumes_to_the_same_bytes(material, tmp_path):
     plan = Plan(steps=2, batch=8, save_every=1, warmup=1)
     whole = train(material, plan, folder=tmp_path / "whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("toonbench.reader_training.training.train_step", interrupted_after(1))
+        patch.setattr("toonbench.reader_training.training.make_batch", interrupted_after(1))
         with pytest.raises(KeyboardInterrupt):
             train(material, plan, folder=tmp_path / "parts")
     parts = train(material, plan, folder=tmp_path / "parts")
@@ -337,14 +337,12 @@ def test_training_resumes_to_the_same_bytes(material, tmp_path):
 
 
 def interrupted_after(steps):
-    from toonbench.reader_training.training import train_step
-
-    def step(state, *args, **kwargs):
-        if state.step >= steps:
+    def make(*args, step, **options):
+        if step == steps:
             raise KeyboardInterrupt
-        return train_step(state, *args, **kwargs)
+        return make_batch(*args, step=step, **options)
 
-    return step
+    return make
 
 
 # measuring

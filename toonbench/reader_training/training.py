@@ -1,10 +1,7 @@
-"""Training of the motion reader from the landmark network's weights: one explicit loop, which resumes to the same bytes."""
+"""Training of the motion reader by `toonbench.training.supervised`: its plan, its start from the landmark network, and its loss."""
 
 from __future__ import annotations
 
-import copy
-import logging
-import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,69 +14,41 @@ from toonbench.networks.landmarks import LandmarkNet, read_weights
 from toonbench.networks.motion_reader import CURVES, UNITS, MotionReader, Output
 from toonbench.puppets.rig import INDEX
 from toonbench.reader_training.batches import VIEWS, Batch, Material, make_batch
-from toonbench.training.checkpoint import CHECKPOINT, load_checkpoint, open_folder, save_checkpoint
-from toonbench.training.ema import ema_decay, update_average
-from toonbench.training.log import append_log, trim_log
-from toonbench.training.processes import ProcessGroup, one_thread, run_processes
-
-log = logging.getLogger(__name__)
+from toonbench.training import supervised
+from toonbench.training.checkpoint import CHECKPOINT
+from toonbench.training.supervised import State, Training, new_network, state_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How the network is trained: `workers` processes of one thread each share the batch of every step."""
+class Plan(supervised.Plan):
+    """How the network is trained."""
 
     steps: int = 2000
     batch: int = 32
     workers: int = 1
     rate: float = 1e-3
     warmup: int = 100
-    decay: float = 0.02  # of weights
-    average: float = 0.998  # the decay of the moving average that is shipped
-    seed: int = 1
     save_every: int = 100
     log_every: int = 25
 
-
-@dataclass(slots=True)
-class State:
-    """The network, the moving average of its weights, the optimiser, and the number of finished steps."""
-
-    network: MotionReader
-    average: MotionReader
-    optimiser: torch.optim.Optimizer
-    step: int = 0
+    def rate_at(self, step: int) -> float:
+        """Learning rate: a linear warm-up, then part of half a cosine, which in the last two fifths falls to nothing."""
+        fall = min(1.0, (self.steps - step) / (0.4 * self.steps))
+        return self.cosine(step, end=1.5 * self.steps) * fall
 
 
 def train(material: Material, plan: Plan, *, folder: Path) -> MotionReader:
-    """Train on `material`, and return the moving average of the weights; a run in `folder` resumes.
-
-    Raises ToonbenchError if `folder` holds the checkpoint of another plan.
-    """
-    open_folder(folder)
-    work = partial(_loop, material, plan, folder)
-    with one_thread():
-        run_processes(work, work, workers=plan.workers)
-        return load_state(material, plan, folder).average.eval()
+    """Train on `material`, and return the moving average of the weights; see `toonbench.training.supervised.run`."""
+    begin, make = partial(_state, material, plan, folder), partial(make_batch, material)
+    return supervised.run(Training(plan=plan, folder=folder, begin=begin, make_batch=make, terms=_terms))
 
 
-def load_state(material: Material, plan: Plan, folder: Path) -> State:
-    """The state in the checkpoint in `folder`, otherwise that before the first step."""
-    path = folder / CHECKPOINT
-    if path.exists():
-        network = MotionReader().to(memory_format=torch.channels_last).train()
+def _state(material: Material, plan: Plan, folder: Path) -> State[MotionReader]:
+    if (folder / CHECKPOINT).exists():
+        network = new_network(MotionReader, seed=plan.seed)
     else:
         network = begin(make_batch(material, size=64, seed=plan.seed, step=1 << 40).pictures)
-    average = copy.deepcopy(network)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=plan.decay)
-    state = State(network, average, optimiser)
-    if path.exists():
-        content = load_checkpoint(path, config=plan, may_change=("log_every", "save_every"))
-        network.load_state_dict(content["network"])
-        average.load_state_dict(content["average"])
-        optimiser.load_state_dict(content["optimiser"])
-        state.step = content["step"]
-    return state
+    return state_in(folder, network, plan, may_change=("log_every", "save_every"))
 
 
 def begin(pictures: Tensor) -> MotionReader:
@@ -151,50 +120,10 @@ def _curves_of_rig() -> tuple[Tensor, Tensor]:
     return change, offset
 
 
-def _loop(material: Material, plan: Plan, folder: Path, group: ProcessGroup) -> None:
-    """The steps of one process: its share of each batch, the mean of all gradients, the same update as all others."""
-    state = load_state(material, plan, folder)
-    group.barrier()  # all have read the checkpoint before the first writes another
-    if group.leads:
-        trim_log(folder, step=state.step)
-    while state.step < plan.steps:
-        terms = train_step(state, material, plan, group=group)
-        state.step += 1
-        if not group.leads:
-            continue
-        update_average(state.average, state.network, decay=ema_decay(plan.average, state.step - 1))
-        last = state.step == plan.steps
-        if last or state.step % plan.log_every == 0:
-            log.info("step %d: %s", state.step, {name: round(term, 3) for name, term in terms.items()})
-            append_log(folder, {"step": state.step} | terms)
-        if last or state.step % plan.save_every == 0:
-            parts = {"network": state.network, "average": state.average, "optimiser": state.optimiser}
-            content = {name: part.state_dict() for name, part in parts.items()} | {"step": state.step}
-            save_checkpoint(folder / CHECKPOINT, content, config=plan)
-
-
-def train_step(state: State, material: Material, plan: Plan, *, group: ProcessGroup) -> dict[str, float]:
-    """One update of the network; returns the terms of the loss on this process's share of the batch."""
-    number = state.step * group.workers + group.rank
-    batch = make_batch(material, size=plan.batch // group.workers, seed=plan.seed, step=number)
-    for parameters in state.optimiser.param_groups:
-        parameters["lr"] = rate(plan, state.step)
+def _terms(network: MotionReader, batch: Batch) -> dict[str, Tensor]:
     with torch.autocast("cpu", torch.bfloat16):
-        output = state.network.read(batch.pictures)
-    terms = losses(output, batch)
-    state.optimiser.zero_grad(set_to_none=True)
-    torch.stack(list(terms.values())).sum().backward()
-    group.all_reduce(state.network.parameters())
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
-    state.optimiser.step()
-    return {name: term.item() for name, term in terms.items()}
-
-
-def rate(plan: Plan, step: int) -> float:
-    """Learning rate: a linear warm-up, then part of half a cosine, which in the last two fifths falls to nothing."""
-    rest = max(0, step - plan.warmup) / max(1, 1.5 * plan.steps - plan.warmup)
-    fall = min(1.0, (plan.steps - step) / (0.4 * plan.steps))
-    return plan.rate * min(1.0, (step + 1) / plan.warmup) * 0.5 * (1 + math.cos(math.pi * rest)) * fall
+        output = network.read(batch.pictures)
+    return losses(output, batch)
 
 
 def losses(output: Output, batch: Batch) -> dict[str, Tensor]:
