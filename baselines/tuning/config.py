@@ -1,4 +1,4 @@
-"""The choices that the training of FOMM, LIA and DaGAN shares; every checkpoint holds a copy."""
+"""The choices that the trainings of the baselines share; every checkpoint holds a copy."""
 
 from __future__ import annotations
 

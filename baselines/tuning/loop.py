@@ -1,4 +1,4 @@
-"""The training loop of FOMM, LIA and DaGAN: two frames of a clip, one to move and one to become."""
+"""The training loop of the baselines; most learn from two frames of a clip, one to move and one to become."""
 
 from __future__ import annotations
 
@@ -24,29 +24,54 @@ from toonbench.training.trained_on import KEY, TrainedOn
 from toonbench.types import ToonbenchError
 
 from .config import TuneConfig
-from .samples import Reconstruct, heldout_error, sample_grid
+from .samples import Samples
 from .state import NewNetworks, TuneState, load_state, new_state, save_state, set_rate
 
 Numbers = dict[str, float]
+Batch = dict[str, Tensor]
 Progress = Callable[[int, int], None]  # finished steps, all steps
 WEIGHTS = "weights.safetensors"
 BEST = "best.safetensors"
+
+
+def draw(state: TuneState, clips: TrainingClips, rng: Random) -> Batch:
+    """This process's sources and driving frames of a step, (batch, 3, size, size) each; every domain has an equal share."""
+    config = state.config
+    pairs = [
+        draw_pairs(
+            clips[domain].train,
+            rng,
+            batch=config.batch // len(config.domains),
+            step=state.step,
+            growth=config.gap_growth,
+            flip=config.flip,
+            jitter=config.jitter,
+            device=state.device,
+            part=(state.group.rank, state.group.workers),
+        )
+        for domain in config.domains
+    ]
+    return {
+        "source": torch.cat([source for source, _ in pairs]),
+        "driving": torch.cat([driving for _, driving in pairs]),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """What is a method's own in a training run. Pictures are (B, 3, size, size) in [-1, 1].
 
-    networks: the network and the discriminator, or None for it. step: one update by sources and driving frames of the same clips;
-    it returns the loss and its terms. reconstruct: sources moved as driving frames of the same clips show, for pictures of progress.
-    export: writes a network with facts about its training. origin: the clips that the weights were trained on before.
+    networks: the network and the discriminator, or None for it. step: one update by a batch; it returns the loss and its terms.
+    samples: shows progress (`baselines.tuning.samples.Samples`). export: writes a network with facts about its training.
+    origin: the clips that the weights were trained on before. draw: this process's share of the batch of a step.
     """
 
     networks: NewNetworks
-    step: Callable[[TuneState, Tensor, Tensor], Numbers]
-    reconstruct: Reconstruct
+    step: Callable[[TuneState, Batch], Numbers]
+    samples: Samples
     export: Callable[[nn.Module, Path, Mapping[str, Any]], None]
     origin: TrainedOn = field(default_factory=TrainedOn)
+    draw: Callable[[TuneState, TrainingClips, Random], Batch] = draw
 
 
 def run(
@@ -61,10 +86,10 @@ def run(
 ) -> Path:
     """Train on `clips`, writing into `out`; return the exported weights (safetensors).
 
-    `out` receives checkpoint.pt, log.jsonl, timing.jsonl, samples/*.png, weights.safetensors, and best.safetensors: the weights with the
-    least error on held-out clips. With `resume`, a run found in `out` resumes from its last checkpoint, with the same result as an
-    unbroken run. Raises ToonbenchError for unusable clips, for a run of another configuration, for too little memory, and for a loss
-    that is not finite (its batch is saved).
+    `out` receives checkpoint.pt, log.jsonl, timing.jsonl, samples/*.png, weights.safetensors, and, from methods that measure errors on
+    held-out clips, best.safetensors: the weights with the least error. With `resume`, a run found in `out` resumes from its last
+    checkpoint, with the same result as an unbroken run. Raises ToonbenchError for unusable clips, for a run of another configuration, for
+    too little memory, and for a loss that is not finite (its batch is saved).
     """
     domains = len(config.domains)
     if config.batch % domains:
@@ -121,12 +146,12 @@ def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None
 
 def _step(recipe: Recipe, state: TuneState, clips: TrainingClips, out: Path) -> Numbers:
     """One update. Every random choice, also of the step, comes from the step's number."""
-    config, batch = state.config, dict[str, Tensor]()
+    config, batch = state.config, Batch()
     rng = step_rng(config.seed, state.step)
     seed_networks(rng, rank=state.group.rank)
     try:
-        batch["source"], batch["driving"] = draw(clips, rng, state=state)
-        return recipe.step(state, batch["source"], batch["driving"])
+        batch = recipe.draw(state, clips, rng)
+        return recipe.step(state, batch)
     except NotFinite as bad:
         raise saved_batch(out, batch, {}, step=state.step + 1, rank=state.group.rank, why=str(bad)) from bad
     except (RuntimeError, MemoryError) as error:
@@ -153,37 +178,17 @@ def begin(
     return state
 
 
-def draw(clips: TrainingClips, rng: Random, *, state: TuneState) -> tuple[Tensor, Tensor]:
-    """This process's sources and driving frames of a step, (batch, 3, size, size) each; every domain has an equal share."""
-    config = state.config
-    pairs = [
-        draw_pairs(
-            clips[domain].train,
-            rng,
-            batch=config.batch // len(config.domains),
-            step=state.step,
-            growth=config.gap_growth,
-            flip=config.flip,
-            jitter=config.jitter,
-            device=state.device,
-            part=(state.group.rank, state.group.workers),
-        )
-        for domain in config.domains
-    ]
-    return torch.cat([source for source, _ in pairs]), torch.cat([driving for _, driving in pairs])
-
-
 def write_samples(state: TuneState, clips: TrainingClips, out: Path, recipe: Recipe) -> None:
-    """Held-out pictures and errors of the averaged weights, which are kept as BEST where the errors are the least so far."""
-    domains, device = state.config.domains, state.device
+    """A picture and errors of the averaged weights, which are kept as BEST where the errors are the least so far."""
     state.average.eval()
-    errors = heldout_error(state.average, clips, recipe.reconstruct, domains=domains, device=device)
-    append_log(out, {"step": state.step} | errors)
-    error = sum(errors[f"heldout_{domain}"] for domain in domains) / len(domains)
-    if error < state.least_error:
-        state.least_error = error
-        recipe.export(state.average, out / BEST, _notes(state) | {"heldout": error})
-    picture = sample_grid(state.average, clips, recipe.reconstruct, domains=domains, device=device)
+    picture, errors = recipe.samples(state, clips)
+    if errors:
+        append_log(out, {"step": state.step} | errors)
+        domains = state.config.domains
+        error = sum(errors[f"heldout_{domain}"] for domain in domains) / len(domains)
+        if error < state.least_error:
+            state.least_error = error
+            recipe.export(state.average, out / BEST, _notes(state) | {"heldout": error})
     write_grid(out, picture, step=state.step)
 
 

@@ -14,9 +14,20 @@ from toonbench.training.grids import evenly, grid
 from toonbench.training.images import to_pixels, to_tensor
 from toonbench.types import Domain, Frame, Frames
 
+from .state import TuneState
+
 ROWS = 6  # clips of each domain in a picture
 COLUMNS = 3  # driving frames of a clip
 Reconstruct = Callable[[Any, Tensor, Tensor], Tensor]  # network, sources, driving frames
+Samples = Callable[[TuneState, TrainingClips], tuple[Frame, dict[str, float]]]
+"""A picture of what the averaged weights make, and their error `heldout_DOMAIN` for each domain, or nothing where none is measured."""
+
+
+def reconstructions(reconstruct: Reconstruct, state: TuneState, clips: TrainingClips) -> tuple[Frame, dict[str, float]]:
+    """`Samples` of held-out clips; `reconstruct` moves sources as driving frames of the same clips show."""
+    domains, device = state.config.domains, state.device
+    errors = heldout_error(state.average, clips, reconstruct, domains=domains, device=device)
+    return sample_grid(state.average, clips, reconstruct, domains=domains, device=device), errors
 
 
 @torch.no_grad()

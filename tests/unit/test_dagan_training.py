@@ -99,7 +99,7 @@ def test_the_depth_constraint_is_the_difference_of_depths_and_reaches_the_genera
 def test_the_depth_network_neither_learns_nor_moves_its_statistics(depth):
     state = new_state(QUICK, "cpu", lambda: new_networks(QUICK, read_depth(depth)))
     before = {key: value.clone() for key, value in state.network.state_dict().items()}
-    train_step(state, torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64), perceptual=None)
+    train_step(state, {"source": torch.rand(2, 3, 64, 64), "driving": torch.rand(2, 3, 64, 64)}, perceptual=None)
     changed = {
         key.split(".")[0] for key, value in state.network.state_dict().items() if not torch.equal(value, before[key])
     }

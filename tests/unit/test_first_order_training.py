@@ -194,7 +194,7 @@ def test_steps_on_one_batch_reduce_the_loss():
     state = new_state(config, "cpu", lambda: new_networks(config, None))
     torch.manual_seed(0)
     source, driving = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64)
-    found = [train_step(state, source, driving, perceptual=None)["loss"] for _ in range(3)]
+    found = [train_step(state, {"source": source, "driving": driving}, perceptual=None)["loss"] for _ in range(3)]
     assert found[2] < found[1] < found[0]
 
 
@@ -203,7 +203,7 @@ def test_frozen_normalisations_keep_their_statistics():
         config = replace(QUICK, freeze_norms=frozen)
         state = new_state(config, "cpu", lambda config=config: new_networks(config, None))
         before = state.network.generator.first.norm.running_mean.clone()
-        train_step(state, torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64), perceptual=None)
+        train_step(state, {"source": torch.rand(2, 3, 64, 64), "driving": torch.rand(2, 3, 64, 64)}, perceptual=None)
         assert torch.equal(before, state.network.generator.first.norm.running_mean) == frozen
 
 
@@ -295,7 +295,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_batch_saved(data, tmp_
 def test_domains_have_equal_shares_of_a_step_however_many_clips_they_have(data):
     dark = replace(data["real"], train=[np.zeros_like(data["real"].train[0])] * 30)
     state = new_state(replace(QUICK, batch=6, jitter=0.0), "cpu", lambda: new_networks(QUICK, None))
-    source, driving = draw({"real": dark, "cartoon": data["cartoon"]}, step_rng(0, 0), state=state)
+    source, driving = draw(state, {"real": dark, "cartoon": data["cartoon"]}, step_rng(0, 0)).values()
     assert len(source) == len(driving) == 6
     assert sum(bool((one == -1).all()) for one in source) == 3
 

@@ -84,7 +84,7 @@ def test_the_adversarial_terms_are_those_of_the_logistic_loss():
     with torch.no_grad():
         _, generated = generator_terms(state.network, source, driving, config=QUICK, perceptual=None)
         fake, real = state.critic(generated), state.critic(driving)
-    numbers = train_step(state, source, driving, perceptual=None)
+    numbers = train_step(state, {"source": source, "driving": driving}, perceptual=None)
     assert numbers["adversarial"] == pytest.approx(torch.log1p(torch.exp(-fake)).mean().item(), rel=1e-4)
     expected = torch.log1p(torch.exp(-real)).mean() + torch.log1p(torch.exp(fake)).mean()
     assert numbers["critic"] == pytest.approx(expected.item(), rel=1e-4)
@@ -96,7 +96,7 @@ def test_the_gradient_penalty_is_half_the_squared_gradient_times_gamma_every_so_
     for r1 in (0.0, 10.0):
         config = replace(QUICK, r1=r1, r1_every=4, lr=0.0)
         state = new_state(config, "cpu", lambda config=config: new_networks(config, None))
-        found[r1] = train_step(state, source, driving, perceptual=None)["critic"]
+        found[r1] = train_step(state, {"source": source, "driving": driving}, perceptual=None)["critic"]
     real = driving.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(state.critic(real).sum(), real)
     expected = 10.0 * 4 * 0.5 * gradient.square().sum((1, 2, 3)).mean().item()
@@ -114,7 +114,8 @@ def test_every_weight_that_the_network_uses_learns():
 def test_steps_on_one_batch_reduce_the_loss():
     config = replace(QUICK, adversarial=0.0)
     state = new_state(config, "cpu", lambda: new_networks(config, None))
-    found = [train_step(state, *pictures(), perceptual=None)["loss"] for _ in range(3)]
+    source, driving = pictures()
+    found = [train_step(state, {"source": source, "driving": driving}, perceptual=None)["loss"] for _ in range(3)]
     assert found[2] < found[1] < found[0]
 
 

@@ -9,7 +9,7 @@ import torch
 
 from baselines.recycle_gan.method import RecycleGAN
 from baselines.recycle_gan.train.config import CONFIGS, MINI
-from baselines.recycle_gan.train.step import generator_terms, other, recurrent, recycle, train_step
+from baselines.recycle_gan.train.step import generator_terms, other, recurrent, recycle, train_step, windows_of
 from baselines.recycle_gan.train.train import draw, fit, new_networks
 from baselines.recycle_gan.weights_io import TINY, export, load_weights
 from baselines.tuning.config import find_config
@@ -17,6 +17,7 @@ from baselines.tuning.state import new_state
 from toonbench.leaderboard.tables import section_of
 from toonbench.report.methods import DUMMIES, UNRANKED
 from toonbench.training.clips import ClipSet
+from toonbench.training.processes import ProcessGroup
 from toonbench.training.sampling import step_rng
 from toonbench.training.trained_on import TrainedOn
 from toonbench.types import ToonbenchError
@@ -47,13 +48,15 @@ def whole(data, tmp_path_factory):
     return out
 
 
-def windows_of(data, batch=2):
-    pair = {domain: some.train[0] for domain, some in data.items()}
-    return draw(pair, step_rng(0, 0), batch=batch, device="cpu")
+def drawn(data, each=2, group=None):
+    """A batch with so many windows of each clip, or the share of a process."""
+    state = new_state(replace(QUICK, batch=2 * each), "cpu", lambda: new_networks(QUICK))
+    state.group = group or ProcessGroup()
+    return draw(state, data, step_rng(0, 0))
 
 
 def test_windows_are_three_frames_that_follow_each_other(data):
-    for domain, window in windows_of(data, batch=20).items():
+    for domain, window in windows_of(drawn(data, each=20)).items():
         frames = torch.from_numpy(data[domain].train[0]).permute(0, 3, 1, 2) / 127.5 - 1.0
         starts = set()
         for row in range(20):
@@ -63,9 +66,20 @@ def test_windows_are_three_frames_that_follow_each_other(data):
         assert starts == set(range(len(frames) - 2))
 
 
+def test_processes_that_a_launcher_starts_share_the_windows_of_a_step(data):
+    whole, *parts = (drawn(data, group=group) for group in (None, ProcessGroup(0, 2), ProcessGroup(1, 2)))
+    for name, frames in whole.items():
+        assert torch.equal(frames, torch.cat([part[name] for part in parts]))
+
+
+def test_a_batch_that_two_clips_cannot_share_is_refused(data, tmp_path):
+    with pytest.raises(ToonbenchError, match="batch is 3, which 2 domains cannot share evenly"):
+        fit(replace(QUICK, batch=3), data, tmp_path, device="cpu")
+
+
 def test_the_terms_are_those_of_the_paper(data):
     network, critics = (one.eval() for one in new_networks(QUICK))
-    windows = windows_of(data)
+    windows = windows_of(drawn(data))
     terms, made = generator_terms(network, critics, windows, config=QUICK)
     for domain, (before, now, after) in windows.items():
         across = other(domain)
@@ -81,7 +95,7 @@ def test_the_terms_are_those_of_the_paper(data):
 
 def test_each_term_reaches_the_networks_that_it_is_made_of(data):
     network, _ = new_networks(QUICK)
-    window = windows_of(data)["real"]
+    window = windows_of(drawn(data))["real"]
 
     def reached(loss):
         network.zero_grad(set_to_none=True)
@@ -103,8 +117,8 @@ def test_each_term_reaches_the_networks_that_it_is_made_of(data):
 
 def test_steps_on_one_batch_reduce_the_terms_without_a_discriminator(data):
     config = replace(QUICK, adversarial=0.0, lr=2e-3)
-    state, windows = new_state(config, "cpu", lambda: new_networks(config)), windows_of(data)
-    found = [train_step(state, windows)["loss"] for _ in range(8)]
+    state, batch = new_state(config, "cpu", lambda: new_networks(config)), drawn(data)
+    found = [train_step(state, batch)["loss"] for _ in range(8)]
     assert found[-1] < 0.9 * found[0]
 
 

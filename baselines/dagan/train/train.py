@@ -21,6 +21,7 @@ from ...fomm.train.step import reconstruct, train_step
 from ...fomm.train.train import begin_at_identity
 from ...tuning.loop import Progress, Recipe, run
 from ...tuning.perceptual import perceptual_loss
+from ...tuning.samples import reconstructions
 from ...tuning.starts import check_start, origin
 from ..model import DaGANNetwork
 from ..weights_io import DEPTH_PARTS, METHOD, Depth, Trained, read_depth, read_network
@@ -60,7 +61,7 @@ def fit(
     recipe = Recipe(
         networks=networks,
         step=partial(train_step, perceptual=perceptual_loss(config, device), extra=partial(extra_terms, config=config)),
-        reconstruct=reconstruct,
+        samples=partial(reconstructions, reconstruct),
         export=partial(export, size=config.size),
         origin=origin({} if checkpoint is None else read_about(checkpoint)),
     )

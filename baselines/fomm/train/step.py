@@ -16,7 +16,7 @@ from toonbench.networks.thin_plate import random_warp
 from toonbench.training.reconstruction import pyramid_l1
 
 from ...first_order import Encoded, Network
-from ...tuning.loop import Numbers
+from ...tuning.loop import Batch, Numbers
 from ...tuning.perceptual import PyramidPerceptual
 from ...tuning.state import TuneState
 from ...tuning.update import descend
@@ -60,8 +60,7 @@ def no_terms(_network: Network, _driving: Tensor, _made: Made) -> Terms:
 
 def train_step(
     state: TuneState,
-    source: Tensor,
-    driving: Tensor,
+    batch: Batch,
     *,
     perceptual: PyramidPerceptual | None,
     extra: Extra = no_terms,
@@ -71,7 +70,7 @@ def train_step(
     The originals have an optimiser each for generator and detector, with the same settings: one for both does the same.
     """
     config: FirstOrderConfig = state.config  # pyright: ignore[reportAssignmentType]
-    source, driving = source / 2.0 + 0.5, driving / 2.0 + 0.5
+    source, driving = batch["source"] / 2.0 + 0.5, batch["driving"] / 2.0 + 0.5
     set_mode(state.network, config)
     terms, made = generator_terms(state.network, source, driving, config=config, perceptual=perceptual)
     terms |= extra(state.network, driving, made)

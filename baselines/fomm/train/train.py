@@ -19,6 +19,7 @@ from toonbench.weights.trained import write_trained
 from ...first_order import SIZE
 from ...tuning.loop import Progress, Recipe, run
 from ...tuning.perceptual import perceptual_loss
+from ...tuning.samples import reconstructions
 from ...tuning.starts import check_start, origin
 from ..model import FOMMNetwork
 from ..weights_io import Trained, read_network
@@ -46,7 +47,7 @@ def fit(
     recipe = Recipe(
         networks=partial(new_networks, config, start),
         step=partial(train_step, perceptual=perceptual_loss(config, device)),
-        reconstruct=reconstruct,
+        samples=partial(reconstructions, reconstruct),
         export=partial(export, size=config.size),
         origin=origin({} if start is None else start.about),
     )

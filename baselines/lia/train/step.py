@@ -8,7 +8,7 @@ from torch import Tensor
 from toonbench.training.adversarial import discriminator_loss, generator_loss, r1_penalty
 from toonbench.training.reconstruction import flow_l1, pyramid_l1
 
-from ...tuning.loop import Numbers
+from ...tuning.loop import Batch, Numbers
 from ...tuning.perceptual import PyramidPerceptual
 from ...tuning.state import TuneState
 from ...tuning.update import descend
@@ -18,9 +18,10 @@ from .config import LIAConfig
 Terms = dict[str, Tensor]
 
 
-def train_step(state: TuneState, source: Tensor, driving: Tensor, *, perceptual: PyramidPerceptual | None) -> Numbers:
+def train_step(state: TuneState, batch: Batch, *, perceptual: PyramidPerceptual | None) -> Numbers:
     """See `baselines.tuning.loop.Recipe.step`; `perceptual` is None without a perceptual loss."""
     config: LIAConfig = state.config  # pyright: ignore[reportAssignmentType]
+    source, driving = batch["source"], batch["driving"]
     state.network.train()
     terms, generated = generator_terms(state.network, source, driving, config=config, perceptual=perceptual)
     if state.critic is not None:

@@ -18,6 +18,7 @@ from toonbench.weights.trained import read_about, write_trained
 
 from ...tuning.loop import Progress, Recipe, run
 from ...tuning.perceptual import perceptual_loss
+from ...tuning.samples import reconstructions
 from ...tuning.starts import check_start, origin
 from ..model import LIANetwork
 from ..weights_io import read_network
@@ -48,7 +49,7 @@ def fit(
     recipe = Recipe(
         networks=partial(new_networks, config, start),
         step=partial(train_step, perceptual=perceptual_loss(config, device)),
-        reconstruct=reconstruct,
+        samples=partial(reconstructions, reconstruct),
         export=export,
         origin=origin({} if checkpoint is None else read_about(checkpoint)),
     )

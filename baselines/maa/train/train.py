@@ -11,6 +11,7 @@ from ...fomm.train.step import reconstruct, train_step
 from ...fomm.train.train import export, new_networks, started
 from ...tuning.loop import Progress, Recipe, run
 from ...tuning.perceptual import perceptual_loss
+from ...tuning.samples import reconstructions
 from ...tuning.starts import origin
 from ..weights_io import METHOD
 from .config import MAAConfig
@@ -37,7 +38,7 @@ def fit(
     recipe = Recipe(
         networks=partial(new_networks, config, start),
         step=partial(train_step, perceptual=perceptual, extra=across),
-        reconstruct=reconstruct,
+        samples=partial(reconstructions, reconstruct),
         export=partial(export, size=config.size, method=METHOD),
         origin=origin({} if start is None else start.about),
     )

@@ -10,6 +10,7 @@ from torch import Tensor
 from toonbench.types import DOMAINS, Domain
 
 from ...fomm.train.losses import discriminator_loss, generator_loss
+from ...tuning.loop import Batch, Numbers
 from ...tuning.state import TuneState
 from ...tuning.update import descend
 from ..model import RecycleNetwork
@@ -57,9 +58,14 @@ def generator_terms(
     return terms, made
 
 
-def train_step(state: TuneState, windows: Windows) -> dict[str, float]:
+def windows_of(batch: Batch) -> Windows:
+    """The windows of a batch, whose frames are called DOMAIN_0, DOMAIN_1 and DOMAIN_2."""
+    return {domain: (batch[f"{domain}_0"], batch[f"{domain}_1"], batch[f"{domain}_2"]) for domain in DOMAINS}
+
+
+def train_step(state: TuneState, batch: Batch) -> Numbers:
     """One update of generators and predictors, then of the discriminators; return the loss and its terms."""
-    config = cast("RecycleConfig", state.config)
+    config, windows = cast("RecycleConfig", state.config), windows_of(batch)
     state.network.train()
     state.critic.requires_grad_(False)
     terms, made = generator_terms(state.network, state.critic, windows, config=config)
