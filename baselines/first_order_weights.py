@@ -19,6 +19,7 @@ from toonbench.weights.checkpoints import check_state, family, foreign, parts
 
 PARTS = ("kp_detector", "generator")
 States = Mapping[str, dict[str, Any]]
+LARGEST = 65_536  # width or number of parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,13 @@ class NetworkConfig:
     motion: tuple[int, ...] = (64, 128, 256, 512, 1024, 1024)
     generator: tuple[int, ...] = (64, 128, 256)
     residuals: int = 6
+
+    def __post_init__(self) -> None:
+        widths = (*self.detector, *self.motion, *self.generator)
+        if min(map(len, (self.detector, self.motion))) < 2 or not self.generator:
+            raise ValueError("detector and motion need two or more widths, and generator one")
+        if not (all(1 <= one <= LARGEST for one in (self.points, *widths)) and 0 <= self.residuals <= LARGEST):
+            raise ValueError(f"points, residuals and widths are {self}: up to {LARGEST} is allowed")
 
 
 TINY = NetworkConfig(points=4, detector=(8, 8, 16, 16), motion=(8, 8, 16, 16), generator=(8, 8, 16), residuals=2)

@@ -27,7 +27,7 @@ import tempfile
 import time
 import unicodedata
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,29 @@ def partial_file(path: Path) -> Generator[Path]:
             temporary.unlink(missing_ok=True)
         if handle >= 0:
             os.close(handle)
+
+
+@contextmanager
+def folder_lock(root: Path, *, alone: bool, busy: str) -> Generator[None]:
+    """A lock of a folder while the block runs, shared or alone; none where the system or the disk has no locks.
+
+    Raises ToonbenchError with the message `busy` if it must be alone and another process has it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ToonbenchError(busy) from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove_leftovers(root: Path) -> None:
@@ -323,30 +346,13 @@ class Run:
         with self._locked(alone=False):
             yield
 
-    @contextmanager
-    def _locked(self, *, alone: bool) -> Generator[None]:
-        """A lock of the folder, shared or alone; none where the system or the disk has no locks.
-
-        Raises ToonbenchError if it must be alone and another process has it.
-        """
-        if sys.platform == "win32":
-            yield
-            return
-        import fcntl
-
-        handle = os.open(self.root, os.O_RDONLY)
-        try:
-            with suppress(OSError):
-                try:
-                    fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise ToonbenchError(
-                        f"{self.root} is in use by another process, so --fresh does not delete it: wait until that has "
-                        "ended, or choose another --out"
-                    ) from error
-            yield
-        finally:
-            os.close(handle)
+    def _locked(self, *, alone: bool) -> AbstractContextManager[None]:
+        """See `folder_lock`."""
+        busy = (
+            f"{self.root} is in use by another process, so --fresh does not delete it: wait until that has "
+            "ended, or choose another --out"
+        )
+        return folder_lock(self.root, alone=alone, busy=busy)
 
     def fail(self, pair: str, *, stage: str, reason: str) -> None:
         """Record why a pair has no result."""

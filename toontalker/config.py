@@ -10,6 +10,7 @@ from toonbench.networks.image_encoder import OFFICIAL_CHANNELS
 
 Queries = Literal["transformer", "mlp"]
 Paired = Literal["", "labels", "pairs"]  # the kind of paired training; empty is ToonTalker
+LARGEST = 65_536  # width or number of parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,17 @@ class NetworkConfig:
     rig: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("style", "motions", "heads", "feedforward"):
+            if not 1 <= getattr(self, name) <= LARGEST:
+                raise ValueError(f"{name} is {getattr(self, name)}: 1 to {LARGEST} is needed")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}: 0 to less than 1 is needed")
         table = dict(self.channels)
-        if self.size < 64 or self.size & (self.size - 1) or any(side not in table for side in self.sides):
+        if (
+            self.size < 64
+            or self.size & (self.size - 1)
+            or any(not 0 < table.get(side, 0) <= LARGEST for side in self.sides)
+        ):
             raise ValueError(
                 f"size {self.size}: a power of two from 64 with a row in channels {sorted(table)} is needed"
             )

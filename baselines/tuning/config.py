@@ -9,10 +9,20 @@ from typing import TypeVar
 from toonbench.training.clips import ClipNeeds
 from toonbench.training.overrides import with_overrides
 from toonbench.training.perceptual import Perceptual
+from toonbench.training.ranges import COUNT, DECAY, SEED, SHARE, STEPS, WEIGHT, Range, check_levels, check_ranges
 from toonbench.types import DOMAINS, Domain, ToonbenchError
 
 LOWEST = 0.1  # of the rate, at the end of `decay`
-STATED: tuple[str, ...] = ("name", "overrides", "start", "supervised", "depth_sha256")
+RANGES: Mapping[str, Range] = {
+    **dict.fromkeys(("batch", "levels", "workers", "checkpoint_every", "sample_every", "log_every"), COUNT),
+    **dict.fromkeys(("steps", "gap_growth", "milestones"), STEPS),
+    **dict.fromkeys(("lr", "l1", "weight_perceptual", "adversarial", "jitter"), WEIGHT),
+    **dict.fromkeys(("betas", "ema"), DECAY),
+    "decay": SHARE,
+    "seed": SEED,
+    "size": Range(8, 4096),
+}
+STATED: tuple[str, ...] = ("name", "overrides", "start", "supervised", "depth_sha256", "depth_network")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +70,12 @@ class TuneConfig:
     checkpoint_every: int = 1000
     sample_every: int = 1000
     log_every: int = 50
+
+    def __post_init__(self) -> None:
+        check_ranges(self, RANGES)
+        check_levels(self.levels, size=self.size)
+        if not self.domains or len({*self.domains}) < len(self.domains):
+            raise ValueError(f"domains is {list(self.domains)}: one of {', '.join(DOMAINS)}, or both, is needed")
 
     def rate(self, step: int) -> float:
         """The learning rate of the step after `step` finished ones."""

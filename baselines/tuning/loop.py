@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toonbench.training.checkpoint import newest_checkpoint, open_folder, remove_checkpoints
+from toonbench.training.checkpoint import BEST, WEIGHTS, begin_run, newest_checkpoint, run_folder
 from toonbench.training.clips import TrainingClips, check_clips, origin_of
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import write_grid
-from toonbench.training.log import Clock, append_log, trim_log
+from toonbench.training.log import Clock, append_log
 from toonbench.training.processes import ProcessGroup, run_processes, shares
 from toonbench.training.sampling import Random, draw_pairs, seed_networks, step_rng
 from toonbench.training.stability import NotFinite, out_of_memory, saved_batch
@@ -30,8 +30,6 @@ from .state import NewNetworks, TuneState, load_state, new_state, save_state, se
 Numbers = dict[str, float]
 Batch = dict[str, Tensor]
 Progress = Callable[[int, int], None]  # finished steps, all steps
-WEIGHTS = "weights.safetensors"
-BEST = "best.safetensors"
 
 
 def draw(state: TuneState, clips: TrainingClips, rng: Random) -> Batch:
@@ -96,10 +94,10 @@ def run(
         raise ToonbenchError(f"batch is {config.batch}, which {domains} domains cannot share evenly")
     shares(config.batch // domains, of="batch of a domain", workers=config.workers)
     check_clips(clips, size=config.size, domains=config.domains)
-    open_folder(out)
     job = _Job(recipe=recipe, config=config, clips=clips, out=out, device=device, resume=resume)
     lead = partial(_loop, job, on_progress=on_progress)
-    run_processes(lead, partial(_loop, job), workers=config.workers, device=device)
+    with run_folder(out, resume=resume):
+        run_processes(lead, partial(_loop, job), workers=config.workers, device=device)
     return out / WEIGHTS
 
 
@@ -171,10 +169,7 @@ def begin(
     state.group = group
     group.barrier()  # all have read the checkpoint before the first writes another
     if group.leads:
-        if not resumes:
-            remove_checkpoints(out)
-            (out / BEST).unlink(missing_ok=True)
-        trim_log(out, step=state.step)
+        begin_run(out, resumes=resumes, step=state.step)
     return state
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,16 @@ import torch
 from torch import nn
 from torch.optim import Adam
 
-from toonbench.training.checkpoint import CHECKPOINT, filling, load_checkpoint, newest_checkpoint, save_checkpoint
+from toonbench.training.checkpoint import (
+    CHECKPOINT,
+    filling,
+    finished_steps,
+    load_checkpoint,
+    newest_checkpoint,
+    save_checkpoint,
+)
 from toonbench.training.processes import ProcessGroup
+from toonbench.training.ranges import building
 from toonbench.training.trained_on import KEY, TrainedOn
 
 from .config import TuneConfig
@@ -48,7 +55,8 @@ class TuneState:
 
 def new_state(config: TuneConfig, device: str, new_networks: NewNetworks) -> TuneState:
     """The state before the first step; `new_networks` makes the network and the discriminator, under the run's seed."""
-    with torch.random.fork_rng(devices=[]):
+    sizes = getattr(config, "network", "")
+    with building(config.name, sizes=sizes), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network, critic = new_networks()
     network = network.to(device)
@@ -94,7 +102,7 @@ def load_state(config: TuneConfig, device: str, out: Path, new_networks: NewNetw
     content = load_checkpoint(path, config=config, may_change=MAY_CHANGE, device=device)
     state = new_state(config, device, new_networks)
     with filling(path):
-        state.step = operator.index(content["step"])
+        state.step = finished_steps(content)
         state.origin = TrainedOn.from_dict(content[KEY]) or TrainedOn()
         state.least_error = float(content.get("least_error", math.inf))
         state.network.load_state_dict(content["network"])

@@ -80,14 +80,20 @@ def test_frame_folders_animations_and_names_with_a_person_are_trained_on_and_few
         video.write_png(cartoon / "frames" / f"{number}.png", frame)
     first, *others = [Image.fromarray(frame) for frame in frames]
     first.save(cartoon / "drawn.gif", save_all=True, append_images=others, duration=40)
-    assert cli.run(["train", "--data", str(tmp_path / "own"), "--out", str(tmp_path / "o"), "--method", "records"]) == 0
+    arguments = ["train", "--data", str(tmp_path / "own"), "--out", str(tmp_path / "o"), "--method", "records"]
+    assert cli.run(arguments) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "1 of 5 files of" in (left_out := next(line for line in lines if line.endswith(", and are left out:")))
+    assert "a folder of frames states no rate: give --fps" in lines[lines.index(left_out) + 1]
+    assert cli.run([*arguments, "--fps", "25"]) == 0
     given = Records.given
+    assert not np.array_equal(given["cartoon"].train[0], given["cartoon"].heldout[0])  # the frames and the animation
     assert {domain: (len(some.train), len(some.heldout)) for domain, some in given.items()} in (
         {"real": (2, 1), "cartoon": (1, 1)},
         {"real": (1, 2), "cartoon": (1, 1)},
     )
     assert all(len(clip) == 3 for some in given.values() for clip in (*some.train, *some.heldout))
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("few ")]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("few ") or "left out" in line]
     assert [line.split(":")[0] for line in lines] == ["few real identities", "few cartoon identities"]
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import errno
+import hashlib
 import io
 import json
 import os
@@ -25,10 +26,10 @@ from toonbench.networks.vgg19 import VGG19, PerceptualLoss
 from toonbench.store import safe_name
 from toonbench.training.adversarial import discriminator_loss, generator_loss
 from toonbench.training.checkpoint import (
+    begin_run,
     load_checkpoint,
     newest_checkpoint,
     open_folder,
-    remove_checkpoints,
     save_checkpoint,
 )
 from toonbench.training.clips import few_lines, load_clips, load_sets, skipped_lines
@@ -98,7 +99,7 @@ def test_clips_that_cannot_be_used_are_skipped_counted_and_named(videos, tmp_pat
     assert "\n" not in str(error.value)
 
 
-def test_training_clips_are_known_again_by_data_set_and_name_or_by_content(videos):
+def test_training_clips_are_known_again_by_data_set_name_and_length_or_by_content(videos):
     marked = [replace(clip, sha256=f"{number:064x}") for number, clip in enumerate(videos, start=1)]
     origin = load_clips(marked, size=32, domains=("real",), data="faces@1")["real"].origin
     assert (origin.data, origin.clips, len(origin.marks)) == (
@@ -116,6 +117,21 @@ def test_training_clips_are_known_again_by_data_set_and_name_or_by_content(video
     ):
         pairs = [Pair(id="p", source=source, driving=clip), Pair(id="q", source=source, driving=source)]
         assert origin.pairs(pairs, data=data) == expected
+    origin = load_clips(marked, size=32, domains=("real",), data="faces-0123abcd")["real"].origin
+    for clip, data, expected in (
+        (
+            replace(videos[1], sha256="e" * 64),
+            "faces-ffff0000",
+            ["p"],
+        ),  # encoded again: the id of the set is another one
+        (replace(videos[1], sha256="e" * 64, frames=videos[1].frames + 1), "faces-ffff0000", []),
+        (replace(videos[1], sha256="e" * 64), "people-ffff0000", []),
+    ):
+        assert origin.pairs([Pair(id="p", source=source, driving=clip)], data=data) == expected
+    before = hashlib.sha256(f"faces@1|{videos[1].id}".encode()).digest()[:6]  # the mark of earlier versions
+    assert TrainedOn(("faces@1",), 1, frozenset({before})).pairs(
+        [Pair(id="p", source=source, driving=same_name)], data="faces@1"
+    ) == ["p"]
     again = TrainedOn.from_dict(json.loads(json.dumps(origin.to_dict())))
     assert again == origin
     assert [TrainedOn.from_dict(one) for one in (None, {}, {"data": [], "clips": 1, "marks": "?"})] == [None] * 3
@@ -305,7 +321,7 @@ def test_the_newest_two_checkpoints_are_kept(tmp_path):
     assert newest_checkpoint(tmp_path).name == "checkpoint.pt"
     (tmp_path / "checkpoint.pt").unlink()
     assert newest_checkpoint(tmp_path).name == "checkpoint-previous.pt"
-    remove_checkpoints(tmp_path)
+    begin_run(tmp_path, resumes=False, step=0)
     assert newest_checkpoint(tmp_path) is None
 
 

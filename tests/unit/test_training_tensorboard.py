@@ -79,11 +79,28 @@ def test_the_command_writes_event_files_beside_the_checkpoints(tmp_path, monkeyp
     assert len(events(tmp_path)[0]) == 2
 
 
-def test_a_run_that_ends_before_its_first_step_shows_no_log_of_an_earlier_one(tmp_path):
+def test_a_run_that_ends_before_its_first_step_leaves_the_event_files_as_they_were(tmp_path):
     append_log(tmp_path, {"step": 9, "loss": 1.0})
     with mirrored(tmp_path):
         pass
-    assert events(tmp_path) == ([], [])
+    assert not (tmp_path / "tensorboard").exists()
+    with mirrored(tmp_path) as watched:
+        watched(unchanged(lambda done, total: None))(9, 9)
+    (before,) = (tmp_path / "tensorboard").iterdir()
+    with mirrored(tmp_path):
+        pass
+    assert [*(tmp_path / "tensorboard").iterdir()] == [before]
+
+
+def test_files_of_others_beside_event_files_and_samples_stay_and_are_not_shown(tmp_path):
+    for name in ("tensorboard", "samples"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "holiday.png").write_text("not a picture")
+    with mirrored(tmp_path) as watched:
+        steps(tmp_path, 1, 1, watched(lambda done, total: None))
+    assert (tmp_path / "tensorboard" / "holiday.png").is_file()
+    (tmp_path / "tensorboard" / "holiday.png").unlink()
+    assert events(tmp_path) == ([("loss", 1, 0.5)], [("samples", 1, 6)])
 
 
 def test_without_its_package_the_error_shows_how_to_get_it(tmp_path, monkeypatch):

@@ -190,15 +190,15 @@ def preparing_pool(processes: Processes, spec: str, *, terminal: Terminal) -> Po
     return terminal.pool(processes, writes=[cache_folder()], reads=[Path(spec)])
 
 
-def report_problems(data: Dataset, spec: str, *, terminal: Terminal) -> None:
-    """Print what the preparation noted, and a message for every clip of the data set that cannot be used."""
+def report_problems(
+    data: Dataset, spec: str, *, terminal: Terminal, then: str = "and their pairs will count as failed"
+) -> None:
+    """Print what the preparation noted, and a message for every clip of the data set that cannot be used, with what happens `then`."""
     for note in data.notes:
         terminal.message(note)
     bad = [clip for clip in data.clips if clip.problem]
     if bad:
-        terminal.message(
-            f"{len(bad)} of {len(data.clips)} files of {spec} cannot be used, and their pairs will count as failed:"
-        )
+        terminal.message(f"{len(bad)} of {len(data.clips)} files of {spec} cannot be used, {then}:")
     for clip in bad:
         terminal.message(f"  {clip.id}: {clip.problem}")
 

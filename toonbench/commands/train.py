@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from toonbench.commands.shared import Terminal
+from toonbench.commands.shared import Folder, Terminal
 from toonbench.types import ToonbenchError
 
 if TYPE_CHECKING:
     from toonbench.data import Dataset
+    from toonbench.prepare.options import Options
     from toonbench.training.clips import TrainingClips
     from toonbench.types import Clip
 
@@ -32,6 +33,7 @@ def train(
     device: str = "auto",
     fresh: Annotated[bool, Parameter(negative="--resume")] = False,
     tensorboard: Annotated[bool, Parameter(negative="")] = False,
+    folder: Folder | None = None,
     terminal: Terminal | None = None,
 ) -> int:
     """Train a method on a data set's training clips.
@@ -77,7 +79,7 @@ def train(
     changes = _given(cls, method, {"ablation": ablation, "overrides": settings or []})
     start = _given(cls, method, {"checkpoint": checkpoint_file(checkpoint)})
     with mirrored(out) if tensorboard and leading() else nullcontext(unchanged) as watched:
-        clips = _clips(cls, data, config=config, changes=changes, terminal=terminal)
+        clips = _clips(cls, data, folder or Folder(), config=config, changes=changes, terminal=terminal)
         with terminal.progress(f"training {method}") as on_progress:
             cls.train(
                 clips,
@@ -106,7 +108,7 @@ def _given(cls: Any, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clips(
-    cls: Any, specs: Sequence[str], *, config: str, changes: dict[str, Any], terminal: Terminal
+    cls: Any, specs: Sequence[str], folder: Folder, *, config: str, changes: dict[str, Any], terminal: Terminal
 ) -> TrainingClips:
     """The training clips of the data sets `specs` that the method's class `cls` needs."""
     from toonbench.data import is_plain_folder, locate
@@ -115,7 +117,7 @@ def _clips(
     from toonbench.training.clips import ClipNeeds, few_lines, load_sets, skipped_lines
 
     needs = cls.clip_needs(config, **changes) if hasattr(cls, "clip_needs") else ClipNeeds()
-    opened = [_opened(spec, size=needs.size, terminal=terminal) for spec in specs]
+    opened = [_opened(spec, folder, size=needs.size, terminal=terminal) for spec in specs]
     sets = {data.id: clips for data, clips in opened}
     if len(opened) > 1 and (needs.labels or needs.targets):
         raise ToonbenchError(
@@ -129,17 +131,22 @@ def _clips(
     return supervised(found, opened[0][0], needs=needs, cache=cache)
 
 
-def _opened(spec: str, *, size: int, terminal: Terminal) -> tuple[Dataset, tuple[Clip, ...]]:
+def _options(folder: Folder, size: int) -> Options:
+    """How a plain folder is prepared for networks of `size` px."""
+    options = folder.options()
+    return replace(options, size=max(size, options.size))
+
+
+def _opened(spec: str, folder: Folder, *, size: int, terminal: Terminal) -> tuple[Dataset, tuple[Clip, ...]]:
     """A data set, and its clips that can be used; all videos of a plain folder are training clips."""
     from toonbench.commands.shared import report_problems
     from toonbench.data import is_plain_folder, locate
     from toonbench.data.open import open_data
-    from toonbench.prepare.options import Options
 
     root = locate(spec)
     plain = is_plain_folder(root)
-    opened = open_data(spec, options=Options(size=max(size, 256)), pool=terminal.pool(0)) if plain else open_data(spec)
-    report_problems(opened, spec, terminal=terminal)
+    opened = open_data(spec, options=_options(folder, size), pool=terminal.pool(0)) if plain else open_data(spec)
+    report_problems(opened, spec, terminal=terminal, then="and are left out")
     clips = tuple(clip for clip in opened.clips if not clip.problem)  # problems were just reported
     if plain:
         clips = tuple(replace(clip, split="train") for clip in clips if clip.kind == "video")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import operator
 import os
 import shutil
 import sys
@@ -14,7 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from toonbench.store import remove_leftovers, writing
+from toonbench.store import folder_lock, remove_leftovers, writing
+from toonbench.training.grids import SAMPLES
+from toonbench.training.log import trim_log
+from toonbench.training.processes import leading
 from toonbench.types import ToonbenchError
 from toonbench.weights.tensors import UnreadableTensors, first_line, read_content
 
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.pt"
 PREVIOUS = "checkpoint-previous.pt"
 CONFIG = "config"
+KIND = "kind"  # of the configuration: every training has its own class of them
+WEIGHTS = "weights.safetensors"
+BEST = "best.safetensors"
+STEPS = 10**12  # more cannot have been done
 Content = dict[str, Any]
 
 
@@ -40,7 +48,9 @@ def save_checkpoint(path: Path, content: Mapping[str, Any], *, config: Dataclass
     written; both are then as they were.
     """
     with writing(path) as temporary:
-        write_content(temporary, {CONFIG: json.dumps(dataclasses.asdict(config)), **content})
+        write_content(
+            temporary, {CONFIG: json.dumps(dataclasses.asdict(config)), KIND: type(config).__name__, **content}
+        )
         if path.name == CHECKPOINT and path.is_file():
             _keep(path)
 
@@ -48,15 +58,16 @@ def save_checkpoint(path: Path, content: Mapping[str, Any], *, config: Dataclass
 def write_content(path: Path, content: Mapping[str, Any]) -> None:
     """Write state dicts, tensors and numbers completely. Raises OSError where the file cannot be written.
 
-    At the end of a file that could not be written, PyTorch raises a RuntimeError of its own.
+    At the end of a file that was not written to its end, PyTorch raises a RuntimeError of its own, also where Ctrl-C or SIGTERM stopped
+    it; what stopped it is raised instead.
     """
     with path.open("wb") as file:
         try:
             torch.save(_unshared(dict(content)), file)
         except RuntimeError as error:
-            if isinstance(error.__context__, OSError):
-                raise error.__context__ from None
-            raise
+            if error.__context__ is None or isinstance(error.__context__, RuntimeError):
+                raise
+            raise error.__context__ from None
         file.flush()
         os.fsync(file.fileno())
 
@@ -78,10 +89,42 @@ def newest_checkpoint(folder: Path) -> Path | None:
     return next((path for name in (CHECKPOINT, PREVIOUS) if (path := folder / name).is_file()), None)
 
 
-def remove_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of an earlier run, before a run starts again from the first step."""
-    for name in (CHECKPOINT, PREVIOUS):
-        (folder / name).unlink(missing_ok=True)
+@contextmanager
+def run_folder(folder: Path, *, resume: bool) -> Generator[None]:
+    """Open the folder of a training run, which this run has alone while the block runs.
+
+    Raises ToonbenchError where another run is in it, and, with `resume`, where it has the weights of a training whose checkpoint is gone:
+    a run would replace them.
+    """
+    open_folder(folder)
+    if not leading():
+        yield
+        return
+    busy = f"another training runs in {folder}: wait until it has ended, or choose another --out"
+    with folder_lock(folder, alone=True, busy=busy):
+        if resume and (folder / WEIGHTS).is_file() and newest_checkpoint(folder) is None:
+            raise ToonbenchError(
+                f"{folder} has {WEIGHTS} but no {CHECKPOINT} of their training: choose another folder, or replace them with --fresh"
+            )
+        yield
+
+
+def begin_run(folder: Path, *, resumes: bool, step: int) -> None:
+    """Cut the log back to `step`. A run that does not resume also removes what an earlier one left: checkpoints, weights and pictures."""
+    trim_log(folder, step=step)
+    if resumes:
+        return
+    pictures = [path for path in (folder / SAMPLES).glob("*.png") if path.stem.isdecimal()]
+    for path in (*(folder / name for name in (CHECKPOINT, PREVIOUS, WEIGHTS, BEST)), *pictures):
+        path.unlink(missing_ok=True)
+
+
+def finished_steps(content: Content) -> int:
+    """The number of finished steps of a checkpoint. Raises KeyError, TypeError or ValueError for anything else than a number of steps."""
+    step = operator.index(content["step"])
+    if not 0 <= step <= STEPS:
+        raise ValueError(f"{step} finished steps")
+    return step
 
 
 def _keep(path: Path) -> None:
@@ -109,9 +152,16 @@ def load_checkpoint(
     Raises ToonbenchError for a damaged file, and for another configuration, naming all fields that differ (`network.size`).
     """
     content = upgrade(_read(path, device=device))
+    kind = content.get(KIND, type(config).__name__)
+    if kind != type(config).__name__:
+        raise ToonbenchError(
+            f"{path} is of the training of another method ({kind}; this one has {type(config).__name__}): choose another folder, or "
+            "start again with --fresh"
+        )
     given = _flat(_plain(config))
     saved = _flat(_plain(type(config)())) | _flat(_saved_config(content, path=path))
-    free = may_change(content) if callable(may_change) else may_change
+    with filling(path):
+        free = may_change(content) if callable(may_change) else may_change
     different = [
         f"{name} = {saved.get(name)!r}, but {name} is {given.get(name)!r} now"
         for name in sorted(saved.keys() | given.keys())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import operator
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from toonbench.store import write_bytes
+from toonbench.types import ToonbenchError
 
 LOG = "log.jsonl"
 TIMING = "timing.jsonl"
@@ -34,12 +36,15 @@ class Clock:
 
 
 def trim_log(folder: Path, *, step: int) -> None:
-    """Remove the lines of steps after `step`: a killed run may have logged steps that its checkpoint does not hold."""
+    """Remove the lines of steps after `step`: a killed run may have logged steps that its checkpoint does not hold.
+
+    Raises ToonbenchError for a file of this name that no training wrote.
+    """
     for path in (folder / LOG, folder / TIMING):
         if path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if _step(line) <= step]
-            write_bytes(path, "".join(kept).encode())
+            lines = path.read_bytes().splitlines(keepends=True)
+            kept = [line for line in lines if line.endswith(b"\n") and _step(line, path=path) <= step]
+            write_bytes(path, b"".join(kept))
 
 
 def _append(path: Path, numbers: Mapping[str, float]) -> None:
@@ -47,9 +52,11 @@ def _append(path: Path, numbers: Mapping[str, float]) -> None:
         file.write(json.dumps({key: round(value, 6) for key, value in numbers.items()}) + "\n")
 
 
-def _step(line: str) -> float:
-    """The step of a line; infinite for a line that a killed process left incomplete."""
+def _step(line: bytes, *, path: Path) -> float:
+    """The step of a whole line."""
     try:
-        return json.loads(line)["step"] if line.endswith("\n") else float("inf")
-    except json.JSONDecodeError:
-        return float("inf")
+        return operator.index(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ToonbenchError(
+            f"{path} is not the log of a training, or is damaged: choose another folder, or move the file"
+        ) from error

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Config = TypeVar("Config", bound="DataclassInstance")
 Fields = dict[str, tuple[str, Any]]
+SHOWN = 60  # characters of a value in a message
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -33,19 +34,20 @@ def with_overrides(config: Config, settings: Sequence[str], *, fixed: Mapping[st
         key, found, text = setting.partition("=")
         if not found:
             raise ToonbenchError(f"--set {setting}: give key=value, for example {next(iter(fields))}=VALUE")
-        if reason := (fixed or {}).get(key):
+        if reason := (fixed or {}).get(key) or (fixed or {}).get(key.partition(".")[0]):
             raise ToonbenchError(f"--set {key}: {reason}")
         if key not in fields:
             raise ToonbenchError(
-                f"--set {key}: unknown field{_near(key, [one for one in fields if one not in (fixed or {})])}"
+                f"--set {key}: unknown field{_near(key, [one for one in fields if not {one, one.partition('.')[0]} & {*(fixed or {})}])}"
             )
         if key in values:
             raise ToonbenchError(f"--set {key} is given twice: give it once")
         values[key] = _value(text, fields[key][1], key=key)
     try:
         return _replaced(config, values)
-    except ValueError as error:
-        raise ToonbenchError(f"--set {' '.join(settings)}: {error}") from error
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        why = str(error) if isinstance(error, ValueError) else "these values do not go together"
+        raise ToonbenchError(f"--set {' '.join(settings)}: {why}") from error
 
 
 def _fields(config: DataclassInstance, prefix: str = "") -> Fields:
@@ -76,13 +78,14 @@ def _value(text: str, hint: Any, *, key: str) -> Any:
     if hint is not str and typing.get_origin(hint) is not Literal:
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = text
         if typing.get_origin(hint) is tuple and not isinstance(value, list):
             value = _listed(text)
     found = _converted(value, hint)
     if found is _WRONG:
-        raise ToonbenchError(f"--set {key}={text}: {_described(hint)} is needed")
+        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        raise ToonbenchError(f"--set {key}={shown}: {_described(hint)} is needed")
     return found
 
 
@@ -93,7 +96,7 @@ def _listed(text: str) -> Any:
     """`0.5,0.99` as a list."""
     try:
         return json.loads(f"[{text}]")
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -104,7 +107,10 @@ def _converted(value: Any, hint: Any) -> Any:
     if typing.get_origin(hint) is tuple:
         return _tuple(value, typing.get_args(hint))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return _WRONG
     if type(value) is not hint or (hint is float and not math.isfinite(value)):
         return _WRONG
     return value

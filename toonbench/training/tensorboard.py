@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -24,14 +23,13 @@ Progress = Callable[[int, int], None]  # finished steps, all steps
 
 @contextmanager
 def mirrored(folder: Path) -> Generator[Callable[[Progress], Progress]]:
-    """Event files of the run in `folder` while the block runs; those of an earlier call are replaced, as the log holds the whole run.
+    """Event files of the run in `folder` while the block runs.
 
+    After the first step, those of an earlier call are replaced, as the log holds the whole run.
     The block receives a function that makes a progress function also update the event files, after a step. Raises ToonbenchError where
     the package that writes them is missing.
     """
-    writer = _writer_class()
-    shutil.rmtree(folder / EVENTS, ignore_errors=True)
-    mirror = _Mirror(folder, writer(str(folder / EVENTS)))
+    mirror = _Mirror(folder, _writer_class())
     try:
         yield mirror.watching
     finally:
@@ -44,20 +42,19 @@ def unchanged(on_progress: Progress) -> Progress:
 
 
 class _Mirror:
-    def __init__(self, folder: Path, writer: Any) -> None:
+    def __init__(self, folder: Path, writer_class: Any) -> None:
         self._folder = folder
-        self._writer = writer
+        self._writer_class = writer_class
+        self._writer: Any = None
         self._read: dict[str, int] = {LOG: 0, TIMING: 0}
         self._pictures: set[str] = set()
         self._next = 0.0
-        self._began = False
 
     def watching(self, on_progress: Progress) -> Progress:
         """`on_progress` that also updates the event files, from the first step on, when the log is that of this run."""
 
         def progress(done: int, total: int) -> None:
             on_progress(done, total)
-            self._began = True
             if time.monotonic() >= self._next:
                 self.update()
 
@@ -65,10 +62,14 @@ class _Mirror:
 
     def update(self) -> None:
         """Add what the run has written since the last call."""
+        if self._writer is None:
+            for path in (self._folder / EVENTS).glob("events.out.tfevents.*"):
+                path.unlink()
+            self._writer = self._writer_class(str(self._folder / EVENTS))
         for name in self._read:
             self._lines(name)
         for path in sorted((self._folder / SAMPLES).glob("*.png")):
-            if path.name not in self._pictures:
+            if path.name not in self._pictures and path.stem.isdecimal():
                 self._pictures.add(path.name)
                 self._writer.add_image(SAMPLES, read_image(path), int(path.stem), dataformats="HWC")
         self._writer.flush()
@@ -76,9 +77,9 @@ class _Mirror:
 
     def close(self) -> None:
         """Add what is new, and close the files."""
-        if self._began:
+        if self._writer is not None:
             self.update()
-        self._writer.close()
+            self._writer.close()
 
     def _lines(self, name: str) -> None:
         path = self._folder / name

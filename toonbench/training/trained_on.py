@@ -1,7 +1,7 @@
 """Which clips weights were trained on: stored with the weights, so that a pair that contains one of them can be refused.
 
-A clip is stored as two marks of six bytes: of its file's content, where a data set states its checksum, and of its data set and
-name. Either makes it known again: a copy of a data set under another name, and a clip that was encoded again.
+A clip is stored as two marks of six bytes: of its file's content, where a data set states its checksum, and of the name of its data
+set, its own name and its number of frames. Either makes it known again: a clip under another name, and a clip that was encoded again.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -38,7 +39,9 @@ class TrainedOn:
 
     def pairs(self, pairs: Iterable[Pair], *, data: str) -> list[str]:
         """The ids of the pairs of the data set `data` whose source or driving video is among the clips."""
-        return [pair.id for pair in pairs if any(self.marks & marks(one, data) for one in (pair.source, pair.driving))]
+        return [
+            pair.id for pair in pairs if any(self.marks & _known_as(one, data) for one in (pair.source, pair.driving))
+        ]
 
     def drives(self, pairs: Iterable[Pair], *, data: str) -> list[str]:
         """The ids of the pairs of the data set `data` whose driving video is among the clips."""
@@ -58,15 +61,32 @@ class TrainedOn:
         try:
             content = base64.b64decode(values["marks"], validate=True)
             data, clips = tuple(str(one) for one in values["data"]), int(values["clips"])
-        except (KeyError, TypeError, ValueError, binascii.Error):
+        except (KeyError, TypeError, ValueError, OverflowError, binascii.Error):
             return None
         return cls(data, clips, frozenset(content[at : at + WIDTH] for at in range(0, len(content), WIDTH)))
 
 
 def marks(clip: Clip, data: str) -> frozenset[bytes]:
     """The marks of a clip of the data set with the id `data`."""
-    texts = [f"{data}|{clip.id}", *([clip.sha256] if clip.sha256.strip("0") else [])]
-    return frozenset(hashlib.sha256(text.encode()).digest()[:WIDTH] for text in texts)
+    return _hashed([f"{_name(data)}|{clip.id}|{clip.frames}", *_content(clip)])
+
+
+def _known_as(clip: Clip, data: str) -> frozenset[bytes]:
+    """The marks of a clip, also that which earlier versions stored."""
+    return marks(clip, data) | _hashed([f"{data}|{clip.id}"])
+
+
+def _content(clip: Clip) -> list[str]:
+    return [clip.sha256] if clip.sha256.strip("0") else []
+
+
+def _name(data: str) -> str:
+    """The name in the id of a data set, whose other part changes with the bytes of its clips."""
+    return re.sub(r"-[0-9a-f]{8}$", "", data)
+
+
+def _hashed(texts: Iterable[str]) -> frozenset[bytes]:
+    return frozenset(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:WIDTH] for text in texts)
 
 
 def trained_on(clips: Sequence[Clip], *, data: str) -> TrainedOn:

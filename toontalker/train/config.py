@@ -8,11 +8,23 @@ from typing import Any, Literal
 
 from toonbench.training.overrides import with_overrides
 from toonbench.training.perceptual import Perceptual
+from toonbench.training.ranges import COUNT, DECAY, SEED, SHARE, STEPS, WEIGHT, Range, check_levels, check_ranges
 from toonbench.types import CHANNELS, ToonbenchError
 
 from ..config import NetworkConfig, Paired
 
 Precision = Literal["float32", "bf16"]
+RANGES: Mapping[str, Range] = {
+    **dict.fromkeys(("batch1", "batch2", "levels", "r1_every", "synthetic_every", "workers"), COUNT),
+    **dict.fromkeys(("checkpoint_every", "sample_every", "log_every"), COUNT),
+    **dict.fromkeys(("steps1", "steps2", "gap_growth"), STEPS),
+    **dict.fromkeys(("lr1", "lr2", "plain_lr", "motion_rate", "l1", "gradient", "warp", "weight_perceptual"), WEIGHT),
+    **dict.fromkeys(("motion", "adversarial", "supervision", "clip", "r1", "jitter", "flow_init"), WEIGHT),
+    **dict.fromkeys(("readout", "regions", "landmarks"), WEIGHT),
+    **dict.fromkeys(("betas", "ema"), DECAY),
+    "decay": SHARE,
+    "seed": SEED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,24 +109,8 @@ class TrainConfig:
     log_every: int = 50
 
     def __post_init__(self) -> None:
-        positive = (
-            "batch1",
-            "batch2",
-            "levels",
-            "r1_every",
-            "synthetic_every",
-            "workers",
-            "checkpoint_every",
-            "sample_every",
-            "log_every",
-        )
-        for name in positive:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: 1 or more is needed")
-        for name in ("steps1", "steps2", "gap_growth", "motion", "adversarial", "supervision", "clip", "lr1", "lr2",
-                     "motion_rate", "readout", "regions", "landmarks"):  # fmt: skip
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}: 0 or more is needed")
+        check_ranges(self, RANGES)
+        check_levels(self.levels, size=self.network.size)
         if self.paired and self.guided:
             raise ValueError(
                 "readout, regions and landmarks are for ToonTalker, and paired training has labels of its own: set them to 0"

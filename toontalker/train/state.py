@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import operator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,16 @@ from torch import nn
 from torch.optim import Adam
 
 from toonbench.networks.discriminator import Discriminator
-from toonbench.training.checkpoint import CHECKPOINT, filling, load_checkpoint, newest_checkpoint, save_checkpoint
+from toonbench.training.checkpoint import (
+    CHECKPOINT,
+    CONFIG,
+    filling,
+    finished_steps,
+    load_checkpoint,
+    newest_checkpoint,
+    save_checkpoint,
+)
+from toonbench.training.ranges import building
 from toonbench.training.trained_on import KEY, TrainedOn
 from toonbench.types import ToonbenchError
 
@@ -23,7 +31,7 @@ from ..model import DomainNetwork, ToonTalkerNetwork, network_of
 from ..weights_io import load_network, notes_of
 from .config import TrainConfig
 
-MAY_CHANGE = ("steps1", "steps2", "checkpoint_every", "sample_every", "log_every", "overrides")
+MAY_CHANGE = ("steps2", "checkpoint_every", "sample_every", "log_every", "overrides")
 STAGE_2 = (
     "ablation",
     "lr2",
@@ -63,7 +71,7 @@ class TrainState:
 
 def new_state(config: TrainConfig, device: str) -> TrainState:
     """New networks from the configuration's seed."""
-    with torch.random.fork_rng(devices=[]):
+    with building(config.name, sizes=config.network), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = network_of(DomainNetwork(config.network), DomainNetwork(config.network))
         domains = ("real", "cartoon") if config.adversarial else ()
@@ -168,18 +176,30 @@ def save_state(state: TrainState, out: Path) -> None:
 
 
 def may_change(content: dict[str, Any]) -> tuple[str, ...]:
-    """The fields that may differ from a checkpoint's: also those that matter from stage 2 on, as long as it has not begun."""
-    saved = json.loads(content["config"])
-    return MAY_CHANGE + (STAGE_2 if content.get("step", 0) <= saved.get("steps1", 0) else ())
+    """The fields that may differ from a checkpoint's: as long as stage 2 has not begun, its choices, and the length of stage 1."""
+    return MAY_CHANGE if _began(content) else (*MAY_CHANGE, "steps1", *STAGE_2)
+
+
+def _began(content: dict[str, Any]) -> bool:
+    """Whether stage 2 of a checkpoint's run has begun."""
+    return finished_steps(content) > json.loads(content[CONFIG]).get("steps1", 0)
 
 
 def load_state(config: TrainConfig, device: str, out: Path) -> TrainState:
-    """The state in the checkpoint in `out`. The numbers of steps may differ from the run's, other choices of stages that began may not."""
+    """The state in the checkpoint in `out`. The numbers of steps may differ from the run's, other choices of stages that began may not.
+
+    A stage cannot be shorter than what was done of it, and stage 1 has its length once stage 2 has begun.
+    """
     path = newest_checkpoint(out) or out / CHECKPOINT
     content = load_checkpoint(path, config=config, may_change=may_change, device=device)
+    if config.steps1 < finished_steps(content) and not _began(content):
+        raise ToonbenchError(
+            f"{path} has {content['step']} steps of stage 1, and steps1 is {config.steps1}: give --set steps1={content['step']} or more, "
+            "choose another folder, or start again with --fresh"
+        )
     state = new_state(config, device)
     with filling(path):
-        state.step = operator.index(content["step"])
+        state.step = finished_steps(content)
         state.origin = TrainedOn.from_dict(content.get(KEY)) or TrainedOn()
         state.least_error = float(content.get("least_error", math.inf))
         state.network.load_state_dict(content["network"])

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from toonbench.networks.vgg19 import PerceptualLoss
-from toonbench.training.checkpoint import newest_checkpoint, open_folder, remove_checkpoints
+from toonbench.training.checkpoint import BEST, WEIGHTS, begin_run, newest_checkpoint, run_folder
 from toonbench.training.clips import TrainingClips, check_clips, origin_of
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import write_grid
-from toonbench.training.log import Clock, append_log, trim_log
+from toonbench.training.log import Clock, append_log
 from toonbench.training.perceptual import perceptual_network
 from toonbench.training.processes import ProcessGroup, run_processes, shares
 from toonbench.training.stability import out_of_memory, saved_batch
@@ -30,8 +30,6 @@ from .state import TrainState, begin_stage2, load_state, new_state, save_state, 
 from .step import BadBatch, Numbers, train_step
 
 Progress = Callable[[int, int], None]  # finished steps, all steps
-WEIGHTS = "weights.safetensors"
-BEST = "best.safetensors"
 
 
 def train(
@@ -88,10 +86,10 @@ def run(
         shares(batch, of=name, workers=config.workers)
     check_clips(clips, size=config.network.size, domains=_domains(config))
     check_supervision(clips, config, domains=_domains(config))
-    open_folder(out)
     job = _Job(config=config, clips=clips, out=out, device=device, resume=resume, start=start)
     lead = partial(_loop, job, on_progress=on_progress)
-    run_processes(lead, partial(_loop, job), workers=config.workers, device=device)
+    with run_folder(out, resume=resume):
+        run_processes(lead, partial(_loop, job), workers=config.workers, device=device)
     return out / WEIGHTS
 
 
@@ -107,10 +105,7 @@ def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None
     total = config.steps1 + config.steps2
     clock = Clock(state.step, total)
     if group.leads:
-        trim_log(out, step=state.step)
-        if not resumes:
-            remove_checkpoints(out)
-            (out / BEST).unlink(missing_ok=True)
+        begin_run(out, resumes=resumes, step=state.step)
     while state.step < total:
         if state.step == config.steps1:
             begin_stage2(state)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from toonbench.training.ranges import COUNT, WEIGHT, check_ranges
+
 from ...first_order_weights import NetworkConfig
 from ...fomm.train.config import MINI as FOMM_MINI
 from ...fomm.train.config import FirstOrderConfig
@@ -30,6 +32,10 @@ class DaGANConfig(FirstOrderConfig):
     depth_network: DepthConfig = field(default_factory=DepthConfig)
     depth_sha256: str = ""
     supervised: str = ""
+
+    def __post_init__(self) -> None:
+        FirstOrderConfig.__post_init__(self)  # slots make another class of this one, which `super()` does not find
+        check_ranges(self, {"attention": COUNT, "kp_distance": WEIGHT, "depth_constraint": WEIGHT})
 
 
 PAPER = DaGANConfig(steps=150 * EPOCH, batch=96)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
 from toonbench.networks.patch_discriminator import PatchDiscriminator
+from toonbench.store import read_json
 from toonbench.training.clips import TrainingClips
+from toonbench.types import ToonbenchError
 from toonbench.weights.checkpoints import check_state, file_digest
 from toonbench.weights.trained import read_about, write_trained
 
@@ -49,12 +50,14 @@ def fit(
     if checkpoint is None:
         depth = read_depth(out)
         chosen = _with_depth(config, depth.digests, supervised=_supervised(out))
-        networks = partial(new_networks, replace(chosen, depth_network=depth.config), depth)
+        chosen = replace(chosen, depth_network=depth.config)
+        networks = partial(new_networks, chosen, depth)
     else:
         start = read_network(checkpoint, corners=config.corners)
         found = (start.network.config, start.network.attention)
         check_start(config, path=checkpoint, size=start.size, found=found, needed=(config.network, config.attention))
-        supervised = str(start.about.get("training", {}).get("supervised", ""))
+        training = start.about.get("training")
+        supervised = str(training.get("supervised", "")) if isinstance(training, dict) else ""
         chosen = _with_depth(config, start.digests, supervised=supervised)
         chosen = replace(chosen, start=file_digest(checkpoint), depth_network=start.network.depth)
         networks = partial(started_networks, chosen, start)
@@ -76,7 +79,12 @@ def _with_depth(config: DaGANConfig, digests: Mapping[str, str], *, supervised: 
 def _supervised(folder: Path) -> str:
     """The labels that the depth network in a folder was trained with; empty for a published one."""
     path = folder / ABOUT_DEPTH
-    return str(json.loads(path.read_text()).get("supervised", "")) if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    about: Any = read_json(path)
+    if not isinstance(about, dict) or "supervised" not in about:
+        raise ToonbenchError(f'{path} does not state "supervised": train the depth network again, or remove the file')
+    return str(cast("dict[str, Any]", about)["supervised"])
 
 
 def new_networks(config: DaGANConfig, depth: Depth) -> tuple[nn.Module, nn.Module | None]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from toonbench.networks.patch_discriminator import OFFICIAL_WIDTHS
+from toonbench.training.ranges import COUNT, WEIGHT, Range, check_ranges
 
 from ...first_order_weights import NetworkConfig
 from ...tuning.config import TuneConfig
 
+RANGES: Mapping[str, Range] = {
+    **dict.fromkeys(("equivariance_value", "equivariance_jacobian", "feature_matching", "warp"), WEIGHT),
+    "critic": COUNT,
+}
 EPOCH = 795  # steps of an epoch of the published training: 424 identities, each 75 times, in batches of 40
 
 
@@ -32,6 +38,10 @@ class FirstOrderConfig(TuneConfig):
     warp: float = 0.0
     freeze_norms: bool = False
     corners: bool = False
+
+    def __post_init__(self) -> None:
+        TuneConfig.__post_init__(self)  # slots make another class of this one, which `super()` does not find
+        check_ranges(self, RANGES)
 
 
 PAPER = FirstOrderConfig(steps=100 * EPOCH, batch=40, milestones=(60 * EPOCH, 90 * EPOCH))

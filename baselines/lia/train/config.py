@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from toonbench.training.ranges import COUNT, WEIGHT, Range, check_ranges
 
 from ...tuning.config import TuneConfig
 from ..model import NetworkConfig
+
+RANGES: Mapping[str, Range] = {"r1": WEIGHT, "r1_every": COUNT, "warp": WEIGHT, "flow_init": WEIGHT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,8 @@ class LIAConfig(TuneConfig):
     flow_init: float = 1.0
 
     def __post_init__(self) -> None:
+        TuneConfig.__post_init__(self)  # slots make another class of this one, which `super()` does not find
+        check_ranges(self, RANGES)
         if self.size != self.network.size:
             raise ValueError(f"size is {self.size}, and network.size {self.network.size}: they must be equal")
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from toonbench.training.ranges import WEIGHT, Range, check_ranges
 from toonbench.types import DOMAINS
 
 from ...fomm.train.config import MINI as FOMM_MINI
 from ...fomm.train.config import PAPER as FOMM_PAPER
 from ...fomm.train.config import FirstOrderConfig
+
+RANGES: Mapping[str, Range] = dict.fromkeys(("cyclic", "angles", "appearance"), WEIGHT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,8 @@ class MAAConfig(FirstOrderConfig):
     patch: int = 8
 
     def __post_init__(self) -> None:
+        FirstOrderConfig.__post_init__(self)  # slots make another class of this one, which `super()` does not find
+        check_ranges(self, RANGES)
         if set(self.domains) != set(DOMAINS):
             raise ValueError(f"domains is {', '.join(self.domains)}: MAA learns from both, {', '.join(DOMAINS)}")
         if self.network.points < 3:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from toonbench.training.ranges import COUNT, WEIGHT, Range, check_ranges
 from toonbench.types import DOMAINS
 
 from ...tuning.config import TuneConfig
 from ..model import NetworkConfig
+
+RANGES: Mapping[str, Range] = {"recurrent": WEIGHT, "recycle": WEIGHT, "critic": COUNT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,8 @@ class RecycleConfig(TuneConfig):
     recycle: float = 10.0
 
     def __post_init__(self) -> None:
+        TuneConfig.__post_init__(self)  # slots make another class of this one, which `super()` does not find
+        check_ranges(self, RANGES)
         if set(self.domains) != set(DOMAINS):
             raise ValueError(f"domains is {', '.join(self.domains)}: one clip of each is needed, {', '.join(DOMAINS)}")
         if self.size % 4 or self.workers != 1:
