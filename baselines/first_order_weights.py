@@ -38,8 +38,8 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         widths = (*self.detector, *self.motion, *self.generator)
-        if min(map(len, (self.detector, self.motion))) < 2 or not self.generator:
-            raise ValueError("detector and motion need two or more widths, and generator one")
+        if min(map(len, (self.detector, self.motion))) < 2 or len(self.generator) != 3:
+            raise ValueError("detector and motion need two or more widths, and generator three")
         if not (all(1 <= one <= LARGEST for one in (self.points, *widths)) and 0 <= self.residuals <= LARGEST):
             raise ValueError(f"points, residuals and widths are {self}: up to {LARGEST} is allowed")
 

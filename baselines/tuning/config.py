@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from toonbench.networks.patch_discriminator import smallest_side
 from toonbench.training.clips import ClipNeeds
 from toonbench.training.overrides import with_overrides
 from toonbench.training.perceptual import Perceptual
@@ -89,6 +90,12 @@ class TuneConfig:
     def critic_share(self) -> float:
         """The share of the discriminator's steps without a regularising step; its rate and betas are adapted by it."""
         return 1.0
+
+
+def check_critic(widths: Sequence[int], *, size: int) -> None:
+    """Raise ValueError unless a discriminator of patches with these widths has a score for pictures of `size` px."""
+    if not widths or size < smallest_side(widths):
+        raise ValueError(f"critic is {widths}: 1 or more widths are needed, and {size} px have a score for few only")
 
 
 Config = TypeVar("Config", bound=TuneConfig)

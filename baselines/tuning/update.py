@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from toonbench.training.processes import ProcessGroup
-from toonbench.training.stability import backward, limit
+from toonbench.training.stability import differentiate
 
 
 def descend(optimiser: Adam, module: nn.Module, loss: Tensor, *, of: str, group: ProcessGroup) -> None:
@@ -15,7 +15,5 @@ def descend(optimiser: Adam, module: nn.Module, loss: Tensor, *, of: str, group:
     Raises NotFinite, naming `of`, for a loss or gradients that are not finite; weights stay then.
     """
     optimiser.zero_grad(set_to_none=True)
-    backward(loss, module.parameters())
-    group.all_reduce(module.parameters())
-    limit(module.parameters(), largest=0.0, of=of)
+    differentiate(loss, module.parameters(), group=group, largest=0.0, of=of)
     optimiser.step()

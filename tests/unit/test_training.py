@@ -38,9 +38,9 @@ from toonbench.training.grids import evenly, grid
 from toonbench.training.images import to_pixels, to_tensor
 from toonbench.training.log import append_log, trim_log
 from toonbench.training.overrides import with_overrides
-from toonbench.training.processes import leading, one_thread, run_processes, shares
+from toonbench.training.processes import ProcessGroup, leading, one_thread, run_processes, shares
 from toonbench.training.sampling import draw_gap, draw_pairs, step_rng
-from toonbench.training.stability import NotFinite, backward, limit, saved_batch
+from toonbench.training.stability import NotFinite, differentiate, limit, saved_batch
 from toonbench.training.trained_on import TrainedOn, trained_on
 from toonbench.types import Clip, Pair, ToonbenchError
 from toonbench.video import FrameReader, write_lossless
@@ -463,13 +463,12 @@ def test_gradients_are_limited_by_their_common_norm_and_small_ones_are_left():
 def test_a_gradient_or_a_loss_that_is_not_finite_is_noticed(value):
     with pytest.raises(NotFinite, match="gradient of the network"):
         limit([layer(1.0, value)], largest=0.0, of="network")
-    weights = [layer(1.0), layer(1.0)]
-    backward(weights[0].sum() * 2, weights)
-    assert limit(weights[:1], largest=0.0, of="network") == 3.0  # added to the gradient that it had
-    backward(weights[0].sum() + value, weights)
-    assert all(one.grad.isnan().all() for one in weights)
-    with pytest.raises(NotFinite):
-        limit(weights, largest=0.0, of="network")
+    weight = layer(1.0)
+    alone = {"group": ProcessGroup(), "largest": 0.0, "of": "network"}
+    assert differentiate(weight.sum() * 2, [weight], **alone) == 3.0  # added to the gradient that it had
+    with pytest.raises(NotFinite, match="the loss or the gradient of the network is not finite"):
+        differentiate(weight.sum() + value, [weight], **alone)
+    assert weight.grad.item() == 3.0  # nothing was differentiated
 
 
 def test_the_batch_of_a_bad_step_is_saved_with_its_terms(tmp_path):
@@ -550,14 +549,12 @@ def _sum(group):
 
 
 def _not_finite(group):
-    """A loss that is not finite in one process is noticed in all."""
+    """A loss that is not finite in one process is noticed in all, also where parameters do not learn."""
     used, unused = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(3))
-    backward(used.sum() * (float("nan") if group.rank else 1.0), [used, unused])
-    if not group.rank:
-        unused.grad = torch.zeros(3)
-    group.all_reduce([used, unused])
+    how = {"group": group, "largest": 0.0, "of": "network"}
     with pytest.raises(NotFinite):
-        limit([used, unused], largest=1.0, of="network")
+        differentiate(used.sum() * (float("nan") if group.rank else 1.0), [used, unused], **how)
+    assert differentiate(used.sum(), [used, unused], **how) == pytest.approx(2**0.5)
     group.barrier()
 
 

@@ -55,7 +55,11 @@ def test_no_number_of_a_configuration_may_be_negative(method):
         ("fomm", "domains=[]", "domains is .*: one of real, cartoon, or both, is needed"),
         ("fomm", 'domains=["real","real"]', "domains is .*: one of real, cartoon, or both, is needed"),
         ("fomm", "network.points=0", "up to 65536 is allowed"),
-        ("fomm", "network.generator=[]", "detector and motion need two or more widths, and generator one"),
+        ("fomm", "network.generator=[4,4]", "detector and motion need two or more widths, and generator three"),
+        ("fomm", "size=100", "size is 100: a multiple of 32 is needed for 4 widths of detector and motion"),
+        ("dagan", "size=8", "size is 8: a multiple of 32 is needed"),
+        ("recycle_gan", "size=100", "a multiple of 16 .for 4 widths of the predictor"),
+        ("recycle_gan", "critic=[4,4,4,4,4]", "64 px have a score for few only"),
     ],
 )
 def test_a_number_out_of_its_range_is_one_line(method, setting, message):

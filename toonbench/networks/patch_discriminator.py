@@ -28,6 +28,14 @@ class _Block(nn.Module):
         return x if self.last else F.avg_pool2d(x, 2)
 
 
+def smallest_side(widths: Sequence[int]) -> int:
+    """The smallest side of pictures, in pixels, for which a discriminator of these widths has a score."""
+    side = 4
+    for _ in widths[1:]:
+        side = 2 * side + 3
+    return side
+
+
 class PatchDiscriminator(nn.Module):
     """Pictures (B, channels, H, W) to a map of scores, 1 for pictures of the data set and 0 for generated ones."""
 

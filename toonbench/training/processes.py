@@ -57,6 +57,10 @@ class ProcessGroup:
         for gradient, part in zip(gradients, mean.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
+    def all_true(self, value: bool) -> bool:
+        """Whether `value` is true in all processes."""
+        return value if self.workers == 1 else _mean(torch.tensor([float(value)])).item() == 1.0
+
     def mean(self, numbers: Mapping[str, float]) -> dict[str, float]:
         """The mean of every number over the processes, which all call with the same names."""
         if self.workers == 1:

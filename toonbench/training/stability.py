@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from toonbench.store import writing
 from toonbench.training.checkpoint import write_content
+from toonbench.training.processes import ProcessGroup
 from toonbench.types import ToonbenchError
 
 
@@ -17,17 +18,20 @@ class NotFinite(Exception):
     """A loss or a gradient is NaN or infinite. The message says which one."""
 
 
-def backward(loss: Tensor, parameters: Iterable[nn.Parameter]) -> None:
-    """The gradients of the loss; if it is not finite, NaN, which all processes that share the batch notice after the reduction.
+def differentiate(
+    loss: Tensor, parameters: Iterable[nn.Parameter], *, group: ProcessGroup, largest: float, of: str
+) -> float:
+    """The gradients of the loss, averaged over the processes that share the batch and limited as by `limit`; return their norm.
 
-    Nothing is differentiated then: on a CPU, the backward pass of a warp by NaN can end the process.
+    Raises NotFinite, naming `of`, in all processes where the loss of one is not finite. Nothing is differentiated then: on a CPU, the
+    backward pass of a warp by NaN can end the process, and parameters that do not learn have no gradient that could be averaged.
     """
-    if torch.isfinite(loss):
-        loss.backward()
-        return
-    for parameter in parameters:
-        if parameter.requires_grad:
-            parameter.grad = torch.full_like(parameter, torch.nan)
+    own = [*parameters]
+    if not group.all_true(bool(torch.isfinite(loss))):
+        raise NotFinite(f"the loss or the gradient of the {of} is not finite")
+    loss.backward()
+    group.all_reduce(own)
+    return limit(own, largest=largest, of=of)
 
 
 def limit(parameters: Iterable[nn.Parameter], *, largest: float, of: str) -> float:

@@ -12,7 +12,7 @@ from toonbench.training.adversarial import discriminator_loss, generator_loss, r
 from toonbench.training.clips import TrainingClips
 from toonbench.training.processes import ProcessGroup
 from toonbench.training.sampling import draw_pairs, seed_networks, step_rng
-from toonbench.training.stability import NotFinite, backward, limit
+from toonbench.training.stability import NotFinite, differentiate
 from toonbench.types import Domain
 
 from ..generator import Trace
@@ -76,7 +76,7 @@ def train_step(
     loss = objective(terms)
     state.optimiser.zero_grad(set_to_none=True)
     try:
-        _differentiate(network, loss, group=group, largest=config.clip, of="generators")
+        differentiate(loss, network.parameters(), group=group, largest=config.clip, of="generators")
         if state.critic_optimiser is not None:
             terms["critic"] = critic_gradients(state, pairs, fakes, group=group)
     except NotFinite as error:
@@ -101,12 +101,6 @@ def objective(terms: dict[str, Tensor]) -> Tensor:
 def adversarial_term(state: TrainState, fakes: Fakes) -> Tensor:
     """The adversarial terms of Eq. 10 to 12, of reconstructed and of synthetic images, each with the same weight."""
     return torch.stack([generator_loss(state.critics[domain](fake)) for domain, fake in fakes]).sum()
-
-
-def _differentiate(module: torch.nn.Module, loss: Tensor, *, group: ProcessGroup, largest: float, of: str) -> None:
-    backward(loss, module.parameters())
-    group.all_reduce(module.parameters())
-    limit(module.parameters(), largest=largest, of=of)
 
 
 def generator_terms(
@@ -189,5 +183,5 @@ def critic_gradients(state: TrainState, pairs: Pairs, fakes: Fakes, *, group: Pr
             loss = loss + config.r1 * config.r1_every * r1_penalty(state.critics[domain](real), real)
     if state.critic_optimiser is not None:
         state.critic_optimiser.zero_grad(set_to_none=True)
-    _differentiate(state.critics, loss, group=group, largest=config.clip, of="discriminators")
+    differentiate(loss, state.critics.parameters(), group=group, largest=config.clip, of="discriminators")
     return loss.detach()

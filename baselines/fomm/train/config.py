@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from toonbench.networks.hourglass import REDUCTION
 from toonbench.networks.patch_discriminator import OFFICIAL_WIDTHS
 from toonbench.training.ranges import COUNT, WEIGHT, Range, check_ranges
 
 from ...first_order_weights import NetworkConfig
-from ...tuning.config import TuneConfig
+from ...tuning.config import TuneConfig, check_critic
 
 RANGES: Mapping[str, Range] = {
     **dict.fromkeys(("equivariance_value", "equivariance_jacobian", "feature_matching", "warp"), WEIGHT),
@@ -42,6 +43,13 @@ class FirstOrderConfig(TuneConfig):
     def __post_init__(self) -> None:
         TuneConfig.__post_init__(self)  # slots make another class of this one, which `super()` does not find
         check_ranges(self, RANGES)
+        halvings = max(len(self.network.detector), len(self.network.motion)) - 1
+        if self.size % (side := REDUCTION << halvings):
+            raise ValueError(
+                f"size is {self.size}: a multiple of {side} is needed for {halvings + 1} widths of detector and motion"
+            )
+        if self.adversarial:
+            check_critic(self.critic, size=self.size)
 
 
 PAPER = FirstOrderConfig(steps=100 * EPOCH, batch=40, milestones=(60 * EPOCH, 90 * EPOCH))

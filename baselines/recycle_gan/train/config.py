@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from toonbench.training.ranges import COUNT, WEIGHT, Range, check_ranges
 from toonbench.types import DOMAINS
 
-from ...tuning.config import TuneConfig
+from ...tuning.config import TuneConfig, check_critic
 from ..model import NetworkConfig
 
 RANGES: Mapping[str, Range] = {"recurrent": WEIGHT, "recycle": WEIGHT, "critic": COUNT}
@@ -32,10 +32,13 @@ class RecycleConfig(TuneConfig):
         check_ranges(self, RANGES)
         if set(self.domains) != set(DOMAINS):
             raise ValueError(f"domains is {', '.join(self.domains)}: one clip of each is needed, {', '.join(DOMAINS)}")
-        if self.size % 4 or self.workers != 1:
+        side = max(4, 2 ** len(self.network.predictor))
+        if self.size % side or self.workers != 1:
             raise ValueError(
-                f"size is {self.size} and workers {self.workers}: a multiple of 4, and one process are needed"
+                f"size is {self.size} and workers {self.workers}: a multiple of {side} (for {len(self.network.predictor)} widths of the "
+                "predictor), and one process are needed"
             )
+        check_critic(self.critic, size=self.size)
 
 
 PAPER = RecycleConfig(steps=40_000, batch=2, adversarial=1.0, perceptual="none", flip=False, jitter=0.0)
