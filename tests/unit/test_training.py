@@ -163,6 +163,20 @@ def test_stored_frames_are_those_in_memory_and_are_used_again_until_a_file_chang
     assert [*load_sets({"": clips}, cache=kept, **needs)["real"].skipped] == ["b"]
 
 
+@pytest.mark.parametrize("damage", ["{", "[]", '{"frames": "x", "skipped": {}}', "shorter", "gone"])
+def test_stored_frames_that_are_not_whole_are_stored_again(videos, tmp_path, damage):
+    needs = {"size": 32, "domains": ("real",)}
+    before = [clip.copy() for clip in load_sets({"": videos}, cache=tmp_path, **needs)["real"].train]
+    (frames,) = tmp_path.rglob("frames.bin")
+    if damage == "shorter":
+        frames.write_bytes(frames.read_bytes()[:-1])
+    elif damage == "gone":
+        frames.unlink()
+    else:
+        frames.with_name("clips.json").write_text(damage)
+    assert same_clips(before, load_sets({"": videos}, cache=tmp_path, **needs)["real"].train)
+
+
 def test_stored_frames_have_the_pixels_of_the_frame_reader(videos, tmp_path):
     size = 72
     found = load_sets({"": videos}, size=size, domains=("real",), cache=tmp_path)["real"]

@@ -8,6 +8,8 @@ import pytest
 import torch
 from test_toontalker_training import QUICK, data  # noqa: F401 - a fixture
 
+from baselines.dagan.train.train import supervised_by
+from toonbench import registry
 from toonbench.training.checkpoint import begin_run, load_checkpoint, run_folder, save_checkpoint, write_content
 from toonbench.training.log import append_log
 from toonbench.training.overrides import with_overrides
@@ -170,3 +172,18 @@ def test_a_log_that_no_training_wrote_stays_as_it_is(tmp_path, content):
 
 def test_a_number_of_clips_that_is_none_is_no_record_of_training_clips():
     assert TrainedOn.from_dict({"data": ["a"], "clips": float("inf"), "marks": ""}) is None
+
+
+@pytest.mark.parametrize("method", ["fomm", "lia", "dagan", "maa", "recycle-gan", "toontalker"])
+def test_what_a_training_resumes_from_is_no_checkpoint_of_a_method(tmp_path, method):
+    path = tmp_path / "checkpoint.pt"
+    save_state(new_state(QUICK, "cpu"), tmp_path)
+    with pytest.raises(ToonbenchError, match=r"state of a training of toonbench.* give weights\.safetensors"):
+        registry.load("methods", method)(checkpoint=path)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b"{}", b"[" * 100_000, b"\xff"])
+def test_a_damaged_note_on_a_depth_network_is_one_line(tmp_path, content):
+    (tmp_path / "depth.json").write_bytes(content)
+    with pytest.raises(ToonbenchError, match='does not state "supervised"'):
+        supervised_by(tmp_path)

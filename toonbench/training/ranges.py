@@ -48,8 +48,8 @@ def check_ranges(config: DataclassInstance, ranges: Mapping[str, Range]) -> None
         value: Any = getattr(config, name)
         numbers = cast("tuple[float, ...]", value) if isinstance(value, tuple) else (value,)
         if any(number not in allowed for number in numbers):
-            wanted = f"{allowed.low} or more" if min(numbers) < allowed.low else allowed
-            raise ValueError(f"{name} is {value}: {wanted} is needed")
+            needed = f"{allowed.low} or more" if min(numbers) < allowed.low else allowed
+            raise ValueError(f"{name} is {value}: {needed} is needed")
 
 
 def check_levels(levels: int, *, size: int) -> None:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, overload
 
 import numpy as np
 
-from toonbench.store import read_json, remove_leftovers, write_json, writing
+from toonbench.store import remove_leftovers, write_json, writing
 from toonbench.types import Clip, Frame, Frames, ToonbenchError
 
 VERSION = 1  # of the files, and of how frames are resized
@@ -105,15 +105,26 @@ def on_disk(clips: Sequence[Clip], read: Read, *, size: int, cache: Path) -> Fou
     folder = cache / f"{_key(clips, size)}-{size}"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "lock"):  # several processes of a training begin at once
-        if not (folder / CLIPS).is_file():
+        if (about := _whole(folder, size=size, clips=len(clips))) is None:
             remove_leftovers(folder)
-            write_json(folder / CLIPS, _write(clips, read, folder / FRAMES))
-    about = read_json(folder / CLIPS)
+            about = _write(clips, read, folder / FRAMES)
+            write_json(folder / CLIPS, about)
     counts: list[int] = about["frames"]
     skipped = {int(number): reason for number, reason in about["skipped"].items()}
     starts = itertools.accumulate(counts, initial=0)
     places = tuple((first, count) for first, count in zip(starts, counts, strict=False))
     return Found(_others(skipped, len(clips)), StoredClips(folder / FRAMES, places, size=size), skipped)
+
+
+def _whole(folder: Path, *, size: int, clips: int) -> dict[str, Any] | None:
+    """What CLIPS in a folder states, if it and FRAMES are whole; files may be cut off after a crash of the machine, or removed by hand."""
+    try:
+        about: Any = json.loads((folder / CLIPS).read_bytes())
+        frames = sum(about["frames"])
+        whole = len(about["frames"]) + len(about["skipped"]) == clips
+        return about if whole and (folder / FRAMES).stat().st_size == frames * size * size * 3 else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _write(clips: Sequence[Clip], read: Read, path: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # What a network's constructor may raise for sizes that a damaged or foreign file states.
 BUILDING = (KeyError, ValueError, TypeError, AttributeError, IndexError, ArithmeticError, RuntimeError, AssertionError)
+OF_A_RUN = frozenset({"config", "step", "network", "average", "optimiser"})  # in what a training resumes from
 _DEPTH = 3  # of dicts in a checkpoint whose names are looked at
 
 # A part of the names of each method's tensors, the most special ones first.
@@ -42,14 +43,20 @@ def file_digest(path: Path) -> str:
 def read_checkpoint(path: Path, *, what: str) -> Any:
     """The content of a checkpoint file, `what` for a message (`an official FOMM checkpoint, vox-cpk.pth.tar`).
 
-    Raises ToonbenchError for a missing, damaged, cut off or hostile file, a Git LFS pointer and a web page.
+    Raises ToonbenchError for a missing, damaged, cut off or hostile file, a Git LFS pointer, a web page, and what a training resumes from.
     """
     if not path.is_file():
         raise ToonbenchError(f"{path}: no such checkpoint; give {what}")
     try:
-        return read_content(path)
+        content = read_content(path)
     except UnreadableTensors as error:
         raise ToonbenchError(f"{path}: {error.with_advice('get the file again, or its .safetensors form')}") from error
+    if isinstance(content, dict) and content.keys() >= OF_A_RUN:
+        raise ToonbenchError(
+            f"{path}: it is the state of a training of toonbench, which resumes from it; give weights.safetensors or best.safetensors "
+            "of its folder, which state the training clips"
+        )
+    return content
 
 
 def family(content: Any) -> str:

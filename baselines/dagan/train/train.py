@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -11,7 +12,6 @@ from typing import Any, cast
 from torch import nn
 
 from toonbench.networks.patch_discriminator import PatchDiscriminator
-from toonbench.store import read_json
 from toonbench.training.clips import TrainingClips
 from toonbench.types import ToonbenchError
 from toonbench.weights.checkpoints import check_state, file_digest
@@ -49,7 +49,7 @@ def fit(
     """
     if checkpoint is None:
         depth = read_depth(out)
-        chosen = _with_depth(config, depth.digests, supervised=_supervised(out))
+        chosen = _with_depth(config, depth.digests, supervised=supervised_by(out))
         chosen = replace(chosen, depth_network=depth.config)
         networks = partial(new_networks, chosen, depth)
     else:
@@ -76,12 +76,15 @@ def _with_depth(config: DaGANConfig, digests: Mapping[str, str], *, supervised: 
     return replace(config, depth_sha256=" ".join(digests[name] for name in DEPTH_PARTS), supervised=supervised)
 
 
-def _supervised(folder: Path) -> str:
+def supervised_by(folder: Path) -> str:
     """The labels that the depth network in a folder was trained with; empty for a published one."""
     path = folder / ABOUT_DEPTH
     if not path.is_file():
         return ""
-    about: Any = read_json(path)
+    try:
+        about: Any = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        about = None
     if not isinstance(about, dict) or "supervised" not in about:
         raise ToonbenchError(f'{path} does not state "supervised": train the depth network again, or remove the file')
     return str(cast("dict[str, Any]", about)["supervised"])
