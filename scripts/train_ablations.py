@@ -25,6 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
+from toonbench.environment import pick_device
+from toonbench.types import ToonbenchError
 from train_minis import TimeOver, watch
 
 METRICS = ("rig_corr", "landmark_nme", "ssim", "cpbd", "stlpips_alex")
@@ -73,6 +75,7 @@ def models(seeds: int, *, started: bool = False) -> list[Model]:
 
 def main() -> int:
     options = _options()
+    options.device = pick_device(options.device)
     deadline = time.monotonic() + 60.0 * options.minutes
     started = options.start is not None
     for model in models(options.seeds, started=started):
@@ -288,4 +291,7 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ToonbenchError as error:
+        sys.exit(f"{Path(__file__).name}: {error}")

@@ -18,7 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from toonbench import registry
+from toonbench.environment import pick_device
 from toonbench.training.checkpoint import CHECKPOINT
+from toonbench.types import ToonbenchError
 
 METHODS = ("fomm", "lia", "dagan", "maa")
 PAIRED = (
@@ -35,6 +37,7 @@ class TimeOver(Exception):
 
 def main() -> int:
     options = _options()
+    options.device = pick_device(options.device)
     deadline = time.monotonic() + 60.0 * options.minutes
     for method in options.methods:
         out = options.out / f"{method}_mini"
@@ -78,7 +81,7 @@ def _changed(out: Path) -> int:
 def _train(method: str, options: argparse.Namespace, out: Path, *, watch: Callable[[int, int], None]) -> None:
     from toonbench.data.open import cache_folder, open_data
     from toonbench.data.supervision import supervised
-    from toonbench.training.clips import load_sets
+    from toonbench.training.clips import few_lines, load_sets, skipped_lines
 
     cls = registry.load("methods", method)
     overrides = () if options.device == "cpu" or method not in PAIRED else ("workers=1",)
@@ -86,6 +89,8 @@ def _train(method: str, options: argparse.Namespace, out: Path, *, watch: Callab
     data = open_data(str(options.data))
     cache = cache_folder() / "training"
     clips = load_sets({data.id: data.clips}, size=needs.size, domains=needs.domains, cache=cache)
+    for line in (*skipped_lines(clips), *few_lines(clips)):
+        print(line, file=sys.stderr)
     clips = supervised(clips, data, needs=needs, cache=cache)
     cls.train(clips, out, config="mini", device=options.device, overrides=overrides, on_progress=watch)
 
@@ -101,4 +106,7 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ToonbenchError as error:
+        sys.exit(f"{Path(__file__).name}: {error}")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from toonbench.training.checkpoint import BEST, WEIGHTS, begin_run, newest_checkpoint, run_folder
-from toonbench.training.clips import TrainingClips, check_clips, origin_of
+from toonbench.training.clips import TrainingClips, check_clips, origin_of, resumed_clips
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import write_grid
 from toonbench.training.log import Clock, append_log
@@ -117,6 +117,8 @@ def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None
     config, out = job.config, job.out
     state = begin(job.recipe, config, out, device=job.device, resume=job.resume, group=group)
     state.origin |= origin_of(job.clips, domains=config.domains)
+    if group.leads:
+        state.clips = resumed_clips(state.clips, job.clips, domains=config.domains)
     clock = Clock(state.step, config.steps)
     while state.step < config.steps:
         set_rate(state)

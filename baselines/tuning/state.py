@@ -35,8 +35,9 @@ NewNetworks = Callable[[], tuple[nn.Module, nn.Module | None]]
 class TuneState:
     """Network, the moving average of its weights, discriminator (or None), optimisers, and the number of finished steps.
 
-    `network` is the method's own; parameters that do not require gradients stay as they are. `origin` are the clips that the weights
-    were trained on, those of the checkpoint that they started from included. `least_error` is the least error on held-out clips so far.
+    `network` is the method's own; parameters that do not require gradients stay as they are. `clips` is what the training
+    clips of each domain are known by. `origin` are the clips that the weights were trained on, those of the checkpoint that they started
+    from included. `least_error` is the least error on held-out clips so far.
     `group` are the processes that share each batch.
     """
 
@@ -48,6 +49,7 @@ class TuneState:
     optimiser: Adam
     critic_optimiser: Adam | None
     step: int = 0
+    clips: dict[str, str] = field(default_factory=dict[str, str])
     origin: TrainedOn = field(default_factory=TrainedOn)
     least_error: float = math.inf
     group: ProcessGroup = field(default_factory=ProcessGroup)
@@ -86,6 +88,7 @@ def save_state(state: TuneState, out: Path) -> None:
     content = {
         "step": state.step,
         KEY: state.origin.to_dict(),
+        "clips": state.clips,
         "least_error": state.least_error,
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
@@ -103,6 +106,7 @@ def load_state(config: TuneConfig, device: str, out: Path, new_networks: NewNetw
     state = new_state(config, device, new_networks)
     with filling(path):
         state.step = finished_steps(content)
+        state.clips = dict(content.get("clips", {}))
         state.origin = TrainedOn.from_dict(content[KEY]) or TrainedOn()
         state.least_error = float(content.get("least_error", math.inf))
         state.network.load_state_dict(content["network"])

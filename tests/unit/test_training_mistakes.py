@@ -2,17 +2,23 @@
 
 import dataclasses
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 
+import numpy as np
 import pytest
 import torch
 from test_toontalker_training import QUICK, data  # noqa: F401 - a fixture
 
 from baselines.dagan.train.train import supervised_by
+from baselines.fomm.train.train import new_networks
+from baselines.tuning import state as tuning
 from toonbench import registry
 from toonbench.training.checkpoint import begin_run, load_checkpoint, run_folder, save_checkpoint, write_content
+from toonbench.training.clips import ClipSet, resumed_clips
 from toonbench.training.log import append_log
 from toonbench.training.overrides import with_overrides
+from toonbench.training.processes import launched
 from toonbench.training.trained_on import TrainedOn
 from toonbench.types import ToonbenchError
 from toontalker.train.config import MINI
@@ -187,3 +193,39 @@ def test_a_damaged_note_on_a_depth_network_is_one_line(tmp_path, content):
     (tmp_path / "depth.json").write_bytes(content)
     with pytest.raises(ToonbenchError, match='does not state "supervised"'):
         supervised_by(tmp_path)
+
+
+@pytest.mark.parametrize("method", ["toontalker", "fomm"])
+def test_a_run_that_resumes_with_other_clips_says_so_and_one_with_the_same_clips_or_a_new_domain_does_not(
+    tmp_path, caplog, method
+):
+    def clips(*lengths):
+        frames = [np.zeros((length, 8, 8, 3), np.uint8) for length in lengths]
+        return ClipSet(tuple(frames), tuple(frames))
+
+    known = resumed_clips({}, {"real": clips(4, 5)}, domains=("real",))
+    if method == "toontalker":
+        state = new_state(QUICK, "cpu")
+        state.clips = known
+        save_state(state, tmp_path)
+        known = load_state(QUICK, "cpu", tmp_path).clips
+    else:
+        networks = partial(new_networks, MINIS[method], None)
+        state = tuning.new_state(MINIS[method], "cpu", networks)
+        state.clips = known
+        tuning.save_state(state, tmp_path)
+        known = tuning.load_state(MINIS[method], "cpu", tmp_path, networks).clips
+    both = resumed_clips(known, {"real": clips(4, 5), "cartoon": clips(3)}, domains=("real", "cartoon"))
+    assert not caplog.records
+    resumed_clips(both, {"real": clips(4, 5), "cartoon": clips(3, 3)}, domains=("real", "cartoon"))
+    (record,) = caplog.records
+    assert "the cartoon training clips are not those of the checkpoint" in record.getMessage()
+
+
+@pytest.mark.parametrize(("name", "value"), [("WORLD_SIZE", "abc"), ("RANK", ""), ("RANK", "-1")])
+def test_variables_of_a_launcher_that_are_no_numbers_are_one_line(monkeypatch, name, value):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ToonbenchError, match=f"{name} is '{value}': start with `accelerate launch`"):
+        launched()

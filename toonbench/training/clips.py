@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import logging
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from toonbench.training.trained_on import TrainedOn, trained_on
 from toonbench.types import DOMAINS, Clip, Domain, Frame, Frames, ToonbenchError
 from toonbench.video import iter_frames
 
+log = logging.getLogger(__name__)
 HELD_OUT = 20  # one in so many identities is held out
 FEW = 10  # identities of a domain, below which a line warns
 WHO: Mapping[Domain, str] = {"real": "people", "cartoon": "characters"}
@@ -129,6 +132,27 @@ def origin_of(clips: TrainingClips, *, domains: Sequence[Domain]) -> TrainedOn:
     for domain in domains:
         found |= clips[domain].origin
     return found
+
+
+def resumed_clips(before: Mapping[str, str], clips: TrainingClips, *, domains: Sequence[Domain]) -> dict[str, str]:
+    """A checksum of the training clips of each domain, given those of the checkpoint `before`.
+
+    A warning is logged for a domain with other clips than before: the run does not end like an unbroken one.
+    """
+    found = {domain: _checksum(clips[domain]) for domain in domains}
+    for domain in domains:
+        if before.get(domain, found[domain]) != found[domain]:
+            log.warning(
+                "the %s training clips are not those of the checkpoint: the run resumes with them, and its weights are not those of a run "
+                "with either; give the same --data, or another --out",
+                domain,
+            )
+    return {**before, **found}
+
+
+def _checksum(clips: ClipSet) -> str:
+    parts = [f"{len(clip)}" for clip in clips.train] + [mark.hex() for mark in sorted(clips.origin.marks)]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
 def check_clips(clips: TrainingClips, *, size: int, domains: Sequence[Domain]) -> None:

@@ -29,6 +29,9 @@ TIMEOUT = timedelta(minutes=30)  # that a process waits for another one
 START = 300.0  # seconds until a new process must have started
 ARRIVED = b"+"
 ENDED = "a training process ended early, perhaps because memory was short: start again, training resumes from the last checkpoint"
+LAUNCHERS = (
+    "start with `accelerate launch` or `torchrun`, which set it, or unset WORLD_SIZE and RANK to train without them"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,16 @@ Work = Callable[[ProcessGroup], None]
 
 
 def launched() -> int:
-    """The number of processes that `accelerate launch` or `torchrun` has started with this one; 0 without them."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    return processes if processes > 1 and "RANK" in os.environ else 0
+    """The number of processes that `accelerate launch` or `torchrun` has started with this one; 0 without them.
+
+    Raises ToonbenchError for variables of a launcher that are no numbers.
+    """
+    found = {name: os.environ[name] for name in ("WORLD_SIZE", "RANK") if name in os.environ}
+    for name, value in found.items():
+        if not (value.isascii() and value.isdecimal()):
+            raise ToonbenchError(f"the environment variable {name} is {value!r}: {LAUNCHERS}")
+    processes = int(found.get("WORLD_SIZE", "1"))
+    return processes if processes > 1 and "RANK" in found else 0
 
 
 def leading() -> bool:
@@ -203,6 +213,8 @@ def _joined(*, cpu: bool, **options: Any) -> Generator[None]:
         state = PartialState(cpu=cpu, timeout=TIMEOUT, **options)
     except RuntimeError as error:
         raise ToonbenchError(ENDED) from error
+    except ValueError as error:
+        raise ToonbenchError(f"the processes of a launcher do not find each other ({error}): {LAUNCHERS}") from error
     try:
         yield
     finally:

@@ -47,6 +47,7 @@ STAGE_2 = (
 class TrainState:
     """Networks, the moving average of their weights, optimisers, and the number of finished steps.
 
+    `clips` is what the training clips of each domain are known by.
     `origin` are the clips that were trained on, `least_error` the least error on held-out clips in this stage.
     In stage 1 only the real domain learns; `begin_stage2` copies it to the cartoon domain. The query transformers are
     the same pair of modules in both domains, in both stages.
@@ -60,6 +61,7 @@ class TrainState:
     optimiser: Adam
     critic_optimiser: Adam | None
     step: int = 0
+    clips: dict[str, str] = field(default_factory=dict[str, str])
     origin: TrainedOn = field(default_factory=TrainedOn)
     least_error: float = math.inf
 
@@ -165,6 +167,7 @@ def save_state(state: TrainState, out: Path) -> None:
     content = {
         "step": state.step,
         KEY: state.origin.to_dict(),
+        "clips": state.clips,
         "least_error": state.least_error,
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
@@ -200,6 +203,7 @@ def load_state(config: TrainConfig, device: str, out: Path) -> TrainState:
     state = new_state(config, device)
     with filling(path):
         state.step = finished_steps(content)
+        state.clips = dict(content.get("clips", {}))
         state.origin = TrainedOn.from_dict(content.get(KEY)) or TrainedOn()
         state.least_error = float(content.get("least_error", math.inf))
         state.network.load_state_dict(content["network"])

@@ -10,7 +10,7 @@ from typing import Any
 
 from toonbench.networks.vgg19 import PerceptualLoss
 from toonbench.training.checkpoint import BEST, WEIGHTS, begin_run, newest_checkpoint, run_folder
-from toonbench.training.clips import TrainingClips, check_clips, origin_of
+from toonbench.training.clips import TrainingClips, check_clips, origin_of, resumed_clips
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.grids import write_grid
 from toonbench.training.log import Clock, append_log
@@ -101,6 +101,8 @@ def _loop(job: _Job, group: ProcessGroup, *, on_progress: Progress | None = None
     if job.start is not None and not resumes:
         start_from(state, job.start)
     state.origin |= origin_of(job.clips, domains=_domains(config))
+    if group.leads:
+        state.clips = resumed_clips(state.clips, job.clips, domains=_domains(config))
     group.barrier()  # all have read the checkpoint before the first writes another
     total = config.steps1 + config.steps2
     clock = Clock(state.step, total)
