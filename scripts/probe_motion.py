@@ -8,7 +8,8 @@
 The first prints, for new weights and for those given, how well a linear probe of the motion code (w_{r->d}) reads each channel of the rig
 (correlation on --data, fitted on clips of --fit), and the share of the change since the first frame that the images
 explain: 1 - sum (generated - target)^2 / sum (first frame - target)^2, in boxes around eyes and mouth and in the whole image, for
-exercises and for talk-like motion. The second trains the motion encoder alone on the rigs of `--fit`, an upper bound for it.
+exercises and for talk-like motion, and the share of the change of openings of eyes and mouth that the flows show. The second trains the
+motion encoder alone on the rigs of `--fit`, an upper bound for it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from toonbench.puppets.catalogue import styles_of
 from toonbench.training.clips import ClipSet, read_all
 from toonbench.training.images import to_tensor
 from toonbench.types import CHANNELS, Domain, Frames
+from toontalker.generator import Trace
 from toontalker.model import ToonTalkerNetwork, scaled_rig
 from toontalker.train.config import MINI
-from toontalker.train.guidance import EYES, MOUTH, part_boxes
+from toontalker.train.guidance import EYES, MOUTH, lid_points, looks_at, part_boxes
 from toontalker.train.state import new_state
 from toontalker.weights_io import load_network
 
@@ -104,6 +106,25 @@ def explained(network: ToonTalkerNetwork, clips: list[Probed], domain: Domain) -
     return {name: 1.0 - left[name] / whole[name] for name in sorted(left)}
 
 
+@torch.no_grad()
+def opened(network: ToonTalkerNetwork, clips: list[Probed], domain: Domain) -> dict[str, float]:
+    """The share of the change of openings since the first frame that the finest flow shows: 1 - sum (flow - truth)^2 / sum truth^2."""
+    left: dict[str, float] = defaultdict(float)
+    whole: dict[str, float] = defaultdict(float)
+    for clip in clips:
+        frames, points = to_tensor(clip.frames, device="cpu"), torch.from_numpy(clip.landmarks)
+        trace: Trace = {}
+        network.absolute(network.source(frames[:1], domain), network.motion(frames, domain), domain=domain, trace=trace)
+        field = next(value for name, value in reversed(trace.items()) if name.endswith(".flow_skip"))
+        (low, high), (from_low, from_high) = lid_points(points), lid_points(points[:1])
+        still = 2.0 * (high - low)
+        change, shown = 2.0 * (from_high - from_low) - still, looks_at(field, high) - looks_at(field, low) - still
+        for part, some in (("eyes", slice(0, 4)), ("mouth", slice(4, 7))):
+            left[part] += float((shown - change)[:, some].square().sum())
+            whole[part] += float(change[:, some].square().sum())
+    return {f"opening by flow, {part}": 1.0 - left[part] / whole[part] for part in left}
+
+
 def readout(clips: list[Probed], held: list[Probed], *, steps: int, rate: float) -> dict[str, float]:
     """Train a new motion encoder on rigs alone, 32 frames a step; correlations on `held` at the end, by channel."""
     torch.manual_seed(0)
@@ -131,7 +152,9 @@ def readout(clips: list[Probed], held: list[Probed], *, steps: int, rate: float)
 
 def networks(paths: list[Path]) -> dict[str, ToonTalkerNetwork]:
     """New weights, and those of the files."""
-    return {"new weights": new_state(MINI, "cpu").network.eval()} | {path.stem: load_network(path) for path in paths}
+    return {"new weights": new_state(MINI, "cpu").network.eval()} | {
+        f"{path.parent.name}/{path.name}": load_network(path) for path in paths
+    }
 
 
 def main() -> int:
@@ -146,7 +169,7 @@ def main() -> int:
             continue
         for name, network in networks(options.weights).items():
             numbers = probe(codes(network, fit, domain), fit, codes(network, held, domain), held)
-            out[f"{domain}: {name}"] = numbers | explained(network, held, domain)
+            out[f"{domain}: {name}"] = numbers | explained(network, held, domain) | opened(network, held, domain)
     for name, numbers in out.items():
         sys.stdout.write(f"{name}\n")
         sys.stdout.writelines(f"  {key:28} {value:6.2f}\n" for key, value in numbers.items())

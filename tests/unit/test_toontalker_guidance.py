@@ -7,15 +7,32 @@ import numpy as np
 import pytest
 import torch
 
+from toonbench.networks.flow_heads import sampling_grid
 from toonbench.training.clips import ClipSet
 from toonbench.training.processes import ProcessGroup
+from toonbench.training.reconstruction import moved_by
 from toonbench.training.rigs import mirrored_points
 from toonbench.types import CHANNELS, LANDMARKS, ToonbenchError
 from toonbench.weights.checkpoints import file_digest
 from toontalker.config import NetworkConfig
 from toontalker.method import ToonTalker
 from toontalker.train.config import CONFIGS, MINI, find_config
-from toontalker.train.guidance import EYES, FACE, FACE_WEIGHT, MOUTH, PAD, landmark_flow, part_boxes, readout, region_l1
+from toontalker.train.guidance import (
+    ASIDE,
+    EYES,
+    FACE,
+    FACE_WEIGHT,
+    LIDS_AND_LIPS,
+    MOUTH,
+    PAD,
+    landmark_flow,
+    lid_points,
+    opening_flow,
+    part_boxes,
+    readout,
+    region_l1,
+)
+from toontalker.train.losses import sharpness_l1
 from toontalker.train.paired import draw_supervised
 from toontalker.train.state import begin_stage2, new_state
 from toontalker.train.step import draw_batch, generator_terms
@@ -30,6 +47,7 @@ GUIDED = replace(
     checkpoint_every=1, log_every=1, synthetic_every=2,
 )  # fmt: skip
 DOMAINS = ("real", "cartoon")
+UNGUIDED = {"readout": 0.0, "rest": 0.0, "regions": 0.0, "landmarks": 0.0, "openings": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +67,101 @@ def data():
 
 def unlabelled(data):
     return {domain: replace(clips, rigs=(), landmarks=()) for domain, clips in data.items()}
+
+
+def test_the_sharpness_term_asks_for_the_source_moved_by_the_finest_flow_and_the_flow_learns_nothing_from_it():
+    source = torch.rand(1, 3, 16, 16)
+    field = torch.zeros(1, 3, 16, 16)
+    field[:, 0] = np.arctanh(2 * 2 / 16)  # looks two pixels to the right
+    still, moved = moved_by(source, torch.zeros_like(field)), moved_by(source, field)
+    assert torch.allclose(moved[..., 4:12], still[..., 6:14], atol=0.2), (
+        "the grid of the released networks is a little larger"
+    )
+    field.requires_grad_()
+    moved.requires_grad_()
+    assert sharpness_l1(source, moved, field).item() == 0
+    assert sharpness_l1(source, still, field).item() > 0.1
+    loss = sharpness_l1(source, moved + 0.25, field)
+    assert loss.item() == pytest.approx(0.25, abs=1e-5)
+    loss.backward()
+    assert field.grad is None
+    assert moved.grad.abs().min() > 0
+
+
+def test_the_sharpness_term_counts_with_its_weight(data):
+    terms = []
+    for weight in (0.0, 1.0, 2.0):
+        state = new_state(replace(GUIDED, sharp=weight), "cpu")
+        begin_stage2(state)
+        pairs, extra = draw_supervised(state, data, group=ProcessGroup())
+        terms.append(generator_terms(state.network, pairs, state.config, None, extra=extra)[0])
+    assert "sharp_real" not in terms[0]
+    for domain in DOMAINS:
+        assert terms[2][f"sharp_{domain}"].item() == pytest.approx(2 * terms[1][f"sharp_{domain}"].item(), rel=1e-5)
+
+
+def faces(opening):
+    """Landmarks (1, 70, 2) of which only the corners, lids and lips matter: `opening` is the height of every eye and of the mouth."""
+    points = torch.zeros(1, LANDMARKS, 2)
+    for (left, right), pairs in LIDS_AND_LIPS:
+        y = 0.6 if left == 60 else 0.3
+        points[0, left], points[0, right] = torch.tensor([0.3, y]), torch.tensor([0.5, y])
+        for upper, lower in pairs:
+            points[0, upper], points[0, lower] = (
+                torch.tensor([0.4, y - opening / 2]),
+                torch.tensor([0.4, y + opening / 2]),
+            )
+    return points
+
+
+def stretched(source, target):
+    """A raw field whose flow, between the points around each lid and lip of the target, looks at those of the source."""
+    rows = (torch.arange(64) + 0.5) / 64
+    (s_low, s_high), (t_low, t_high) = (lid_points(one) for one in (source, target))
+    looks = torch.zeros(64)
+    for part in (0, 4):
+        a, b = t_high[0, part, 1], t_low[0, part, 1]
+        c, d = s_high[0, part, 1], s_low[0, part, 1]
+        near = (rows > a - 0.05) & (rows < b + 0.05)
+        looks = torch.where(near, 2 * (c + (rows - a) * (d - c) / (b - a) - rows), looks)
+    grid = sampling_grid(64, torch.device("cpu"))
+    still = torch.stack((rows.expand(64, 64), rows[:, None].expand(64, 64)))[None] * 2 - 1
+    wanted = still - grid
+    wanted[:, 1] += looks[:, None]
+    return torch.cat((torch.atanh(wanted), torch.zeros(1, 1, 64, 64)), dim=1)
+
+
+def test_the_openings_term_is_0_for_the_flow_that_opens_a_closed_eye_and_the_change_of_opening_without_one():
+    opened, closed = faces(0.12), faces(0.0)
+    assert opening_flow(stretched(closed, opened), closed, opened).item() == pytest.approx(0.0, abs=0.004)
+    assert opening_flow(stretched(opened, closed), opened, closed).item() == pytest.approx(0.0, abs=0.02)
+    still = stretched(opened, opened)
+    assert opening_flow(still, opened, opened).item() == pytest.approx(0.0, abs=0.004)
+    assert opening_flow(still, closed, opened).item() == pytest.approx(2 * 0.12 / 2, abs=0.004)  # the mean over x and y
+    head = still.clone()
+    head[:, :2] += 0.05
+    assert opening_flow(head, closed, opened).item() == pytest.approx(2 * 0.12 / 2, abs=0.01), "moved as a whole"
+
+
+def test_lids_are_looked_at_across_the_line_of_the_corners():
+    points = faces(0.0)
+    turned = torch.stack((-points[..., 1], points[..., 0]), dim=-1)  # a quarter turn
+    for one, other in zip(lid_points(points), lid_points(turned), strict=True):
+        assert torch.allclose(torch.stack((-one[..., 1], one[..., 0]), dim=-1), other, atol=1e-6)
+    low, high = lid_points(points)
+    assert torch.allclose(low[..., 1] - high[..., 1], torch.tensor(2 * ASIDE))
+
+
+def test_the_term_of_the_rest_counts_what_descriptors_say_beyond_the_rig(data):
+    state = new_state(replace(GUIDED, rest=3.0), "cpu")
+    begin_stage2(state)
+    pairs, extra = draw_supervised(state, data, group=ProcessGroup())
+    terms = generator_terms(state.network, pairs, state.config, None, extra=extra)[0]
+    for domain in DOMAINS:
+        said = torch.cat([state.network.domain(domain).enc2.vector(image) for image in pairs[domain]])
+        assert terms[f"rest_{domain}"].item() == pytest.approx(
+            3.0 * said[:, len(CHANNELS) :].square().mean().item(), rel=1e-4
+        )
 
 
 def test_descriptors_that_state_the_rig_have_no_readout_error():
@@ -142,9 +255,9 @@ def test_labels_change_neither_the_drawn_pairs_nor_the_papers_terms(data):
     for domain in DOMAINS:
         assert all(torch.equal(one, other) for one, other in zip(pairs[domain], plain[domain], strict=True))
     guided, _ = generator_terms(state.network, pairs, GUIDED, None, extra=extra)
-    bare = replace(GUIDED, readout=0.0, regions=0.0, landmarks=0.0)
+    bare = replace(GUIDED, **UNGUIDED)
     alone, _ = generator_terms(state.network, plain, bare, None)
-    assert {name.rpartition("_")[0] for name in set(guided) - set(alone)} == {"readout", "regions", "landmarks"}
+    assert {name.rpartition("_")[0] for name in set(guided) - set(alone)} == set(UNGUIDED)
     for name, term in alone.items():
         assert torch.allclose(term, guided[name], atol=1e-6), name
 
@@ -157,10 +270,7 @@ def test_the_analogy_constraint_of_some_steps_counts_as_often_as_steps_are_witho
     state = new_state(GUIDED, "cpu")
     pairs = draw_batch(state, data, group=ProcessGroup())
     (often, _), (rare, _) = (
-        generator_terms(
-            state.network, pairs, replace(GUIDED, synthetic_every=n, readout=0.0, regions=0.0, landmarks=0.0), None
-        )
-        for n in (1, 4)
+        generator_terms(state.network, pairs, replace(GUIDED, synthetic_every=n, **UNGUIDED), None) for n in (1, 4)
     )
     assert rare["analogy_real_to_cartoon"].item() == pytest.approx(
         4 * often["analogy_real_to_cartoon"].item(), rel=1e-5
@@ -193,7 +303,7 @@ def test_motion_encoders_have_a_rate_of_their_own():
 
 
 def test_training_starts_from_weights_of_both_domains_and_copies_nothing(data, tmp_path):
-    first = replace(GUIDED, readout=0.0, regions=0.0, landmarks=0.0, steps2=2)
+    first = replace(GUIDED, **UNGUIDED, steps2=2)
     run(first, data, tmp_path / "first", device="cpu")
     weights = tmp_path / "first" / "weights.safetensors"
     still = replace(first, lr2=0.0, start=file_digest(weights))

@@ -28,9 +28,14 @@ def flow_l1(source: Tensor, target: Tensor, fields: Sequence[Tensor]) -> Tensor:
     """
     loss = source.new_zeros(())
     for field in fields:
-        size = field.shape[-1]
-        flow = torch.tanh(field[:, :2]) + sampling_grid(size, field.device)
-        small, small_target = F.adaptive_avg_pool2d(source, size), F.adaptive_avg_pool2d(target, size)
-        moved = F.grid_sample(small, flow.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
-        loss = loss + (moved - small_target).abs().mean()
+        small_target = F.adaptive_avg_pool2d(target, field.shape[-1])
+        loss = loss + (moved_by(source, field) - small_target).abs().mean()
     return loss / len(fields)
+
+
+def moved_by(source: Tensor, field: Tensor) -> Tensor:
+    """The source picture at the size of a flow head's raw output `field` (B, 3, H, W), moved by its flow."""
+    size = field.shape[-1]
+    flow = torch.tanh(field[:, :2]) + sampling_grid(size, field.device)
+    small = F.adaptive_avg_pool2d(source, size)
+    return F.grid_sample(small, flow.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)

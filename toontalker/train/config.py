@@ -20,7 +20,7 @@ RANGES: Mapping[str, Range] = {
     **dict.fromkeys(("steps1", "steps2", "gap_growth"), STEPS),
     **dict.fromkeys(("lr1", "lr2", "plain_lr", "motion_rate", "l1", "gradient", "warp", "weight_perceptual"), WEIGHT),
     **dict.fromkeys(("motion", "adversarial", "supervision", "clip", "r1", "jitter", "flow_init"), WEIGHT),
-    **dict.fromkeys(("readout", "regions", "landmarks"), WEIGHT),
+    **dict.fromkeys(("sharp", "readout", "rest", "regions", "landmarks", "openings"), WEIGHT),
     **dict.fromkeys(("betas", "ema"), DECAY),
     "decay": SHARE,
     "seed": SEED,
@@ -42,6 +42,7 @@ class TrainConfig:
     l1, levels: weight of L1, and the number of image scales (full, half, ...) it is averaged over; the paper has 1, 1.
     gradient: weight of L1 between image gradients; not in the paper.
     warp: weight of L1 between the target and the source image moved by the flows alone; not in the paper.
+    sharp: weight of L1 between the generated image and the source moved by the flows alone, which learn nothing from it; not in the paper.
     perceptual, weight_perceptual: which features, and lambda_per.
     synthetic: whether stage 2 generates images with the motion of the other domain; without, Eq. 12 is L_rec of both domains alone.
     synthetic_every: in every how many steps of stage 2 it does so; the analogy constraint then counts so many times. Open.
@@ -56,9 +57,10 @@ class TrainConfig:
     workers: processes that share each batch evenly, one thread each; for CPUs. `accelerate launch` decides their number itself.
     flow_init: factor on the flow heads' initial weights; below 1 the warps start near the identity. Open.
     motion_rate: factor on the rate of the motion encoders. Open.
-    readout, regions, landmarks: weights of terms that need labels, which only puppets have and the paper does not use
-        (`toontalker.train.guidance`): what the motion descriptors say of the rig, L1 in boxes around eyes and mouth, and
-        the flows at the landmarks. 0 trains without labels.
+    readout, rest, regions, landmarks, openings: weights of terms that need labels, which only puppets have and the paper does not use
+        (`toontalker.train.guidance`): the rig in the first channels of the motion descriptors, and nothing in the others (what the
+        encoder of one domain adds there has no meaning for the decoder of the other), L1 in boxes around eyes and mouth, the flows at
+        the landmarks, and the openings of eyes and mouth that the flows show. 0 trains without labels.
     start: sha256 of the weights that both domains start from, if not from new ones.
     """
 
@@ -83,6 +85,7 @@ class TrainConfig:
     levels: int = 1
     gradient: float = 0.0
     warp: float = 0.0
+    sharp: float = 0.0
     perceptual: Perceptual = "vgg19"
     weight_perceptual: float = 10.0
     synthetic: bool = True
@@ -100,8 +103,10 @@ class TrainConfig:
     flow_init: float = 1.0
     motion_rate: float = 1.0
     readout: float = 0.0
+    rest: float = 0.0
     regions: float = 0.0
     landmarks: float = 0.0
+    openings: float = 0.0
     start: str = ""
     workers: int = 1
     checkpoint_every: int = 1000
@@ -113,13 +118,14 @@ class TrainConfig:
         check_levels(self.levels, size=self.network.size)
         if self.paired and self.guided:
             raise ValueError(
-                "readout, regions and landmarks are for ToonTalker, and paired training has labels of its own: set them to 0"
+                "readout, rest, regions, landmarks and openings are for ToonTalker, and paired training has labels of its own: set "
+                "them to 0"
             )
 
     @property
     def guided(self) -> bool:
         """Whether terms need labels of the clips."""
-        return max(self.readout, self.regions, self.landmarks) > 0
+        return max(self.readout, self.rest, self.regions, self.landmarks, self.openings) > 0
 
     def to_dict(self) -> dict[str, Any]:
         """For checkpoints and model cards; `from_dict` reads it back."""
@@ -172,9 +178,12 @@ MINI_PUPPETS = replace(
     name="mini-puppets",
     lr2=2.5e-3,
     motion_rate=4.0,
+    sharp=60.0,
     readout=30.0,
-    regions=60.0,
-    landmarks=20.0,
+    rest=30.0,
+    regions=20.0,
+    landmarks=150.0,
+    openings=300.0,
     synthetic_every=4,
 )
 """The mini with terms that need labels: for puppets."""

@@ -21,6 +21,12 @@ from .config import TrainConfig
 EYES, MOUTH = (slice(36, 42), slice(42, 48)), (slice(48, 68),)  # their landmarks
 FACE = 36  # landmarks from here on are those of eyes, mouth and pupils
 FACE_WEIGHT = 3.0  # of these in the flows' term
+LIDS_AND_LIPS = (
+    ((36, 39), ((37, 41), (38, 40))),
+    ((42, 45), ((43, 47), (44, 46))),
+    ((60, 64), ((61, 67), (62, 66), (63, 65))),
+)  # of eyes and mouth: the landmarks of the two corners, and pairs of an upper and a lower one
+ASIDE = 1.5 / 64  # of the image's side: how far outside a lid or lip its flow is looked at
 PAD = 1.5 / 64  # of the image's side, around the landmarks of a part
 LEVELS = 2  # the finest levels of flow that the term of the landmarks sees
 
@@ -44,11 +50,16 @@ def guidance_terms(
     terms: dict[str, Tensor] = {}
     if config.readout:
         terms["readout"] = config.readout * readout(torch.cat(labels.descriptors), torch.cat(labels.rigs))
+    if config.rest:
+        terms["rest"] = config.rest * torch.cat(labels.descriptors)[:, labels.rigs[0].shape[1] :].square().mean()
     if config.regions:
         terms["regions"] = config.regions * region_l1(generated, target, labels.landmarks[1])
     if config.landmarks:
         fields = [value for name, value in trace.items() if name.endswith(".flow_skip")][-LEVELS:]
         terms["landmarks"] = config.landmarks * landmark_flow(fields, *labels.landmarks)
+    if config.openings:
+        field = next(value for name, value in reversed(trace.items()) if name.endswith(".flow_skip"))
+        terms["openings"] = config.openings * opening_flow(field, *labels.landmarks)
     return terms
 
 
@@ -83,8 +94,39 @@ def landmark_flow(fields: list[Tensor], source: Tensor, target: Tensor) -> Tenso
     weights[FACE:] = FACE_WEIGHT
     loss = source.new_zeros(())
     for field in fields:
-        flow = torch.tanh(field[:, :2]) + sampling_grid(field.shape[-1], field.device)
-        found = F.grid_sample(flow, 2.0 * target[:, None] - 1.0, align_corners=False, padding_mode="border")
-        distance = (found[:, :, 0].transpose(1, 2) - (2.0 * source - 1.0)).abs().mean(-1)
+        distance = (looks_at(field, target) - (2.0 * source - 1.0)).abs().mean(-1)
         loss = loss + (distance * weights).mean() / weights.mean()
     return loss / len(fields)
+
+
+def opening_flow(field: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """Mean error (L1, parts of half the image's side) of the source's openings of eyes and mouth, as the flow at the target shows them.
+
+    An opening is from just outside the lower lid or lip to just outside the upper one: the lids of a closed eye share a pixel, where a
+    flow has one value only. How far the whole face moved has no part in it. `field` is the raw output of a flow head (B, 3, H, W);
+    landmarks are (B, 70, 2).
+    """
+    (from_low, from_high), (to_low, to_high) = lid_points(source), lid_points(target)
+    shown = looks_at(field, to_high) - looks_at(field, to_low)
+    return (shown - 2.0 * (from_high - from_low)).abs().mean()
+
+
+def looks_at(field: Tensor, points: Tensor) -> Tensor:
+    """Where the flow of `field` (B, 3, H, W) looks in the source, in [-1, 1], at `points` (B, n, 2) in parts of the sides: (B, n, 2)."""
+    flow = torch.tanh(field[:, :2]) + sampling_grid(field.shape[-1], field.device)
+    found = F.grid_sample(flow, 2.0 * points[:, None] - 1.0, align_corners=False, padding_mode="border")
+    return found[:, :, 0].transpose(1, 2)
+
+
+def lid_points(landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    """Of landmarks (B, 70, 2), two pairs of lids of each eye and three of lips: points (B, 7, 2)
+    just below the lower ones, and just above the upper ones, across the line of the corners."""
+    low: list[Tensor] = []
+    high: list[Tensor] = []
+    for (left, right), pairs in LIDS_AND_LIPS:
+        along = F.normalize(landmarks[:, right] - landmarks[:, left], dim=1)
+        up = ASIDE * torch.stack((along[:, 1], -along[:, 0]), 1)  # y points down
+        for upper, lower in pairs:
+            high.append(landmarks[:, upper] + up)
+            low.append(landmarks[:, lower] - up)
+    return torch.stack(low, 1), torch.stack(high, 1)
