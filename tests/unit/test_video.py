@@ -19,6 +19,7 @@ from PIL import Image
 
 from toonbench import video
 from toonbench.types import CannotWrite, Frames, ToonbenchError
+from toonbench.video.coding import coding
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "visible"
 BAD = SAMPLES / "bad"
@@ -99,6 +100,24 @@ def test_lossless_files_return_every_pixel(tmp_path: Path, codec: video.write.Co
     video.write_lossless(tmp_path / "a.mkv", frames, fps=25, codec=codec)
     np.testing.assert_array_equal(video.read_video(tmp_path / "a.mkv").frames, frames)
     assert names(tmp_path) == ["a.mkv"]
+
+
+def test_a_file_that_another_program_encoded_again_is_not_ours_though_it_has_our_tags(tmp_path: Path) -> None:
+    own, other = tmp_path / "own.mkv", tmp_path / "other.mkv"
+    video.write_lossless(own, np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), dtype=np.uint8), fps=10)
+    with av.open(str(own)) as source, av.open(str(other), "w") as target:
+        assert any(name.startswith("TOONBENCH") for name in source.metadata)
+        target.metadata.update(source.metadata)
+        stream = target.add_stream("libx264", rate=10, options={"crf": "30"})
+        stream.width = stream.height = 16
+        for index, frame in enumerate(source.decode(video=0)):
+            if index < 4:
+                target.mux(stream.encode(frame.reformat(16, 16, "yuv420p")))
+        target.mux(stream.encode())
+    assert coding(own).loss == "lossless"
+    assert coding(other).loss == "lossy"
+    assert len(video.read_video(other).frames) == 4
+    assert video.probe(other).frames in (0, 4)
 
 
 @pytest.mark.parametrize("codec", ["ffv1", "ffv1-fast", "h264"])

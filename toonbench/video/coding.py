@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from toonbench.video.read import DIGEST_TAG, opened, video_stream
+from toonbench.video.read import DIGEST_TAG, opened, own_tag, video_stream
 
 if TYPE_CHECKING:
     from av import VideoFormat
@@ -51,7 +51,7 @@ def coding(path: Path) -> Coding:
             codec=context.codec.canonical_name,
             pixel_format=context.pix_fmt or "",
             fps=fps,
-            loss="lossless" if DIGEST_TAG in container.metadata else _loss(context),
+            loss="lossless" if own_tag(container, stream, DIGEST_TAG) else _loss(context),
         )
 
 

@@ -43,6 +43,7 @@ REFERRING = frozenset(
 # Matroska tags of our own lossless files: the hash of their pixels, and how many frames they hold.
 DIGEST_TAG = "TOONBENCH_SHA256"
 COUNT_TAG = "TOONBENCH_FRAMES"
+OWN_PIXELS = ("bgr0", "gbrp")  # the pixel formats of those files
 HELD = 3_000_000  # pixels of a frame, above which a lazy one that is reduced does not keep what was decoded
 
 
@@ -225,6 +226,11 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     raise ToonbenchError(f"{path}: holds no video stream (sound only?); give a video")
 
 
+def own_tag(container: InputContainer, stream: VideoStream, name: str) -> str:
+    """A tag of our own lossless files, or nothing: FFmpeg copies tags into files that it encodes again, in a format of its own."""
+    return container.metadata.get(name, "") if stream.codec_context.pix_fmt in OWN_PIXELS else ""
+
+
 def decoded(
     container: InputContainer,
     path: Path,
@@ -236,7 +242,7 @@ def decoded(
     """Yield the frames of an open container as shown; see `iter_frames`. Check at the end that none is missing."""
     stream = video_stream(container, path)
     convert, deinterlace, ends = Converter(stream, path, longest=longest), Deinterlacer(stream), Ends(stream, container)
-    stored_digest = container.metadata.get(DIGEST_TAG) if longest is None else None
+    stored_digest = own_tag(container, stream, DIGEST_TAG) if longest is None else ""
     digest = hashlib.sha256()
     shape: tuple[int, ...] = ()
     count = 0
@@ -255,7 +261,10 @@ def decoded(
             return
     _check_end(path, count, ends)
     if stored_digest and stored_digest != digest.hexdigest():
-        raise ToonbenchError(f"{path}: its pixels do not match the stored hash; generate it again")
+        raise ToonbenchError(
+            f"{path}: its pixels do not match the stored hash; generate it again, or, if another program made it from such a file, "
+            f"remove the tag {DIGEST_TAG} (ffmpeg -i IN -map_metadata -1 -c copy OUT)"
+        )
 
 
 def _lazy(container: InputContainer, path: Path, *, longest: int | None) -> Iterator[LazyFrame]:
@@ -309,7 +318,7 @@ def _info(path: Path) -> VideoInfo | None:
         if container is None:
             return None
         stream = video_stream(container, path)
-        seconds, tag = stated_seconds(stream, container), container.metadata.get(COUNT_TAG, "")
+        seconds, tag = stated_seconds(stream, container), own_tag(container, stream, COUNT_TAG)
         frames = int(tag) if tag.isdecimal() else stream.frames
         timing = Timing(float(stream.average_rate or 0)) if tag else None
         codec, pixel_format = stream.codec_context.codec.canonical_name, stream.codec_context.pix_fmt or ""
