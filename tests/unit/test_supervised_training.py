@@ -91,3 +91,9 @@ def test_the_rate_warms_up_linearly_and_falls_to_nothing():
 def test_the_readers_rate_stays_high_for_longer_and_then_falls_to_nothing():
     plan = ReaderPlan(steps=100, warmup=10, rate=1.0)
     assert [plan.rate_at(step) for step in (4, 10, 80, 100)] == pytest.approx([0.5, 1.0, 0.25, 0.0])
+
+
+def test_a_batch_that_the_processes_cannot_share_evenly_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ToonbenchError, match="batch is 4, which 3 workers cannot share evenly"):
+        trained(tmp_path / "out", Plan(workers=3))
+    assert not (tmp_path / "out").exists()

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from toonbench.training.checkpoint import CHECKPOINT, Content, load_checkpoint, open_folder, save_checkpoint
 from toonbench.training.ema import ema_decay, update_average
 from toonbench.training.log import append_log, trim_log
-from toonbench.training.processes import ProcessGroup, one_thread, run_processes
+from toonbench.training.processes import ProcessGroup, one_thread, run_processes, shares
 
 log = logging.getLogger(__name__)
 Network = TypeVar("Network", bound=nn.Module)
@@ -123,8 +123,9 @@ class Training(Generic[Network, Batch]):
 def run(training: Training[Network, Batch]) -> Network:
     """Train, and return the moving average of the weights; a run in the folder resumes.
 
-    Raises ToonbenchError if the folder holds the checkpoint of another plan.
+    Raises ToonbenchError if the folder holds the checkpoint of another plan, and if the processes cannot share a batch evenly.
     """
+    shares(training.plan.batch, of="batch", workers=training.plan.workers)
     open_folder(training.folder)
     work = partial(_loop, training)
     with one_thread():
