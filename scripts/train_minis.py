@@ -3,7 +3,8 @@
     toonbench make-puppets --split train --out puppets_train
     python scripts/train_minis.py --data puppets_train --out runs --minutes 9
 
-`--methods paired-labels paired-pairs` trains those of paired training (docs/paired_training.md). A chunk ends at the first checkpoint
+`--methods toontalker-puppets` trains ToonTalker with labels of puppets (`--config mini-puppets`), `--methods toontalker paired-labels
+paired-pairs` the minis of unpaired and paired training (docs/paired_training.md). A chunk ends at the first checkpoint
 after `--minutes`, with exit status 3; the same command resumes. 0 means that all are trained. DaGAN's depth network is trained before
 its mini. On a GPU, one process trains instead of those of the configuration.
 """
@@ -28,6 +29,7 @@ PAIRED = (
     "paired-labels",
     "paired-pairs",
 )  # unpaired and paired training; the last one needs puppets with targets
+GUIDED = "toontalker-puppets"  # ToonTalker with another configuration
 WEIGHTS = "weights.safetensors"
 
 
@@ -83,23 +85,26 @@ def _train(method: str, options: argparse.Namespace, out: Path, *, watch: Callab
     from toonbench.data.supervision import supervised
     from toonbench.training.clips import few_lines, load_sets, skipped_lines
 
-    cls = registry.load("methods", method)
-    overrides = () if options.device == "cpu" or method not in PAIRED else ("workers=1",)
-    needs = cls.clip_needs("mini", overrides=overrides)
+    name, config = ("toontalker", "mini-puppets") if method == GUIDED else (method, "mini")
+    cls = registry.load("methods", name)
+    overrides = () if options.device == "cpu" or name not in PAIRED else ("workers=1",)
+    needs = cls.clip_needs(config, overrides=overrides)
     data = open_data(str(options.data))
     cache = cache_folder() / "training"
     clips = load_sets({data.id: data.clips}, size=needs.size, domains=needs.domains, cache=cache)
     for line in (*skipped_lines(clips), *few_lines(clips)):
         print(line, file=sys.stderr)
     clips = supervised(clips, data, needs=needs, cache=cache)
-    cls.train(clips, out, config="mini", device=options.device, overrides=overrides, on_progress=watch)
+    cls.train(clips, out, config=config, device=options.device, overrides=overrides, on_progress=watch)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of a data set of puppets")
     parser.add_argument("--out", type=Path, required=True, help="folder with a folder for each mini")
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=[*METHODS, *PAIRED], help="whose minis")
+    parser.add_argument(
+        "--methods", nargs="+", default=list(METHODS), choices=[*METHODS, GUIDED, *PAIRED], help="whose minis"
+    )
     parser.add_argument("--minutes", type=float, default=9.0, help="length of a chunk")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     return parser.parse_args()

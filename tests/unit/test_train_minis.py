@@ -7,6 +7,7 @@ import torch
 
 import train_minis
 from baselines.fomm.train import config
+from toonbench.types import ToonbenchError
 from training_runs import FOMM, write_set
 
 
@@ -51,3 +52,12 @@ def test_a_chunk_does_not_end_between_checkpoints_nor_before_the_deadline(tmp_pa
     late(3, 4)
     path.unlink()
     late(4, 4)  # the last step is no end of a chunk
+
+
+def test_toontalker_with_labels_of_puppets_is_asked_for_by_its_own_name(tmp_path, monkeypatch):
+    write_set(tmp_path / "set")
+    monkeypatch.setenv("TOONBENCH_CACHE", str(tmp_path / "cache"))
+    options = ["--data", str(tmp_path / "set"), "--out", str(tmp_path / "out"), "--methods", "toontalker-puppets"]
+    monkeypatch.setattr("sys.argv", ["train_minis.py", *options])
+    with pytest.raises(ToonbenchError, match="ground-truth motion"):  # the clips of noise have none
+        train_minis.main()
