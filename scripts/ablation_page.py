@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import numpy as np
 
 from toonbench.report.papers import Paper, load_paper
 from toonbench.stats.paired import compare_means
+from toontalker.train.config import TrainConfig, find_config
 from train_ablations import (
     METRICS,
     ORDERS,
@@ -142,10 +143,20 @@ before; so it is compared with a full model whose own modules at that place are 
         if results.started
         else ""
     )
-    fields = f"`{facts['name']}` with `{' '.join(facts['overrides'])}`"
+    fields = f"`{facts['name']}` with `{' '.join(facts['overrides'])}`{_values_then(facts)}"
     return (
         "`scripts/train_ablations.py` trained ToonTalker and each ablated model of the paper (section 4.4) with the same data and "
         f"steps, and scored them on `puppets@2`: {steps}. {seeds}Configuration {fields}.\n{begin}"
+    )
+
+
+def _values_then(facts: Mapping[str, Any]) -> str:
+    """The values of a configuration that has changed since, so that the page still says how the models were trained."""
+    then = TrainConfig.from_dict(facts).to_dict()
+    now = find_config(facts["name"], overrides=facts["overrides"]).to_dict()
+    others = {name: value for name, value in then.items() if value != now[name] and name not in ("start", "ablation")}
+    return (
+        f" and `{' '.join(f'{name}={value:g}' for name, value in others.items())}`, its values then" if others else ""
     )
 
 

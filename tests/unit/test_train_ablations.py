@@ -1,6 +1,7 @@
 """The script that trains the models of Tables 5 to 7: which runs there are, and what becomes of the paper's orders."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 import ablation_page
 import train_ablations
-from toontalker.train.config import ABLATIONS
+from toontalker.train.config import ABLATIONS, find_config
 from toontalker.weights_io import MINI, load_network
 
 PAGE = Path(__file__).parent.parent.parent / "leaderboards" / "puppets@2" / "ablations"
@@ -113,13 +114,15 @@ def test_the_page_of_ablated_models_follows_from_its_scores(script, tmp_path):
             rows = [f"p{n},d{n},0.1,0.2,{0.1 * n + more},0.1,0.3" for n in range(6)]
             head = "pair,driving,rig_corr@1,landmark_nme@1,ssim@1,cpbd@1,stlpips_alex@1"
             path.write_text("\n".join([head, *rows]) + "\n")
-    facts = {"start": "ab" * 32, "steps1": 0, "steps2": 7, "name": "mini", "overrides": ["seed=0"]}
+    chosen = find_config("mini", overrides=["seed=0", "steps1=0", "steps2=7"])
+    facts = replace(chosen, start="ab" * 32, warp=7.0).to_dict()  # the mini has another warp
     (tmp_path / "trained" / "training.json").write_text(json.dumps(facts))
     run = [str(tmp_path / "trained"), str(tmp_path / "page"), "--seeds", "1"]
     assert ablation_page.main(run) == 0
     text = (tmp_path / "page" / "README.md").read_text()
     assert text.count("**held**<br>") == text.count("**not held**<br>") == 1  # larger is better in one task only
     assert "14 orders in 5 metrics: 68 undecided" in text
+    assert "`mini` with `seed=0 steps1=0 steps2=7` and `warp=7`, its values then" in text
     run[0] = run[1]
     assert ablation_page.main([*run, "--check"]) == 0
     scores = script.scores_file(tmp_path / "page", script.Model("full", 0), "real2cartoon")
