@@ -1,5 +1,6 @@
 """Pairs with a clip that the weights were trained on are refused, or measured with a mark."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 import toonbench
 from toonbench import cli
 from toonbench.data import load
-from toonbench.training.trained_on import trained_on
+from toonbench.registry import load_task
+from toonbench.tasks import draw_pairs
+from toonbench.training.trained_on import WIDTH, TrainedOn, trained_on
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 METHOD = "toonbench_test_methods:Trained"
@@ -115,3 +118,13 @@ def test_a_model_of_one_pair_is_refused_for_other_driving_videos(tiny_data, tmp_
     sources = [clip.id for clip in clips if clip.domain == "cartoon" and clip.kind == "image"]
     (tmp_path / "pairs.csv").write_text("source,driving\n" + "".join(f"{one},{driver}\n" for one in sources))
     assert cli.run([*arguments, "--pairs", str(tmp_path / "pairs.csv")]) == 0
+
+
+def test_weights_of_an_earlier_version_know_their_driving_video(tiny_data):
+    data = load(tiny_data)
+    pairs = draw_pairs(load_task("real2cartoon"), data.clips)
+    driver = pairs[0].driving
+    stored = hashlib.sha256(f"{data.id}|{driver.id}".encode()).digest()[:WIDTH]  # by id alone, as it was then
+    found = TrainedOn((data.id,), 1, frozenset([stored])).drives(pairs, data=data.id)
+    assert found == [pair.id for pair in pairs if pair.driving.id == driver.id]
+    assert found

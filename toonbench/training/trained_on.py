@@ -45,7 +45,7 @@ class TrainedOn:
 
     def drives(self, pairs: Iterable[Pair], *, data: str) -> list[str]:
         """The ids of the pairs of the data set `data` whose driving video is among the clips."""
-        return [pair.id for pair in pairs if self.marks & marks(pair.driving, data)]
+        return [pair.id for pair in pairs if self.marks & _known_as(pair.driving, data)]
 
     def to_dict(self) -> dict[str, Any]:
         """For checkpoints and the metadata of weights; `from_dict` reads it back."""

@@ -48,6 +48,7 @@ def guidance_terms(
 ) -> dict[str, Tensor]:
     """The weighted terms of one domain's pairs; images are (B, 3, size, size) in [-1, 1], `trace` is of the generated ones."""
     terms: dict[str, Tensor] = {}
+    fields = [value for name, value in trace.items() if name.endswith(".flow_skip")]
     if config.readout:
         terms["readout"] = config.readout * readout(torch.cat(labels.descriptors), torch.cat(labels.rigs))
     if config.rest:
@@ -55,11 +56,9 @@ def guidance_terms(
     if config.regions:
         terms["regions"] = config.regions * region_l1(generated, target, labels.landmarks[1])
     if config.landmarks:
-        fields = [value for name, value in trace.items() if name.endswith(".flow_skip")][-LEVELS:]
-        terms["landmarks"] = config.landmarks * landmark_flow(fields, *labels.landmarks)
+        terms["landmarks"] = config.landmarks * landmark_flow(fields[-LEVELS:], *labels.landmarks)
     if config.openings:
-        field = next(value for name, value in reversed(trace.items()) if name.endswith(".flow_skip"))
-        terms["openings"] = config.openings * opening_flow(field, *labels.landmarks)
+        terms["openings"] = config.openings * opening_flow(fields[-1], *labels.landmarks)
     return terms
 
 
